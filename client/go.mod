@@ -1,0 +1,3 @@
+module github.com/fairlead-batch/fairlead/client
+
+go 1.26.0

@@ -1,0 +1,3 @@
+module github.com/fairlead-batch/fairlead/proto
+
+go 1.26.0

@@ -1,0 +1,3 @@
+module github.com/fairlead-batch/fairlead/tools
+
+go 1.26.0
