@@ -1,0 +1,112 @@
+# Fairlead's doors: a bare `make` lists them. Bash and GNU make 3.81 or newer.
+
+# What is pinned: each tool is built from its module into bin/tools under a name with its version, so it is built
+# again only when the pin moves. The protocol buffers' tools are pinned in proto/generate.sh, beside their only use.
+GOLANGCI_LINT_VERSION := v2.15.0
+SQLC_VERSION          := v1.31.1
+
+# The longest that one package's tests may take before they are stopped with a stack of every goroutine.
+TEST_TIMEOUT := 10m
+
+SHELL := bash
+.DEFAULT_GOAL := help
+MODULES := proto client services tools
+TOOLS   := $(CURDIR)/bin/tools
+LINT    := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+SQLC    := $(TOOLS)/sqlc-$(SQLC_VERSION)
+SQLC_CONFIGS = $(shell find services -name sqlc.yaml)
+
+# Packages where goroutines meet are tested under the race detector and all others without it, none twice: it makes
+# a test some five times slower. What is stepped or pure starts no goroutine (tools/archcheck sees to that). Left of
+# `where` stands what to go into, on the right what not: a pattern of grep -E over import paths.
+RACED := /(client|services/internal/(eventlog|postgres|project|rpc|run)|services/(submit|executor|eventapi|lookout)|services/scheduler/(app|internal)|services/standalone/app)(/|$$)
+
+# The architecture check reads the whole tree, which go's test cache does not see, so it is not among the cached
+# tests: `make verify` runs it.
+UNCACHED := /tools/archcheck$$
+
+.PHONY: help demo run build test bench sim soak generate verify verify-generated verify-modules lint archcheck format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## one command from a clone to finished jobs
+	$(call not-built,demo)
+
+run: ## all services in one process, until stopped
+	$(call not-built,run)
+
+build: ## every binary into bin/
+	@set -eu; mains=$$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' work | grep -E '/cmd/[^/]+$$|/tools/[^/]+$$' || true); \
+	if [ -z "$$mains" ]; then echo "no program is there yet: nothing to build"; exit 0; fi; \
+	go build -o bin/ $$mains; printf 'bin/%s\n' $$(basename -a $$mains)
+
+test: ## all tests: race detector where goroutines meet, plain elsewhere
+	@set -eu; all=$$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' work | grep -vE '$(UNCACHED)' || true); \
+	plain=$$(grep -vE '$(RACED)' <<<"$$all" || true); raced=$$(grep -E '$(RACED)' <<<"$$all" || true); \
+	race=-race; command -v "$$(go env CC)" >/dev/null || { race=; echo "no C compiler: without the race detector"; }; failed=0; \
+	if [ -n "$$plain" ]; then go test -timeout $(TEST_TIMEOUT) $$plain || failed=1; fi; \
+	if [ -n "$$raced" ]; then go test $$race -timeout $(TEST_TIMEOUT) $$raced || failed=1; fi; \
+	exit $$failed
+
+bench: ## the figures of docs/benchmarks.md, measured
+	$(call not-built,bench)
+
+sim: ## the whole system by seed, a thousand seeds
+	$(call not-built,sim)
+
+soak: ## real processes, killed at random, for as long as asked
+	$(call not-built,soak)
+
+generate: $(if $(SQLC_CONFIGS),$(SQLC)) ## write all generated code again
+	proto/generate.sh
+	@set -eu; for config in $(SQLC_CONFIGS); do echo "sqlc generate $$config"; $(SQLC) generate -f $$config; done
+
+verify: verify-generated verify-modules lint archcheck ## what must hold beside the tests (make -k goes on after a failure)
+
+verify-generated: $(if $(SQLC_CONFIGS),$(SQLC)) ## generated code is what its sources give; writes nothing
+	proto/generate.sh --check
+	@set -eu; for config in $(SQLC_CONFIGS); do echo "sqlc diff $$config"; $(SQLC) diff -f $$config; done
+
+verify-modules: ## each module builds, vets and is tidy without the workspace
+	@failed=0; for module in $(MODULES); do \
+		echo "GOWORK=off, $$module: go mod tidy -diff, build, vet"; \
+		(cd $$module && export GOWORK=off && go mod tidy -diff) || { failed=1; echo "$$module/go.mod: run go mod tidy there"; }; \
+		(cd $$module && export GOWORK=off && { [ -z "$$(go list ./... 2>/dev/null)" ] || { go build ./... && go vet ./...; }; }) || failed=1; \
+	done; exit $$failed
+
+# The linter keeps its cache in the tree, and is told each module's path: at the root ./... names none.
+lint: $(LINT) ## golangci-lint over every module
+	GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINT) run $(call with-packages,$(MODULES))
+
+archcheck: ## which imports and words may stand where (tools/archcheck)
+	go test -count=1 -timeout $(TEST_TIMEOUT) ./tools/archcheck/...
+
+format: $(LINT) ## put imports and layout in order
+	GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINT) fmt $(call with-packages,$(MODULES))
+
+clean: ## remove what was built; data in .data stays
+	rm -rf bin .cache
+
+$(LINT):
+	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_LINT_VERSION))
+
+$(SQLC):
+	$(call install,github.com/sqlc-dev/sqlc/cmd/sqlc,$(SQLC_VERSION))
+
+# install PACKAGE,VERSION builds a tool to the target's name; older versions of it go.
+define install
+@mkdir -p $(TOOLS) && rm -f $(TOOLS)/$(notdir $(1))-*
+@echo "installing $(notdir $(1)) $(2)"
+@CGO_ENABLED=0 GOWORK=off GOFLAGS= GOBIN=$(TOOLS)/install go install -trimpath -ldflags '-s -w' $(1)@$(2)
+@mv $(TOOLS)/install/$(notdir $(1)) $@ && rmdir $(TOOLS)/install
+endef
+
+# with-packages MODULES gives the patterns of those that hold a package.
+with-packages = $(foreach module,$(1),$(if $(shell go list ./$(module)/... 2>/dev/null),./$(module)/...))
+
+# not-built TARGET says so and fails: a target that did nothing would look like one that worked.
+define not-built
+@echo "make $(1): not built yet; CHANGELOG.md says what is" >&2
+@exit 1
+endef
