@@ -801,8 +801,8 @@ func (x *JobSubmittedEvent) GetJob() *Job {
 	return nil
 }
 
-// JobQueuedEvent: the job waits for a node. It comes once, after submitted; a job that goes back to the
-// queue has a lease_returned or a failed run instead.
+// JobQueuedEvent: the job waits for a node. It comes once, after submitted: that a job goes back to the
+// queue is told by lease_returned, or by failed with `retryable`.
 type JobQueuedEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The job.

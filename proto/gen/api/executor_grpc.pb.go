@@ -45,7 +45,7 @@ type ExecutorClient interface {
 	// `update_executor_settings`.
 	DeleteExecutorSettings(ctx context.Context, in *ExecutorSettingsDeleteRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// PreemptOnExecutor preempts the runs of an executor that were placed before the call, in all job
-	// sets, whatever their priority class allows. Needs `preempt_any_jobs`.
+	// sets; those whose priority class may not be preempted go on. Needs `preempt_any_jobs`.
 	PreemptOnExecutor(ctx context.Context, in *ExecutorPreemptRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// CancelOnExecutor cancels the jobs that have a run on an executor, placed before the call, in all job
 	// sets. Needs `cancel_any_jobs`.
@@ -129,7 +129,7 @@ type ExecutorServer interface {
 	// `update_executor_settings`.
 	DeleteExecutorSettings(context.Context, *ExecutorSettingsDeleteRequest) (*emptypb.Empty, error)
 	// PreemptOnExecutor preempts the runs of an executor that were placed before the call, in all job
-	// sets, whatever their priority class allows. Needs `preempt_any_jobs`.
+	// sets; those whose priority class may not be preempted go on. Needs `preempt_any_jobs`.
 	PreemptOnExecutor(context.Context, *ExecutorPreemptRequest) (*emptypb.Empty, error)
 	// CancelOnExecutor cancels the jobs that have a run on an executor, placed before the call, in all job
 	// sets. Needs `cancel_any_jobs`.

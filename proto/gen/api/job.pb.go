@@ -415,8 +415,8 @@ type Job struct {
 	CompressedQueueOwnershipUserGroups []byte `protobuf:"bytes,19,opt,name=compressed_queue_ownership_user_groups,json=compressedQueueOwnershipUserGroups,proto3" json:"compressed_queue_ownership_user_groups,omitempty"`
 	// Accepted and without effect: there is one scheduler.
 	Scheduler string `protobuf:"bytes,20,opt,name=scheduler,proto3" json:"scheduler,omitempty"`
-	// What the scheduler reserves for the pod: for each resource the larger of the sum of its containers
-	// and the largest of its init containers.
+	// What the scheduler reserves for the pod, as Kubernetes counts it: for each resource the larger of the
+	// sum of its containers and the largest of its init containers.
 	SchedulingResourceRequirements *v1.ResourceRequirements `protobuf:"bytes,21,opt,name=scheduling_resource_requirements,json=schedulingResourceRequirements,proto3" json:"scheduling_resource_requirements,omitempty"`
 	unknownFields                  protoimpl.UnknownFields
 	sizeCache                      protoimpl.SizeCache

@@ -36,8 +36,8 @@ const (
 // Errors of every method: Unauthenticated; PermissionDenied; InvalidArgument when the node or the
 // executor is not named; Unavailable when the log cannot be reached.
 type NodeClient interface {
-	// PreemptOnNode preempts the runs on a node, whatever their priority class allows. Needs
-	// `preempt_any_jobs`.
+	// PreemptOnNode preempts the runs on a node; those whose priority class may not be preempted go on.
+	// Needs `preempt_any_jobs`.
 	PreemptOnNode(ctx context.Context, in *NodePreemptRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// CancelOnNode cancels the jobs that have a run on a node. Needs `cancel_any_jobs`.
 	CancelOnNode(ctx context.Context, in *NodeCancelRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
@@ -81,8 +81,8 @@ func (c *nodeClient) CancelOnNode(ctx context.Context, in *NodeCancelRequest, op
 // Errors of every method: Unauthenticated; PermissionDenied; InvalidArgument when the node or the
 // executor is not named; Unavailable when the log cannot be reached.
 type NodeServer interface {
-	// PreemptOnNode preempts the runs on a node, whatever their priority class allows. Needs
-	// `preempt_any_jobs`.
+	// PreemptOnNode preempts the runs on a node; those whose priority class may not be preempted go on.
+	// Needs `preempt_any_jobs`.
 	PreemptOnNode(context.Context, *NodePreemptRequest) (*emptypb.Empty, error)
 	// CancelOnNode cancels the jobs that have a run on a node. Needs `cancel_any_jobs`.
 	CancelOnNode(context.Context, *NodeCancelRequest) (*emptypb.Empty, error)

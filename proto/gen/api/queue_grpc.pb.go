@@ -69,7 +69,7 @@ type QueueServiceClient interface {
 	// such queue.
 	UncordonQueue(ctx context.Context, in *QueueUncordonRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// PreemptOnQueue stops the runs of a queue's jobs, in all its job sets, that were accepted before the
-	// call. Needs `preempt_any_jobs`.
+	// call; those whose priority class may not be preempted go on. Needs `preempt_any_jobs`.
 	PreemptOnQueue(ctx context.Context, in *QueuePreemptRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// CancelOnQueue cancels jobs of a queue, in all its job sets, that were accepted before the call.
 	// Needs `cancel_any_jobs`.
@@ -237,7 +237,7 @@ type QueueServiceServer interface {
 	// such queue.
 	UncordonQueue(context.Context, *QueueUncordonRequest) (*emptypb.Empty, error)
 	// PreemptOnQueue stops the runs of a queue's jobs, in all its job sets, that were accepted before the
-	// call. Needs `preempt_any_jobs`.
+	// call; those whose priority class may not be preempted go on. Needs `preempt_any_jobs`.
 	PreemptOnQueue(context.Context, *QueuePreemptRequest) (*emptypb.Empty, error)
 	// CancelOnQueue cancels jobs of a queue, in all its job sets, that were accepted before the call.
 	// Needs `cancel_any_jobs`.
