@@ -21,11 +21,7 @@ type Body struct {
 }
 
 // Batch is a run of facts on jobs of one job set with one cause.
-type Batch struct {
-	Queue, JobSet string
-	Cause         job.Cause
-	Events        []job.Event
-}
+type Batch = job.Batch
 
 // Encode writes a body. It fails only where a string is no UTF-8.
 func Encode(b Body) ([]byte, error) {

@@ -270,3 +270,10 @@ func Visit[T any](e Event, v Visitor[T]) T {
 	}
 	panic("job: an event of no known type") // unreachable: the set is closed
 }
+
+// Batch is a run of facts on jobs of one job set with one cause.
+type Batch struct {
+	Queue, JobSet string
+	Cause         Cause
+	Events        []Event
+}
