@@ -40,6 +40,15 @@ var ControlPartition = Partition{Stream: Control} //nolint:gochecknoglobals // a
 // String is stream/number, such as events/3.
 func (p Partition) String() string { return fmt.Sprintf("%s/%d", p.Stream, p.Number) }
 
+// Check refuses a partition that a log with so many partitions of events does not
+// have. Errors: ErrPartitions.
+func (p Partition) Check(partitions uint32) error {
+	if p == ControlPartition || p.Stream == Events && p.Number < partitions {
+		return nil
+	}
+	return fmt.Errorf("%w: there is no %s beside control/0 and %d of events", ErrPartitions, p, partitions)
+}
+
 // PartitionOf is the partition of events in which everything on a job set
 // stands: a fixed hash (64-bit FNV-1a over queue, NUL, job set) modulo the count.
 // It never changes for a log, which is why the count is recorded in it.

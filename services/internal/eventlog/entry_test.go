@@ -128,6 +128,26 @@ func TestCodec(t *testing.T) {
 	}
 }
 
+// TestNumber: a frame that is numbered later is the frame of that number.
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	codec := newCodec(t)
+	header := eventlog.Header{Author: eventlog.Author{1}, Sequence: 1 << 40, Kind: eventlog.Facts, Epoch: 3}
+	want, err := codec.Encode(header, []byte("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	header.Sequence = 1
+	got, err := codec.Encode(header, []byte("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventlog.Number(got, 1<<40)
+	if !bytes.Equal(got, want) {
+		t.Fatalf("%x, want %x", got, want)
+	}
+}
+
 func TestCodecRefuses(t *testing.T) {
 	t.Parallel()
 	codec := newCodec(t)

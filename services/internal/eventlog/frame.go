@@ -83,6 +83,13 @@ func (c *Codec) Encode(h Header, body []byte) ([]byte, error) {
 	return b, nil
 }
 
+// Number writes the sequence into a frame that Encode made with another one: so
+// a body is compressed before its place among its author's entries is known, and
+// under no lock.
+func Number(frame []byte, sequence uint64) {
+	binary.BigEndian.PutUint64(frame[1+len(Author{}):], sequence)
+}
+
 // Decode reads a frame. A frame that cannot be read comes back as an entry with
 // Damage and without an error; the only error is ErrNewer.
 func (c *Codec) Decode(frame []byte, at Position) (Entry, error) {
@@ -127,47 +134,6 @@ func decodeHeader(b []byte) (h Header) {
 	return h
 }
 
-// check refuses headers that no appender writes.
-func check(h Header) error {
-	switch {
-	case h.Author.IsZero() || h.Sequence == 0:
-		return errors.New("no author or sequence")
-	case h.Kind < Facts || h.Kind > AuthorClosed:
-		return fmt.Errorf("kind %d", h.Kind)
-	case h.Kind == Fence && h.Epoch == 0:
-		return errors.New("a fence without an epoch")
-	case (h.Kind == AuthorClosed) == h.Closes.IsZero():
-		return errors.New("a close of nobody, or of somebody by another kind")
-	case (h.Plan == 0) != (h.Parts == 0) || h.Part > h.Parts || (h.Parts > 0 && h.Part == 0):
-		return fmt.Errorf("part %d of %d of plan %d", h.Part, h.Parts, h.Plan)
-	}
-	return nil
-}
-
 func damaged(frame []byte, at Position, why error) Entry {
 	return Entry{At: at, Body: frame, Damage: fmt.Errorf("%w: %w", ErrDamaged, why)}
-}
-
-// Check refuses a draft that no reader would take, before it is numbered.
-func (d Draft) Check(partitions uint32) error {
-	switch {
-	case d.Partition.Stream != Events && d.Partition.Stream != Control:
-		return fmt.Errorf("append to %s: no such stream", d.Partition)
-	case d.Partition.Stream == Events && d.Partition.Number >= partitions,
-		d.Partition.Stream == Control && d.Partition.Number > 0:
-		return fmt.Errorf("append to %s: %w: no such partition", d.Partition, ErrPartitions)
-	}
-	if err := check(d.Header(Author{1}, 1)); err != nil {
-		return fmt.Errorf("append to %s: %w", d.Partition, err)
-	}
-	return nil
-}
-
-// Header is the draft's header once its author and sequence are known. It is for
-// implementations of [Appender].
-func (d Draft) Header(author Author, sequence uint64) Header {
-	return Header{
-		Author: author, Sequence: sequence, Kind: d.Kind, Epoch: d.Epoch,
-		Plan: d.Plan, Part: d.Part, Parts: d.Parts, Closes: d.Closes,
-	}
 }

@@ -11,6 +11,12 @@ var (
 	ErrTooLarge = errors.New("entry too large")
 	// ErrForgotten: the log no longer has what follows the position.
 	ErrForgotten = errors.New("the log has forgotten this position")
+	// ErrAhead: the position is beyond the end of the log, so it comes from another
+	// log, or this one was put back from a backup. Waiting would skip what is written
+	// from here to there.
+	ErrAhead = errors.New("the log ends before this position")
+	// ErrAuthorTaken: the author was opened before, here or in another process.
+	ErrAuthorTaken = errors.New("the author was opened before")
 	// ErrNewer: the entry has a format this program does not know. Upgrade readers first.
 	ErrNewer = errors.New("entry of a newer format")
 	// ErrPartitions: the log has another number of partitions than was agreed.
@@ -24,11 +30,12 @@ var (
 // Log is a log of entries. It is safe for concurrent use.
 type Log interface {
 	// Appender opens an author for writing. An author is opened once: whoever
-	// starts again takes a new one. The caller closes the appender.
+	// starts again takes a new one. The caller closes the appender. Errors:
+	// ErrAuthorTaken, ErrClosed, or that the author is nobody.
 	Appender(author Author) (Appender, error)
 	// Read opens a reader of what stands after a position; the zero Position is
 	// the beginning. The caller closes the reader. Errors, here or at the first
-	// Next: ErrForgotten, ErrPartitions.
+	// Next: ErrForgotten, ErrAhead, ErrPartitions.
 	Read(ctx context.Context, p Partition, after Position) (Reader, error)
 	// Bounds are the ends of a partition now: the log holds what stands after
 	// Oldest, up to and with Newest. It is consistent with what was acknowledged
@@ -36,6 +43,7 @@ type Log interface {
 	Bounds(ctx context.Context, p Partition) (Bounds, error)
 	// Hold keeps what stands after a position for a consumer of that name,
 	// whatever the retention; a later call moves it. The log never moves it.
+	// Errors: ErrForgotten where it is gone already, ErrAhead, ErrPartitions.
 	Hold(ctx context.Context, consumer string, p Partition, after Position) error
 	// Release ends the hold of a consumer on every partition. One that holds
 	// nothing is fine.
@@ -65,24 +73,16 @@ type Appender interface {
 }
 
 // BufferBytesMax is how much an appender holds that is not stored yet, as the sum
-// of bodies in bytes.
+// of bodies in bytes. A call that is larger by itself is taken when it is alone.
 const BufferBytesMax = 64 << 20
 
-// Draft is an entry to be written. The log gives it author, sequence and position.
-type Draft struct {
-	Partition Partition
-	// Kind is Facts unless the gate is meant.
-	Kind Kind
-	// Epoch is the scheduler's; zero for everybody else.
-	Epoch uint64
-	// Plan, Part and Parts as in Header.
-	Plan        uint64
-	Part, Parts uint32
-	// Closes is the author that an AuthorClosed closes.
-	Closes Author
-	// Body is not changed afterwards by either side.
-	Body []byte
-}
+// The limits of a run. One entry is handed out whatever its size.
+const (
+	// RunEntriesMax is the most entries of a run.
+	RunEntriesMax = 1000
+	// RunBytesMax is the most that the bodies of a run sum up to, in bytes.
+	RunBytesMax = 8 << 20
+)
 
 // Reader reads one partition. One goroutine at a time.
 type Reader interface {
