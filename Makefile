@@ -17,8 +17,8 @@ SQLC    := $(TOOLS)/sqlc-$(SQLC_VERSION)
 SQLC_CONFIGS = $(shell find services -name sqlc.yaml)
 
 # Packages where goroutines meet are tested under the race detector and all others without it, none twice: it makes
-# a test some five times slower. What is stepped or pure starts no goroutine (tools/archcheck sees to that). Left of
-# `where` stands what to go into, on the right what not: a pattern of grep -E over import paths.
+# a test some five times slower. What is stepped or pure starts no goroutine (tools/archcheck sees to that).
+# A pattern of grep -E over import paths.
 RACED := /(client|services/internal/(eventlog|postgres|project|rpc|run)|services/(submit|executor|eventapi|lookout)|services/scheduler/(app|internal)|services/standalone/app)(/|$$)
 
 # The architecture check reads the whole tree, which go's test cache does not see, so it is not among the cached
