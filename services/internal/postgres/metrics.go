@@ -12,6 +12,7 @@ type metrics struct {
 	query   *prometheus.HistogramVec // schema, query, outcome
 	acquire *prometheus.HistogramVec // schema, outcome
 	connect *prometheus.HistogramVec // schema, outcome
+	retries *prometheus.CounterVec   // schema, reason
 }
 
 // newMetrics registers them, or finds those of an earlier pool: a process opens
@@ -31,22 +32,31 @@ func newMetrics(reg prometheus.Registerer) (metrics, error) {
 			Name: "fairlead_postgres_connect_seconds", Buckets: buckets,
 			Help: "Time to open a connection.",
 		}, []string{"schema", "outcome"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_postgres_tx_retries_total",
+			Help: "Transactions that were begun again, by reason: serialization, deadlock or connection.",
+		}, []string{"schema", "reason"}),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, vec := range []**prometheus.HistogramVec{&m.query, &m.acquire, &m.connect} {
-		err := reg.Register(*vec)
-		var taken prometheus.AlreadyRegisteredError
-		if errors.As(err, &taken) {
-			if existing, ok := taken.ExistingCollector.(*prometheus.HistogramVec); ok {
-				*vec = existing
-				continue
-			}
-		}
-		if err != nil {
-			return metrics{}, fmt.Errorf("register postgres metrics: %w", err)
+	err := errors.Join(
+		register(reg, &m.query), register(reg, &m.acquire), register(reg, &m.connect), register(reg, &m.retries))
+	return m, err // not in one line: register changes m
+}
+
+// register puts the collector of an earlier pool in the place of *c if there is one.
+func register[C prometheus.Collector](reg prometheus.Registerer, c *C) error {
+	err := reg.Register(*c)
+	var taken prometheus.AlreadyRegisteredError
+	if errors.As(err, &taken) {
+		if existing, ok := taken.ExistingCollector.(C); ok {
+			*c = existing
+			return nil
 		}
 	}
-	return m, nil
+	if err != nil {
+		return fmt.Errorf("register postgres metrics: %w", err)
+	}
+	return nil
 }
