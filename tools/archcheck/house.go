@@ -169,7 +169,9 @@ func outward() []Reach {
 func cores() []Core {
 	return []Core{
 		{Path: "services/internal/job"},
+		{Path: "services/internal/fault"},
 		{Path: "services/internal/eventlog/gate.go"},
+		{Path: "services/internal/eventlog/draft.go"},
 		{Path: "services/internal/eventlog/entry.go"},
 		{Path: "services/internal/eventlog/position.go"},
 		{Path: "services/internal/eventlog/memlog", Planned: true},
