@@ -299,3 +299,22 @@ func FuzzApply(f *testing.F) {
 		}
 	})
 }
+
+// TestRunOfAndAt: every event names its run, if it has one, and can be given
+// another time without changing anything else.
+func TestRunOfAndAt(t *testing.T) {
+	t.Parallel()
+	for _, e := range events(1) {
+		moved := job.At(e, 9)
+		if moved.Of() != (job.Head{Job: theJob, Time: 9}) {
+			t.Errorf("%s: At gave %+v", eventName(e), moved.Of())
+		}
+		if back := job.At(moved, 1); !cmp.Equal(back, e) {
+			t.Errorf("%s: At changed more than the time: %+v", eventName(e), back)
+		}
+		field := strings.Contains(fmt.Sprintf("%+v", e), "Run:"+job.RunOf(e).String())
+		if named := job.RunOf(e) != (job.RunID{}); named && !field {
+			t.Errorf("%s: RunOf gave %s", eventName(e), job.RunOf(e))
+		}
+	}
+}
