@@ -37,13 +37,15 @@ run: ## all services in one process, until stopped
 	$(call not-built,run)
 
 build: ## every binary into bin/
-	@set -eu; mains=$$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' work | grep -E '/cmd/[^/]+$$|/tools/[^/]+$$' || true); \
+	@set -eu; all=$$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' work); \
+	mains=$$(grep -E '/cmd/[^/]+$$|/tools/[^/]+$$' <<<"$$all" || true); \
 	if [ -z "$$mains" ]; then echo "no program is there yet: nothing to build"; exit 0; fi; \
 	go build -o bin/ $$mains; printf 'bin/%s\n' $$(basename -a $$mains)
 
+# A package that does not load is tested too, so that it fails and the others still say what they have to say.
 test: ## all tests: race detector where goroutines meet, plain elsewhere
-	@set -eu; all=$$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' work | grep -vE '$(UNCACHED)' || true); \
-	plain=$$(grep -vE '$(RACED)' <<<"$$all" || true); raced=$$(grep -E '$(RACED)' <<<"$$all" || true); \
+	@set -eu; all=$$(go list -e -f '{{if or .TestGoFiles .XTestGoFiles .Incomplete}}{{.ImportPath}}{{end}}' work); \
+	plain=$$(grep -vE '$(RACED)|$(UNCACHED)' <<<"$$all" || true); raced=$$(grep -E '$(RACED)' <<<"$$all" || true); \
 	race=-race; command -v "$$(go env CC)" >/dev/null || { race=; echo "no C compiler: without the race detector"; }; failed=0; \
 	if [ -n "$$plain" ]; then go test -timeout $(TEST_TIMEOUT) $$plain || failed=1; fi; \
 	if [ -n "$$raced" ]; then go test $$race -timeout $(TEST_TIMEOUT) $$raced || failed=1; fi; \
@@ -72,7 +74,7 @@ verify-modules: ## each module builds, vets and is tidy without the workspace
 	@failed=0; for module in $(MODULES); do \
 		echo "GOWORK=off, $$module: go mod tidy -diff, build, vet"; \
 		(cd $$module && export GOWORK=off && go mod tidy -diff) || { failed=1; echo "$$module/go.mod: run go mod tidy there"; }; \
-		(cd $$module && export GOWORK=off && { [ -z "$$(go list ./... 2>/dev/null)" ] || { go build ./... && go vet ./...; }; }) || failed=1; \
+		(cd $$module && export GOWORK=off && { [ -z "$$(go list -e ./... 2>/dev/null)" ] || { go build ./... && go vet ./...; }; }) || failed=1; \
 	done; exit $$failed
 
 # The linter keeps its cache in the tree, and is told each module's path: at the root ./... names none.
@@ -82,8 +84,8 @@ lint: $(LINT) ## golangci-lint over every module
 archcheck: ## which imports and words may stand where (tools/archcheck)
 	go test -count=1 -timeout $(TEST_TIMEOUT) ./tools/archcheck/...
 
-format: $(LINT) ## put imports and layout in order
-	GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINT) fmt $(call with-packages,$(MODULES))
+format: $(LINT) ## put imports and layout in order, and mend what the linter can mend itself
+	GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(LINT) run --fix $(call with-packages,$(MODULES))
 
 clean: ## remove what was built; data in .data stays
 	rm -rf bin .cache
@@ -103,7 +105,7 @@ define install
 endef
 
 # with-packages MODULES gives the patterns of those that hold a package.
-with-packages = $(foreach module,$(1),$(if $(shell go list ./$(module)/... 2>/dev/null),./$(module)/...))
+with-packages = $(foreach module,$(1),$(if $(shell go list -e ./$(module)/... 2>/dev/null),./$(module)/...))
 
 # not-built TARGET says so and fails: a target that did nothing would look like one that worked.
 define not-built
