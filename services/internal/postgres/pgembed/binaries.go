@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // inspectTimeout bounds a call of "postgres --version".
@@ -25,7 +27,7 @@ func (b binaries) path(name string) string { return filepath.Join(b.dir, name) }
 
 // locate finds the binaries for a data folder of version dataMajor, 0 for a new
 // one. The order is in the package's doc.
-func locate(ctx context.Context, cfg Config, dataMajor int) (binaries, error) {
+func locate(ctx context.Context, cfg Config, dataMajor int, log *zap.Logger) (binaries, error) {
 	if dir := namedDir(cfg); dir != "" {
 		found, err := inspect(ctx, dir)
 		if err != nil {
@@ -46,6 +48,8 @@ func locate(ctx context.Context, cfg Config, dataMajor int) (binaries, error) {
 		fetchErr = err
 	}
 	if found, ok := newest(installed(ctx), dataMajor); ok {
+		log.Warn("running an installed postgres instead of the pinned version", zap.String("binaries", found.dir),
+			zap.Int("postgres_major", found.major), zap.String("pinned_version", cfg.Version), zap.NamedError("fetch_error", fetchErr))
 		return found, nil
 	}
 	if dataMajor != 0 && dataMajor != pinned {

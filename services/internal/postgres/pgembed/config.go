@@ -62,8 +62,9 @@ type Config struct {
 	Port uint16
 
 	// FsyncOff trades durability for speed: after a crash of the machine the data
-	// folder is worthless. For tests only. It also makes the server die at once
-	// and without a checkpoint when this process dies.
+	// folder is worthless; a crash of the server alone loses nothing that was
+	// committed. For tests only. It also makes the server die at once and without
+	// a checkpoint when this process dies.
 	FsyncOff bool
 
 	// Settings are further server settings by name, such as max_connections. They

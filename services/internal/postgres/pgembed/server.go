@@ -76,7 +76,7 @@ func start(ctx context.Context, cfg Config, f folder, log *zap.Logger) (*Server,
 	if err != nil {
 		return nil, err
 	}
-	found, err := locate(ctx, cfg, major)
+	found, err := locate(ctx, cfg, major, log)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,9 @@ func (s *Server) args() []string {
 		"max_connections":         "200", // five services with their pools, and their watchers
 	}
 	if s.cfg.FsyncOff {
-		maps.Copy(settings, map[string]string{"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"})
+		// synchronous_commit stays on: it costs little without fsync, and what was
+		// committed survives the death of the server, which tests of faults need.
+		maps.Copy(settings, map[string]string{"fsync": "off", "full_page_writes": "off"})
 	}
 	maps.Copy(settings, s.cfg.Settings)
 	args := []string{"-D", s.folder.pgData, "-p", strconv.Itoa(int(s.port))}
