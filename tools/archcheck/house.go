@@ -174,6 +174,7 @@ func cores() []Core {
 		{Path: "services/internal/eventlog/draft.go"},
 		{Path: "services/internal/eventlog/entry.go"},
 		{Path: "services/internal/eventlog/position.go"},
+		{Path: "services/internal/eventlog/run.go"},
 		{Path: "services/internal/eventlog/memlog", Shell: []string{"appender.go", "broker.go", "log.go", "reader.go"}, Planned: true},
 		{Path: "services/scheduler/schedule", Integer: true, Planned: true},
 		{Path: "services/scheduler/internal/lead", Planned: true},

@@ -63,7 +63,7 @@ func (g Gate) Epoch() uint64 { return g.epoch }
 
 // IsClosed says whether what an author writes behind this point is dropped.
 func (g Gate) IsClosed(a Author) bool {
-	i, known := g.find(a)
+	i, known := find(g.authors, a)
 	return known && !g.authors[i].closed.IsZero()
 }
 
@@ -80,29 +80,37 @@ type Admitted struct {
 // Admit judges the entries of a run, which must begin where the gate stands. On
 // ErrJump nothing of the run may be applied.
 func (g Gate) Admit(entries []Entry) (Admitted, error) {
-	out := Admitted{Entries: make([]Entry, 0, len(entries)), Next: Gate{epoch: g.epoch, authors: slices.Clone(g.authors)}}
+	j := judge{epoch: g.epoch, authors: slices.Clone(g.authors)}
+	admitted := make([]Entry, 0, len(entries))
 	for _, e := range entries {
 		if e.Damage != nil {
-			out.Entries = append(out.Entries, e)
+			admitted = append(admitted, e)
 			continue
 		}
-		counts, err := out.Next.admit(e, &out.Dropped)
+		counts, err := j.admit(e)
 		if err != nil {
 			return Admitted{}, err
 		}
 		if counts {
-			out.Entries = append(out.Entries, e)
+			admitted = append(admitted, e)
 		}
 	}
-	return out, nil
+	return Admitted{Entries: admitted, Dropped: j.dropped, Next: Gate{epoch: j.epoch, authors: j.authors}}, nil
 }
 
-// admit moves g, which it owns, behind one entry.
-func (g *Gate) admit(e Entry, dropped *Dropped) (bool, error) {
+// judge is a gate on its way through a run.
+type judge struct {
+	epoch   uint64
+	authors []authorGate
+	dropped Dropped
+}
+
+// admit moves the judge behind one entry.
+func (g *judge) admit(e Entry) (bool, error) {
 	author := g.at(e.Author)
 	if author.last > 0 {
 		if e.Sequence <= author.last {
-			dropped.Resent++
+			g.dropped.Resent++
 			return false, nil
 		}
 		if e.Sequence != author.last+1 {
@@ -113,10 +121,10 @@ func (g *Gate) admit(e Entry, dropped *Dropped) (bool, error) {
 	author.epoch = max(author.epoch, e.Epoch)
 	switch {
 	case !author.closed.IsZero():
-		dropped.Closed++
+		g.dropped.Closed++
 		return false, nil
 	case e.Epoch > 0 && e.Epoch < g.epoch:
-		dropped.Fenced++
+		g.dropped.Fenced++
 		return false, nil
 	}
 	g.epoch = max(g.epoch, e.Epoch)
@@ -131,7 +139,7 @@ func (g *Gate) admit(e Entry, dropped *Dropped) (bool, error) {
 }
 
 // fence closes the scheduler authors of lower epochs.
-func (g *Gate) fence(e Entry) {
+func (g *judge) fence(e Entry) {
 	for i := range g.authors {
 		if a := &g.authors[i]; a.epoch > 0 && a.epoch < e.Epoch {
 			closeAt(a, e.At)
@@ -155,13 +163,13 @@ func (g Gate) Forget(oldest Position) Gate {
 	return Gate{epoch: g.epoch, authors: kept}
 }
 
-func (g Gate) find(id Author) (int, bool) {
-	return slices.BinarySearchFunc(g.authors, id, func(a authorGate, id Author) int { return bytes.Compare(a.id[:], id[:]) })
+func find(authors []authorGate, id Author) (int, bool) {
+	return slices.BinarySearchFunc(authors, id, func(a authorGate, id Author) int { return bytes.Compare(a.id[:], id[:]) })
 }
 
 // at finds an author, or makes it. The pointer is good until the next call.
-func (g *Gate) at(id Author) *authorGate {
-	i, known := g.find(id)
+func (g *judge) at(id Author) *authorGate {
+	i, known := find(g.authors, id)
 	if !known {
 		g.authors = slices.Insert(g.authors, i, authorGate{id: id})
 	}

@@ -117,6 +117,7 @@ func (a asked) CancelRequested(job.CancelRequestedEvent) bool { return a.note("C
 func (a asked) ReprioritizeRequested(job.ReprioritizeRequestedEvent) bool {
 	return a.note("ReprioritizeRequested")
 }
+
 func (a asked) PreemptRequested(job.PreemptRequestedEvent) bool { return a.note("PreemptRequested") }
 func (a asked) Leased(job.LeasedEvent) bool                     { return a.note("Leased") }
 func (a asked) Requeued(job.RequeuedEvent) bool                 { return a.note("Requeued") }

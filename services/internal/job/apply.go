@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrIllegal is wrapped by every refusal of [Apply].
@@ -273,10 +274,8 @@ func (a applier) in(run RunID, states ...RunState) string {
 	case run != a.j.Run.ID:
 		return whyOtherRun
 	}
-	for _, s := range states {
-		if a.j.Run.State == s {
-			return ""
-		}
+	if slices.Contains(states, a.j.Run.State) {
+		return ""
 	}
 	return whyRunState
 }

@@ -19,8 +19,6 @@ type Head struct {
 // Of is the head itself.
 func (h Head) Of() Head { return h }
 
-func (Head) event() {}
-
 // SubmittedEvent: a job was accepted and waits in its queue. Authored by submit.
 type SubmittedEvent struct {
 	Head

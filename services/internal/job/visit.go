@@ -123,3 +123,25 @@ func (t at) RunSucceeded(e RunSucceededEvent) Event                   { e.Time =
 func (t at) RunFailed(e RunFailedEvent) Event                         { e.Time = Time(t); return e }
 func (t at) RunReturned(e RunReturnedEvent) Event                     { e.Time = Time(t); return e }
 func (t at) RunReleased(e RunReleasedEvent) Event                     { e.Time = Time(t); return e }
+
+// The set of events.
+func (SubmittedEvent) event()             {}
+func (CancelRequestedEvent) event()       {}
+func (ReprioritizeRequestedEvent) event() {}
+func (PreemptRequestedEvent) event()      {}
+func (LeasedEvent) event()                {}
+func (RequeuedEvent) event()              {}
+func (ReprioritizedEvent) event()         {}
+func (RunExpiredEvent) event()            {}
+func (SucceededEvent) event()             {}
+func (FailedEvent) event()                {}
+func (PreemptedEvent) event()             {}
+func (CancelledEvent) event()             {}
+func (RejectedEvent) event()              {}
+func (RunAcknowledgedEvent) event()       {}
+func (RunPendingEvent) event()            {}
+func (RunRunningEvent) event()            {}
+func (RunSucceededEvent) event()          {}
+func (RunFailedEvent) event()             {}
+func (RunReturnedEvent) event()           {}
+func (RunReleasedEvent) event()           {}
