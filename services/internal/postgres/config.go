@@ -86,7 +86,7 @@ type Config struct {
 }
 
 // schemaName keeps a schema's name such that no place has to quote it.
-var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`) //nolint:gochecknoglobals // a constant, compiled once
+var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
 // Validate returns every violation of c at once, or nil.
 func (c Config) Validate() error {

@@ -100,8 +100,7 @@ func constraintKind(sqlState string) (ConstraintKind, bool) {
 // shutting down or starting, or takes no more connections: the same call may
 // succeed later. It is false when the caller's own context ended.
 func Unavailable(err error) bool {
-	var said *pgconn.PgError
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch said.Code {
 		case "57P01", "57P02", "57P03", // shutting down, crashed, starting
 			"53300", // too many connections
@@ -113,8 +112,7 @@ func Unavailable(err error) bool {
 	if errors.Is(err, context.Canceled) {
 		return false
 	}
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

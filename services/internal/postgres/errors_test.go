@@ -42,6 +42,7 @@ func TestTypedNamesTheConstraint(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := pool.Exec(t.Context(), tc.sql)
 			err = postgres.Typed(fmt.Errorf("write job: %w", err))
 			var got *postgres.ConstraintError
@@ -61,7 +62,7 @@ func TestTypedNamesTheConstraint(t *testing.T) {
 			if strings.Contains(got.Error(), "secret") {
 				t.Errorf("the error shows a value of the row: %v", got)
 			}
-			if again := postgres.Typed(err); again != err {
+			if again := postgres.Typed(err); again != err { //nolint:errorlint // the same error is what is asked for
 				t.Errorf("Typed() of a typed error = %v, want it as it is", again)
 			}
 		})
@@ -71,7 +72,7 @@ func TestTypedNamesTheConstraint(t *testing.T) {
 func TestTypedLeavesOtherErrorsAlone(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{nil, errors.New("ours"), &pgconn.PgError{Code: "42P01"}} {
-		if got := postgres.Typed(err); got != err {
+		if got := postgres.Typed(err); got != err { //nolint:errorlint // the same error is what is asked for
 			t.Errorf("Typed(%v) = %v", err, got)
 		}
 	}

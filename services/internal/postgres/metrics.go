@@ -48,8 +48,7 @@ func newMetrics(reg prometheus.Registerer) (metrics, error) {
 // register puts the collector of an earlier pool in the place of *c if there is one.
 func register[C prometheus.Collector](reg prometheus.Registerer, c *C) error {
 	err := reg.Register(*c)
-	var taken prometheus.AlreadyRegisteredError
-	if errors.As(err, &taken) {
+	if taken, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if existing, ok := taken.ExistingCollector.(C); ok {
 			*c = existing
 			return nil

@@ -41,10 +41,10 @@ type migration struct {
 	inTx     bool   // false: it says "-- no-tx" in its first line
 }
 
-var (
-	migrationName = regexp.MustCompile(`^([0-9]{4})_[a-z0-9_]+\.sql$`) //nolint:gochecknoglobals // a constant, compiled once
-	noTxLine      = []byte("-- no-tx")                                 //nolint:gochecknoglobals // a constant
-)
+// noTxLine is the first line of a file that wants no transaction.
+const noTxLine = "-- no-tx"
+
+var migrationName = regexp.MustCompile(`^([0-9]{4})_[a-z0-9_]+\.sql$`)
 
 // readMigrations returns the .sql files of the folder in order, numbered from 1
 // without a hole. Other files are left alone.
@@ -97,6 +97,6 @@ func readMigration(files fs.FS, name string) (migration, error) {
 	first, _, _ := bytes.Cut(content, []byte("\n"))
 	return migration{
 		number: number, name: name, sql: string(content), checksum: hex.EncodeToString(sum[:]),
-		inTx: !bytes.Equal(bytes.TrimSpace(first), noTxLine),
+		inTx: string(bytes.TrimSpace(first)) != noTxLine,
 	}, nil
 }

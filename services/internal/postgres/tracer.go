@@ -72,8 +72,9 @@ func (t *tracer) begin(ctx context.Context, key any, call traced) context.Contex
 	return context.WithValue(ctx, key, call)
 }
 
-// end observes the call that key began. It returns false if nothing was measured.
-func (t *tracer) end(ctx context.Context, key any, err error, into func(call traced) prometheus.Observer) (call traced, took time.Duration) {
+// end observes the call that key began, and returns it. took is 0 if nothing was
+// measured.
+func (t *tracer) end(ctx context.Context, key any, into func(call traced) prometheus.Observer) (call traced, took time.Duration) {
 	call, _ = ctx.Value(key).(traced)
 	if t.now == nil || call.began.IsZero() {
 		return call, 0
@@ -92,7 +93,7 @@ func outcome(err error) string {
 
 // finish ends a call that sent statements, and logs it.
 func (t *tracer) finish(ctx context.Context, key any, rows int64, err error) {
-	call, took := t.end(ctx, key, err, func(call traced) prometheus.Observer {
+	call, took := t.end(ctx, key, func(call traced) prometheus.Observer {
 		return t.metrics.query.WithLabelValues(t.schema, call.name, outcome(err))
 	})
 	level, message := zapcore.DebugLevel, "query"
@@ -150,7 +151,7 @@ func (t *tracer) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartD
 
 // TraceConnectEnd is pgx.ConnectTracer's.
 func (t *tracer) TraceConnectEnd(ctx context.Context, data pgx.TraceConnectEndData) {
-	_, took := t.end(ctx, connectKey{}, data.Err, func(traced) prometheus.Observer {
+	_, took := t.end(ctx, connectKey{}, func(traced) prometheus.Observer {
 		return t.metrics.connect.WithLabelValues(t.schema, outcome(data.Err))
 	})
 	t.log.Debug("connect", zap.Duration("took", took), zap.Error(data.Err))
@@ -163,7 +164,7 @@ func (t *tracer) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpo
 
 // TraceAcquireEnd is pgxpool.AcquireTracer's.
 func (t *tracer) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, data pgxpool.TraceAcquireEndData) {
-	t.end(ctx, acquireKey{}, data.Err, func(traced) prometheus.Observer {
+	t.end(ctx, acquireKey{}, func(traced) prometheus.Observer {
 		return t.metrics.acquire.WithLabelValues(t.schema, outcome(data.Err))
 	})
 }

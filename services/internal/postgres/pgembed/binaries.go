@@ -121,8 +121,8 @@ func installPatterns() []string {
 func installed(ctx context.Context) []binaries {
 	var dirs []string
 	if path, err := exec.LookPath("postgres"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil { // initdb lies beside the real one
-			dirs = append(dirs, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(path); err == nil { // initdb lies beside the real one
+			dirs = append(dirs, filepath.Dir(target))
 		}
 	}
 	for _, pattern := range installPatterns() {

@@ -167,7 +167,7 @@ func TestAFetchIsBounded(t *testing.T) {
 	}
 }
 
-func TestBinariesThatAreNamedComeFirst(t *testing.T) { //nolint:paralleltest // sets the environment
+func TestBinariesThatAreNamedComeFirst(t *testing.T) {
 	repo := newRepository(t)
 	cfg := repo.config(t)
 	byEnv, byConfig := fakeBinaries(t, "96.1"), fakeBinaries(t, "95.1")
@@ -188,7 +188,7 @@ func TestBinariesThatAreNamedComeFirst(t *testing.T) { //nolint:paralleltest // 
 	}
 }
 
-func TestInstalledBinariesServeWhereThereIsNoNetwork(t *testing.T) { //nolint:paralleltest // sets the environment
+func TestInstalledBinariesServeWhereThereIsNoNetwork(t *testing.T) {
 	newer := fakeBinaries(t, "97.1 (Debian 97.1-0+deb12u1)")
 	link := filepath.Join(t.TempDir(), "postgres") // initdb is not beside it, as in /usr/local/bin
 	if err := os.Symlink(filepath.Join(newer, "postgres"), link); err != nil {

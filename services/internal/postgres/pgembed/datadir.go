@@ -177,7 +177,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return fmt.Errorf("sync data folder: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read from
 	if err := file.Sync(); err != nil {
 		return fmt.Errorf("sync data folder: %w", err)
 	}

@@ -24,7 +24,7 @@ func tryLock(path string) (*fileLock, error) {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		file.Close()
+		_ = file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errLocked
 		}
@@ -51,6 +51,6 @@ func waitLock(ctx context.Context, path string) (*fileLock, error) {
 }
 
 // unlock lets go of the lock. Closing the file is what releases it.
-func (l *fileLock) unlock() { l.file.Close() }
+func (l *fileLock) unlock() { _ = l.file.Close() }
 
 var errLocked = errors.New("locked by another process")

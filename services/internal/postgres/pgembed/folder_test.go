@@ -43,6 +43,7 @@ func TestAFolderThatIsNotOursToChangeIsLeftAsItIs(t *testing.T) {
 		check   func(t *testing.T, err error)
 	}{
 		"of another major version": {version: "12\n", check: func(t *testing.T, err error) {
+			t.Helper()
 			var wrong *pgembed.VersionError
 			if !errors.As(err, &wrong) || wrong.DataMajor != 12 || wrong.BinariesMajor < pgembed.MajorMin {
 				t.Fatalf("Start() = %v, want a VersionError of 12 and a newer one", err)
@@ -54,11 +55,13 @@ func TestAFolderThatIsNotOursToChangeIsLeftAsItIs(t *testing.T) {
 			}
 		}},
 		"of an unknown version": {version: "a dozen\n", check: func(t *testing.T, err error) {
+			t.Helper()
 			if err == nil || !strings.Contains(err.Error(), "it was left as it is") {
 				t.Errorf("Start() = %v, want an error", err)
 			}
 		}},
 		"without a version": {check: func(t *testing.T, err error) {
+			t.Helper()
 			if !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("Start() = %v, want that PG_VERSION is not there", err)
 			}

@@ -39,7 +39,7 @@ func (l *logFile) open() error {
 	}
 	info, err := file.Stat()
 	if err != nil {
-		file.Close()
+		_ = file.Close()
 		return fmt.Errorf("size server log: %w", err)
 	}
 	l.file, l.size = file, info.Size()
@@ -69,7 +69,7 @@ func (l *logFile) Write(b []byte) (int, error) {
 }
 
 func (l *logFile) rotate() {
-	l.file.Close()
+	_ = l.file.Close()
 	l.file = nil
 	if err := os.Rename(l.path, l.path+".1"); err != nil {
 		return // no place to write to any more: the tail in memory is what is left
@@ -88,7 +88,7 @@ func (l *logFile) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file != nil {
-		l.file.Close()
+		_ = l.file.Close()
 		l.file = nil
 	}
 }

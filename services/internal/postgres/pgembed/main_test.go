@@ -26,7 +26,7 @@ const helperEnv = "FAIRLEAD_TEST_PGEMBED_HELPER"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(helperEnv); dir != "" {
-		os.Exit(helper(dir))
+		os.Exit(helper(dir)) //nolint:forbidigo // it is the main of a process of its own
 	}
 	// Binaries that whoever runs the tests names are for the servers of the tests,
 	// not for the tests of how binaries are found.
@@ -42,15 +42,15 @@ var namedBinaries string
 func helper(dir string) int {
 	cache, err := pgembed.DefaultCacheDir()
 	if err != nil {
-		fmt.Println("error", err)
+		_, _ = fmt.Fprintln(os.Stdout, "error", err)
 		return 1
 	}
 	server, err := pgembed.Start(context.Background(), pgembed.Config{DataDir: dir, CacheDir: cache}, zap.NewNop())
 	if err != nil {
-		fmt.Println("error", err)
+		_, _ = fmt.Fprintln(os.Stdout, "error", err)
 		return 1
 	}
-	fmt.Println(server.Pid(), server.URL())
+	_, _ = fmt.Fprintln(os.Stdout, server.Pid(), server.URL())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	if err := server.Stop(context.Background()); err != nil {
 		return 1

@@ -45,11 +45,11 @@ func TestSchemaWithoutMigrationsIsEmptyAndUsable(t *testing.T) {
 	}
 }
 
-func TestSchemaIsGoneAfterTheTest(t *testing.T) {
+func TestSchemaIsGoneAfterTheTest(t *testing.T) { //nolint:tparallel // looks when its subtest has ended
 	t.Parallel()
 	watcher := pgtest.Schema(t, nil)
 	var name string
-	t.Run("with a schema", func(t *testing.T) { //nolint:paralleltest // the parent looks when it has ended
+	t.Run("with a schema", func(t *testing.T) {
 		pool := pgtest.Schema(t, queues())
 		if err := pool.QueryRow(t.Context(), "SELECT current_schema()").Scan(&name); err != nil {
 			t.Fatal(err)
@@ -63,11 +63,11 @@ func TestSchemaIsGoneAfterTheTest(t *testing.T) {
 	}
 }
 
-func TestURLIsADatabaseOfTheTestsOwn(t *testing.T) {
+func TestURLIsADatabaseOfTheTestsOwn(t *testing.T) { //nolint:tparallel // looks when its subtest has ended
 	t.Parallel()
 	watcher := pgtest.Schema(t, nil)
 	var name string
-	t.Run("with a database", func(t *testing.T) { //nolint:paralleltest // the parent looks when it has ended
+	t.Run("with a database", func(t *testing.T) {
 		conn, err := pgx.Connect(t.Context(), pgtest.URL(t))
 		if err != nil {
 			t.Fatal(err)

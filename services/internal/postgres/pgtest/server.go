@@ -67,7 +67,7 @@ func startShared() error {
 	if err != nil {
 		return err
 	}
-	defer guard.Close()
+	defer func() { _ = guard.Close() }() // lets go of the lock
 	dir, err := os.MkdirTemp(root, "server-")
 	if err != nil {
 		return fmt.Errorf("make a folder for a test server: %w", err)
@@ -101,7 +101,7 @@ func guardFolders(ctx context.Context, root string) (*os.File, error) {
 		sweep(ctx, root)
 	}
 	if err := syscall.Flock(int(guard.Fd()), syscall.LOCK_SH); err != nil { // short: a sweep
-		guard.Close()
+		_ = guard.Close()
 		return nil, fmt.Errorf("lock test servers: %w", err)
 	}
 	return guard, nil
