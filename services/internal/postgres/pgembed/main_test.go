@@ -3,6 +3,7 @@ package pgembed_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,10 +35,29 @@ func TestMain(m *testing.M) {
 	if err := os.Unsetenv(pgembed.BinariesEnv); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(inOwnTemp{m})
 }
 
 var namedBinaries string
+
+// inOwnTemp runs the tests with a folder for temporary files that is removed
+// afterwards: the library that fetches leaves one behind with each call.
+type inOwnTemp struct{ m *testing.M }
+
+func (w inOwnTemp) Run() int {
+	dir, err := os.MkdirTemp("", "pgembed-test-")
+	if err != nil {
+		panic(err)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir)); err != nil { // the server's user passes through
+		panic(err)
+	}
+	code := w.m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		panic(err)
+	}
+	return code
+}
 
 func helper(dir string) int {
 	cache, err := pgembed.DefaultCacheDir()
