@@ -346,3 +346,22 @@ func TestASwallowedErrorIsNoCommit(t *testing.T) {
 		t.Errorf("counter = %d, want 0", got)
 	}
 }
+
+// The server was restarted while the pool was idle: its connections are dead, and
+// the first to use one must not see it.
+func TestDeadConnectionsOfThePoolAreNotSeen(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	pool := openMigrated(t, database, counters(), postgres.Deps{})
+	other := open(t, postgres.Config{URL: database, Schema: "other"}, postgres.Deps{})
+	if got := scan[int](t, other, `SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+		WHERE application_name = 'fairlead test' AND datname = current_database()`); got == 0 {
+		t.Fatal("no connection was ended: this test proves nothing")
+	}
+	if err := postgres.ReadCommitted(t.Context(), pool, func(tx pgx.Tx) error { return increment(t.Context(), tx, "a") }); err != nil {
+		t.Fatal(err)
+	}
+	if got := value(t, pool, "a"); got != 1 {
+		t.Errorf("counter = %d, want 1", got)
+	}
+}
