@@ -84,8 +84,8 @@ func (d *Door) handle(_ any, caller grpc.ServerStream) error {
 	if !ok {
 		return fault.NewUnimplemented("unknown method %s", method)
 	}
-	ctx, cancel := context.WithCancelCause(outgoing(caller.Context()))
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(outgoing(caller.Context()))
+	defer cancel() // ends the backend's call when the caller's could not be answered
 	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
 	backend, err := conn.NewStream(ctx, desc, method, grpc.ForceCodecV2(d.codec))
 	if err != nil {
@@ -96,35 +96,27 @@ func (d *Door) handle(_ any, caller grpc.ServerStream) error {
 	}
 	// This goroutine outlives handle by a moment: it may be blocked in reading from the
 	// caller, and gRPC ends that only after handle has returned. Wait waits for it.
-	d.ups.Go(func() {
-		if err := up(caller, backend); err != nil {
-			cancel(err) // ends down too
-		}
-	})
-	err = down(backend, caller)
-	if err != nil && ctx.Err() != nil && caller.Context().Err() == nil {
-		return context.Cause(ctx) // the caller's own mistake, such as a message over the limit
-	}
-	return err
+	d.ups.Go(func() { up(caller, backend) })
+	return down(backend, caller)
 }
 
-// up copies the caller's messages to the backend, until the caller has no more. Its
-// error means that the caller is gone or broke a rule; when it is the backend that ended
-// the call, down has the reason.
-func up(caller grpc.ServerStream, backend grpc.ClientStream) error {
+// up copies the caller's messages to the backend, until either has no more. Whatever
+// ends it early is seen by down: when it is the caller's doing (it left, a message was
+// over the limit), gRPC has answered it and ended its context, and with it the backend's
+// call; when it is the backend's, down reads its status.
+func up(caller grpc.ServerStream, backend grpc.ClientStream) {
 	for {
 		var f frame
 		if err := caller.RecvMsg(&f); err != nil {
 			if errors.Is(err, io.EOF) {
 				_ = backend.CloseSend() // an error of the stream comes out of RecvMsg, in down
-				return nil
 			}
-			return err
+			return
 		}
 		err := backend.SendMsg(&f)
 		f.free()
 		if err != nil {
-			return nil //nolint:nilerr // the backend ended the call; down reads its status
+			return
 		}
 	}
 }
