@@ -187,7 +187,7 @@ func flatten(err error) []error {
 	if err == nil {
 		return nil
 	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree is walked here
+	if many, ok := err.(interface{ Unwrap() []error }); ok { // the tree is walked here
 		var all []error
 		for _, e := range many.Unwrap() {
 			all = append(all, flatten(e)...)

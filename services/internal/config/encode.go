@@ -98,7 +98,7 @@ func encodeList(v reflect.Value) any {
 func encodeSelf(v reflect.Value) any {
 	p := reflect.New(v.Type())
 	p.Elem().Set(v)
-	if t, ok := p.Interface().(encoding.TextMarshaler); ok {
+	if t, ok := reflect.TypeAssert[encoding.TextMarshaler](p); ok {
 		text, err := t.MarshalText()
 		if err != nil {
 			panic(fmt.Sprintf("config: %s: marshal text: %v", v.Type(), err))

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -37,9 +38,7 @@ func Load[T any](defaults T, files, environ []string) (T, error) {
 			continue
 		}
 		mustMerge(base, l.values)
-		for path, where := range l.origin {
-			origin[path] = where
-		}
+		maps.Copy(origin, l.origin)
 	}
 	var cfg T
 	if err := found.err(); err != nil {

@@ -25,9 +25,16 @@ type unit struct {
 	bytes int64
 }
 
-var units = [...]unit{ //nolint:gochecknoglobals // a table, never written
-	{"Ti", int64(TiB)}, {"Gi", int64(GiB)}, {"Mi", int64(MiB)}, {"Ki", int64(KiB)},
-	{"T", 1e12}, {"G", 1e9}, {"M", 1e6}, {"k", 1e3}, {"", 1},
+var units = [...]unit{
+	{"Ti", int64(TiB)},
+	{"Gi", int64(GiB)},
+	{"Mi", int64(MiB)},
+	{"Ki", int64(KiB)},
+	{"T", 1e12},
+	{"G", 1e9},
+	{"M", 1e6},
+	{"k", 1e3},
+	{"", 1},
 }
 
 // String returns the size in the largest binary unit that keeps it whole: 64MiB.

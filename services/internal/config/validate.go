@@ -88,6 +88,5 @@ func walk(v reflect.Value, path string, visit func(string, Validator)) {
 func asValidator(v reflect.Value) (Validator, bool) {
 	p := reflect.New(v.Type())
 	p.Elem().Set(v)
-	section, ok := p.Interface().(Validator)
-	return section, ok
+	return reflect.TypeAssert[Validator](p)
 }

@@ -58,8 +58,10 @@ func Kinds() []Kind {
 	return kinds
 }
 
-var names = [...]string{"invalid", "not_found", "exists", "conflict", "unauthenticated", "denied",
-	"unavailable", "exhausted", "too_large", "out_of_range", "unimplemented"} //nolint:gochecknoglobals // a table, never written
+var names = [...]string{
+	"invalid", "not_found", "exists", "conflict", "unauthenticated", "denied",
+	"unavailable", "exhausted", "too_large", "out_of_range", "unimplemented",
+}
 
 // String returns the kind in lower case with underscores, fit for a metric label.
 func (k Kind) String() string {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -85,8 +86,8 @@ func (s *serverStream) Context() context.Context { return s.ctx }
 func (b *boundary) around(ctx context.Context, method string, handle func(context.Context) error) error {
 	c := &call{method: method, label: b.methods.label(method)}
 	next := handle
-	for i := len(b.steps) - 1; i >= 0; i-- {
-		step, rest := b.steps[i], next
+	for _, step := range slices.Backward(b.steps) {
+		rest := next
 		next = func(ctx context.Context) error { return step(ctx, c, rest) }
 	}
 	return next(ctx)

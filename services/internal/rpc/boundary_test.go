@@ -339,10 +339,7 @@ func TestRequestID(t *testing.T) {
 				md, _ := metadata.FromIncomingContext(ctx)
 				return fault.NewNotFound("%s %v", rpc.RequestID(ctx), md.Get("x-request-id"))
 			}}).register)
-			ctx := t.Context()
-			for _, id := range tc.sent {
-				ctx = metadata.AppendToOutgoingContext(ctx, "x-request-id", id)
-			}
+			ctx := metadata.NewOutgoingContext(t.Context(), metadata.MD{"x-request-id": tc.sent})
 			want := fmt.Sprintf("[x-request-id: %q] %s [%s]", tc.want, tc.want, tc.want)
 			if got := status.Convert(callUnary(ctx, bed)).Message(); got != want {
 				t.Errorf("got %q, want %q", got, want)
@@ -383,7 +380,9 @@ fairlead_rpc_open_calls{method="`+streamMethod+`"} 1
 		t.Error(err)
 	}
 	close(open)
-	<-ended
+	if err := <-ended; status.Code(err) != codes.NotFound {
+		t.Errorf("the stream: %v", err)
+	}
 	for _, unknown := range []string{"/no.Such/Call", "/no.Such/Other"} {
 		if err := bed.Conn.Invoke(t.Context(), unknown, &testpb.Empty{}, &testpb.Empty{}); status.Code(err) != codes.Unimplemented {
 			t.Errorf("%s: %v", unknown, err)

@@ -56,16 +56,23 @@ var table = map[fault.Kind]row{ //nolint:gochecknoglobals // a table, never writ
 	fault.TooLarge:        {codes.ResourceExhausted, fault.TooLarge.String(), zapcore.DebugLevel},
 	fault.OutOfRange:      {codes.OutOfRange, fault.OutOfRange.String(), zapcore.DebugLevel},
 	fault.Unimplemented:   {codes.Unimplemented, fault.Unimplemented.String(), zapcore.DebugLevel},
+
+	kindOK:       {codes.OK, "ok", zapcore.DebugLevel},
+	kindCanceled: {codes.Canceled, "canceled", zapcore.DebugLevel},
+	kindDeadline: {codes.DeadlineExceeded, "deadline", zapcore.DebugLevel},
+	kindStopping: {codes.Unavailable, "stopping", zapcore.DebugLevel},
+	kindPanic:    {codes.Internal, "panic", zapcore.ErrorLevel},
+	kindUnknown:  {codes.Internal, "internal", zapcore.ErrorLevel},
 }
 
-// The rows of what is no fault.
-var ( //nolint:gochecknoglobals // a table, never written
-	rowOK       = row{codes.OK, "ok", zapcore.DebugLevel}
-	rowCanceled = row{codes.Canceled, "canceled", zapcore.DebugLevel}
-	rowDeadline = row{codes.DeadlineExceeded, "deadline", zapcore.DebugLevel}
-	rowStopping = row{codes.Unavailable, "stopping", zapcore.DebugLevel}
-	rowPanic    = row{codes.Internal, "panic", zapcore.ErrorLevel}
-	rowUnknown  = row{codes.Internal, "internal", zapcore.ErrorLevel}
+// The kinds of what is no fault: below zero, so that they never meet fault's own.
+const (
+	kindOK fault.Kind = -1 - iota
+	kindCanceled
+	kindDeadline
+	kindStopping
+	kindPanic
+	kindUnknown
 )
 
 // translate returns what err is, and the status that the caller gets for it. ctx is the
@@ -79,9 +86,9 @@ var ( //nolint:gochecknoglobals // a table, never written
 //     answer to us, not ours to the caller; so is a timeout of our own.
 func translate(ctx context.Context, requestID string, err error) (row, error) {
 	if err == nil {
-		return rowOK, nil
+		return table[kindOK], nil
 	}
-	if own, ok := err.(interface{ GRPCStatus() *status.Status }); ok { //nolint:errorlint // not a wrapped one, see 1
+	if own, ok := err.(interface{ GRPCStatus() *status.Status }); ok { // not a wrapped one, see 1
 		st := own.GRPCStatus()
 		if !endedCall(ctx, st.Code()) {
 			return rowOfStatus(st.Code()), withID(requestID, st).Err()
@@ -94,10 +101,11 @@ func translate(ctx context.Context, requestID string, err error) (row, error) {
 	if r, text := rowOfContext(ctx); text != "" {
 		return r, newStatus(requestID, r.code, text).Err()
 	}
+	r := table[kindUnknown]
 	if _, ok := errors.AsType[*panicError](err); ok {
-		return rowPanic, newStatus(requestID, rowPanic.code, "internal error").Err()
+		r = table[kindPanic]
 	}
-	return rowUnknown, newStatus(requestID, rowUnknown.code, "internal error").Err()
+	return r, newStatus(requestID, r.code, "internal error").Err()
 }
 
 // endedCall reports whether a status of this code is only what gRPC makes of writing to
@@ -112,11 +120,11 @@ func rowOfContext(ctx context.Context) (row, string) {
 	case ctx.Err() == nil:
 		return row{}, ""
 	case errors.Is(context.Cause(ctx), ErrStopping):
-		return rowStopping, ErrStopping.Error() + "; call again"
+		return table[kindStopping], ErrStopping.Error() + "; call again"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return rowDeadline, "deadline exceeded"
+		return table[kindDeadline], "deadline exceeded"
 	default:
-		return rowCanceled, "canceled"
+		return table[kindCanceled], "canceled"
 	}
 }
 
@@ -131,6 +139,7 @@ func rowOfStatus(code codes.Code) row {
 		r.level = zapcore.ErrorLevel
 	case codes.Unavailable:
 		r.level = zapcore.WarnLevel
+	default: // the caller's
 	}
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -136,8 +137,7 @@ func (g *Group) stopAll(ctx context.Context) (stuck []*member) {
 	ctx, cancel := context.WithTimeout(ctx, g.stopWithin)
 	defer cancel()
 	left := g.stopWithin
-	for i := len(g.members) - 1; i >= 0; i-- {
-		m := g.members[i]
+	for i, m := range slices.Backward(g.members) {
 		m.stop(ErrStopping)
 		share := left / 2
 		if i == 0 {

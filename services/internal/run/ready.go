@@ -25,6 +25,7 @@ func (g *Group) Ready() error {
 		return ErrNotStarted
 	case stopping:
 		return ErrStopping
+	case running:
 	}
 	var reasons []error
 	for _, m := range members {

@@ -509,6 +509,8 @@ func TestMessagesAreNotDecoded(t *testing.T) {
 // bytesCodec sends bytes as a message.
 type bytesCodec struct{}
 
-func (bytesCodec) Name() string                       { return "proto" }
-func (bytesCodec) Marshal(v any) ([]byte, error)      { return *(v.(*[]byte)), nil }
-func (bytesCodec) Unmarshal(data []byte, v any) error { *(v.(*[]byte)) = data; return nil }
+func (bytesCodec) Name() string { return "proto" }
+
+func (bytesCodec) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
+
+func (bytesCodec) Unmarshal(data []byte, v any) error { *v.(*[]byte) = data; return nil }

@@ -43,7 +43,7 @@ func Default() Setup {
 		Server: cfg,
 		Deps: rpc.Deps{
 			Auth:  auth.Anonymous{},
-			Now:   time.Now,
+			Now:   time.Now, //nolint:forbidigo // a test bed is an edge where time enters
 			NewID: func() string { return fmt.Sprintf("id-%d", ids.Add(1)) },
 			Ready: func() error { return nil },
 		},
