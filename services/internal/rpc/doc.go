@@ -39,6 +39,11 @@
 // replica; forwarded calls have half of the grace. When the grace is over all are cut.
 // A handler that ignores its context holds up Run even then: run.Group names it.
 //
+// # Inside one process
+//
+// [Server.Loopback] connects without a port or TLS: what the REST gateway and, in
+// standalone, the front door use. Such calls go through the boundary like all others.
+//
 // # HTTP
 //
 // [NewHTTP] serves [Public] (the REST gateway of [NewGateway], which is a client of the

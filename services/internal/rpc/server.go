@@ -52,6 +52,7 @@ type Server struct {
 	methods *methods
 	stop    *stopSignals
 	lis     net.Listener
+	local   loopback
 }
 
 // NewServer returns a server that does not listen yet, with the grpc health service
@@ -64,7 +65,7 @@ func NewServer(cfg Config, deps Deps) (*Server, error) {
 	known := &methods{names: make(map[string]bool)}
 	stop := newStopSignals()
 	b := newBoundary(deps, newMetrics(deps.Metrics), known, stop)
-	s := &Server{cfg: cfg, log: deps.Log, methods: known, stop: stop}
+	s := &Server{cfg: cfg, log: deps.Log, methods: known, stop: stop, local: newLoopback()}
 	s.grpc = grpc.NewServer(append(serverOptions(cfg, b, tlsConfig), deps.Options...)...)
 	healthpb.RegisterHealthServer(s, &healthService{ready: deps.Ready})
 	return s, nil
@@ -83,7 +84,7 @@ func serverOptions(cfg Config, b *boundary, tlsConfig *tls.Config) []grpc.Server
 		grpc.WaitForHandlers(true), // what handlers stand on is closed after the server
 	}
 	if tlsConfig != nil {
-		options = append(options, grpc.Creds(credentials.NewTLS(tlsConfig)))
+		options = append(options, grpc.Creds(loopbackCredentials{credentials.NewTLS(tlsConfig)}))
 	}
 	return options
 }
@@ -122,8 +123,9 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 	var group sync.WaitGroup
 	defer group.Wait()
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
 	group.Go(func() { ended <- s.grpc.Serve(lis) })
+	group.Go(func() { ended <- s.grpc.Serve(s.local) })
 	select {
 	case err := <-ended:
 		s.shutdown()

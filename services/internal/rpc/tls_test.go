@@ -106,7 +106,7 @@ func (a *authority) sign(t *testing.T, file, name string) {
 }
 
 // tlsServer runs a server with the pair "server" and returns its address.
-func (a *authority) tlsServer(t *testing.T, clientCA string, who auth.Authenticator) string {
+func (a *authority) tlsServer(t *testing.T, clientCA string, who auth.Authenticator) (*rpc.Server, string) {
 	t.Helper()
 	cfg := rpc.DefaultConfig()
 	cfg.Address = "127.0.0.1:0"
@@ -123,7 +123,7 @@ func (a *authority) tlsServer(t *testing.T, clientCA string, who auth.Authentica
 		}
 		return nil
 	}}).register(server)
-	return start(t, server)
+	return server, start(t, server)
 }
 
 // call makes one call on a new connection and returns the server's common name.
@@ -150,7 +150,7 @@ func TestTLSPairIsReadAgain(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	ca.sign(t, "server", "old")
-	address := ca.tlsServer(t, "", auth.Anonymous{})
+	_, address := ca.tlsServer(t, "", auth.Anonymous{})
 	trust := rpc.ClientTLS{Enabled: true, CAFile: ca.path("ca.pem")}
 	expect := func(want string) {
 		t.Helper()
@@ -199,7 +199,7 @@ func TestMutualTLS(t *testing.T) {
 	ca.sign(t, "server", "server")
 	ca.sign(t, "client", "executor-7")
 	stranger.sign(t, "client", "executor-7")
-	address := ca.tlsServer(t, ca.path("ca.pem"), auth.Chain{certName{}, auth.Anonymous{}})
+	_, address := ca.tlsServer(t, ca.path("ca.pem"), auth.Chain{certName{}, auth.Anonymous{}})
 	trust := rpc.ClientTLS{Enabled: true, CAFile: ca.path("ca.pem")}
 
 	trust.CertFile, trust.KeyFile = ca.path("client.pem"), ca.path("client.key")
@@ -213,6 +213,28 @@ func TestMutualTLS(t *testing.T) {
 	trust.CertFile, trust.KeyFile = "", ""
 	if _, err := ca.call(t, address, trust); status.Code(err) != codes.Unavailable {
 		t.Errorf("without a certificate: %v", err)
+	}
+}
+
+// Inside the process nobody needs a certificate, and the boundary is the same.
+func TestLoopback(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	ca.sign(t, "server", "server")
+	server, _ := ca.tlsServer(t, ca.path("ca.pem"), scheme(func(c auth.Credentials) (auth.Principal, error) {
+		if len(c.Certificates) > 0 {
+			return auth.Principal{}, fault.NewDenied("a certificate from nowhere")
+		}
+		return auth.Principal{Name: "gateway"}, nil
+	}))
+	conn, err := server.Loopback(rpc.DefaultClientConfig(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	st := status.Convert(callUnary(t.Context(), &rpctest.Bed{Conn: conn}))
+	if st.Code() != codes.NotFound || st.Message() != `[x-request-id: "id-1"] gateway` {
+		t.Errorf("got %v, want the handler's answer to the gateway", st)
 	}
 }
 

@@ -16,7 +16,7 @@
 // Unary calls are streams of one message each way, so all four kinds go one way. What
 // passes through unchanged: messages, byte for byte and in order; the caller's metadata,
 // deadline and cancellation; the backend's header, trailer and status with its details.
-// The caller's address is added to x-forwarded-for. Compression is each connection's own:
+// The caller's address is added to x-forwarded-for, unless it is in this process. Compression is each connection's own:
 // an answer to a gzip client is compressed again. The x-request-id that the boundary of
 // package rpc gave the call goes along, so one id names it in every service's log.
 //

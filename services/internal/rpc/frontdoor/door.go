@@ -152,16 +152,10 @@ func outgoing(ctx context.Context) context.Context {
 			delete(md, key) // the connection's own
 		}
 	}
-	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		md.Append(forwardedFor, host(p.Addr))
+	if p, ok := peer.FromContext(ctx); ok {
+		if h, _, err := net.SplitHostPort(p.Addr.String()); err == nil { // else inside this process
+			md.Append(forwardedFor, h)
+		}
 	}
 	return metadata.NewOutgoingContext(ctx, md)
-}
-
-// host returns an address without its port.
-func host(addr net.Addr) string {
-	if h, _, err := net.SplitHostPort(addr.String()); err == nil {
-		return h
-	}
-	return addr.String()
 }

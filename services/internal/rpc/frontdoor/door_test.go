@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding/gzip"
@@ -234,12 +236,12 @@ func TestMetadata(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string][]string{}
-	for _, key := range []string{"authorization", "tenant", "blob-bin", "x-request-id", "x-forwarded-for"} {
+	for _, key := range []string{"authorization", "tenant", "blob-bin", "x-request-id"} {
 		got[key] = seen.Get(key)
 	}
 	want := map[string][]string{
 		"authorization": {"Bearer ann"}, "tenant": {"t1", "t2"}, "blob-bin": {"\x01\x02"},
-		"x-request-id": {"id-1"}, "x-forwarded-for": {"bufconn"},
+		"x-request-id": {"id-1"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("at the backend (-want +got):\n%s", diff)
@@ -250,6 +252,57 @@ func TestMetadata(t *testing.T) {
 	if diff := cmp.Diff([]string{"\x00\xff"}, trailer.Get("a-trailer-bin")); diff != "" {
 		t.Errorf("trailer (-want +got):\n%s", diff)
 	}
+}
+
+// The caller's address is noted once, behind those that the call came through, and a
+// hop inside the process has none.
+func TestForwardedFor(t *testing.T) {
+	t.Parallel()
+	seen := make(chan []string, 1)
+	backend := rpctest.New(t, rpctest.Default(), (&service{unary: func(ctx context.Context) error {
+		md, _ := metadata.FromIncomingContext(ctx)
+		seen <- md.Get("x-forwarded-for")
+		return nil
+	}}).register)
+	door := frontdoor.New(frontdoor.Table{"grpc.testing.TestService": backend.Conn})
+	deps := rpctest.Default().Deps
+	deps.Log, deps.Metrics, deps.Options = zap.NewNop(), prometheus.NewRegistry(), door.ServerOptions()
+	cfg := rpc.DefaultConfig()
+	cfg.Address = "127.0.0.1:0"
+	front, err := rpc.NewServer(cfg, deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	addr, err := front.Listen(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- front.Run(ctx) }()
+	outside, err := rpc.Dial(rpc.DefaultClientConfig(addr.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside, err := front.Loopback(rpc.DefaultClientConfig(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for conn, want := range map[*grpc.ClientConn][]string{outside: {"10.1.2.3", "127.0.0.1"}, inside: {"10.1.2.3"}} {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", "10.1.2.3")
+		if _, err := testpb.NewTestServiceClient(conn).UnaryCall(ctx, &testpb.SimpleRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, <-seen); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		_ = conn.Close()
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	door.Wait()
 }
 
 // A header is there before the first message: clients wait for it.
