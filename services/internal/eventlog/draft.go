@@ -21,10 +21,15 @@ type Draft struct {
 	Body []byte
 }
 
-// Check refuses a draft that no reader would take, before it is numbered.
+// Check refuses a draft that no reader would take, before it is numbered. That it
+// is too large once it is framed shows only then. Errors: ErrPartitions,
+// ErrTooLarge, and what is wrong with the rest of it.
 func (d Draft) Check(partitions uint32) error {
 	if err := d.Partition.Check(partitions); err != nil {
 		return fmt.Errorf("append to %s: %w", d.Partition, err)
+	}
+	if len(d.Body) > BodyBytesMax {
+		return fmt.Errorf("append to %s: %w: a body of %d bytes, at most %d", d.Partition, ErrTooLarge, len(d.Body), BodyBytesMax)
 	}
 	if err := check(d.Header(Author{1}, 1)); err != nil {
 		return fmt.Errorf("append to %s: %w", d.Partition, err)

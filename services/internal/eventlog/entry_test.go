@@ -217,6 +217,7 @@ func TestDraftCheck(t *testing.T) {
 	}{
 		"facts":                    {eventlog.Draft{Partition: eventlog.Partition{Stream: eventlog.Events, Number: 3}, Kind: eventlog.Facts}, true},
 		"a setting":                {eventlog.Draft{Partition: eventlog.ControlPartition, Kind: eventlog.Facts}, true},
+		"a body above the limit":   {eventlog.Draft{Partition: eventlog.ControlPartition, Kind: eventlog.Facts, Body: make([]byte, eventlog.BodyBytesMax+1)}, false},
 		"no stream":                {eventlog.Draft{Kind: eventlog.Facts}, false},
 		"no kind":                  {eventlog.Draft{Partition: eventlog.ControlPartition}, false},
 		"a partition too high":     {eventlog.Draft{Partition: eventlog.Partition{Stream: eventlog.Events, Number: 4}, Kind: eventlog.Facts}, false},

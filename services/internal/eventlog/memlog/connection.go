@@ -100,9 +100,6 @@ func (c *Core) check(a *author, drafts []eventlog.Draft) error {
 		if err := d.Check(c.config.Partitions); err != nil {
 			return err
 		}
-		if len(d.Body) > eventlog.BodyBytesMax {
-			return fmt.Errorf("append to %s: %w: a body of %d bytes, at most %d", d.Partition, eventlog.ErrTooLarge, len(d.Body), eventlog.BodyBytesMax)
-		}
 	}
 	return nil
 }
