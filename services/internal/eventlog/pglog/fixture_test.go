@@ -48,6 +48,18 @@ func startProcess(t testing.TB, pool *pgxpool.Pool, config pglog.Config) *proces
 		ownPool.Close()
 		t.Fatal(err)
 	}
+	stopLog := run(t, log)
+	p := &process{Log: log, pool: ownPool, lossy: lossy, stop: sync.OnceFunc(func() {
+		stopLog()
+		ownPool.Close()
+	})}
+	t.Cleanup(p.stop)
+	return p
+}
+
+// run runs a log until stop is called or the test ends.
+func run(t testing.TB, log *pglog.Log) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -55,13 +67,12 @@ func startProcess(t testing.TB, pool *pgxpool.Pool, config pglog.Config) *proces
 			t.Errorf("run: %v", err)
 		}
 	})
-	p := &process{Log: log, pool: ownPool, lossy: lossy, stop: sync.OnceFunc(func() {
+	stop = func() {
 		cancel()
 		running.Wait()
-		ownPool.Close()
-	})}
-	t.Cleanup(p.stop)
-	return p
+	}
+	t.Cleanup(stop)
+	return stop
 }
 
 func fixture(t *testing.T) logtest.Fixture {

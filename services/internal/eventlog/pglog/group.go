@@ -200,12 +200,12 @@ func decodeNews(payload string) map[int32]uint64 {
 	news := map[int32]uint64{}
 	for word := range strings.FieldsSeq(payload) {
 		partition, newest, _ := strings.Cut(word, ":")
-		p, err := strconv.ParseInt(partition, 10, 32)
+		p, err := strconv.ParseUint(partition, 10, 31)
 		if err != nil {
 			continue
 		}
 		if n, err := strconv.ParseUint(newest, 10, 64); err == nil {
-			news[int32(p)] = n
+			news[int32(p)] = n //nolint:gosec // of 31 bits
 		}
 	}
 	return news

@@ -1,13 +1,18 @@
 package pglog_test
 
 import (
+	"io"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
+	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog/logtest"
+	"github.com/fairlead-batch/fairlead/services/internal/eventlog/pglog"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres/pgembed"
 )
@@ -67,4 +72,52 @@ func TestServerKilled(t *testing.T) {
 			},
 		}
 	})
+}
+
+// TestReady: that the database went away and came back shows in Ready, and in one
+// line of the log each.
+func TestReady(t *testing.T) {
+	t.Parallel()
+	where := serverConfig(t)
+	running := server(t, where)
+	where.Port = running.Port()
+	pool, err := postgres.Open(t.Context(), postgres.Config{URL: running.URL(), Schema: "log"}, postgres.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	lines := make(chan string, 100)
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{}), zapcore.AddSync(io.Discard), zap.InfoLevel)
+	logger := zap.New(core, zap.Hooks(func(e zapcore.Entry) error {
+		lines <- e.Message
+		return nil
+	}))
+	log, err := pglog.Open(t.Context(), pool, config, pglog.Deps{Log: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, log)
+	a := openAppender(t, log, eventlog.Author{1})
+	write(t, a, fact(events(0), "before"))
+	if err := log.Ready(); err != nil {
+		t.Errorf("ready: %v", err)
+	}
+	if err := syscall.Kill(running.Pid(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-running.Done()
+	if line := <-lines; !strings.Contains(line, "cannot be used") {
+		t.Errorf("the log says %q", line)
+	}
+	if err := log.Ready(); err == nil {
+		t.Error("ready without a server")
+	}
+	server(t, where)
+	write(t, a, fact(events(0), "after"))
+	if line := <-lines; !strings.Contains(line, "can be used again") {
+		t.Errorf("the log says %q", line)
+	}
+	if err := log.Ready(); err != nil {
+		t.Errorf("ready after the server came back: %v", err)
+	}
 }

@@ -208,18 +208,19 @@ func (r *reader) decode() (entries []eventlog.Entry, err error) {
 		if want := r.number + uint64(len(entries)) + 1; stored.Number != want {
 			return nil, fmt.Errorf("%w: entry %d follows where %d should", errTables, stored.Number, want)
 		}
-		entry, err := r.log.codec.Decode(stored.Frame, r.log.position(stored.Number))
-		if err != nil && len(entries) == 0 {
-			return nil, err
-		}
+		entry, failed := r.log.codec.Decode(stored.Frame, r.log.position(stored.Number))
 		bytes += len(entry.Body)
-		if err != nil || len(entries) > 0 && bytes > eventlog.RunBytesMax {
+		if failed != nil || len(entries) > 0 && bytes > eventlog.RunBytesMax {
+			err = failed
 			break
 		}
 		entries = append(entries, entry)
 	}
+	if len(entries) == 0 {
+		return nil, err
+	}
 	r.fetched = r.fetched[len(entries):]
-	return entries, nil
+	return entries, nil // an error is met again where the next run begins
 }
 
 // queryer is a pool, a connection or a transaction.

@@ -45,7 +45,11 @@ func (l *Log) listen(ctx context.Context, link *link) (*pgx.Conn, error) {
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{l.channel}.Sanitize()); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	return conn, l.look(ctx, conn)
+	if err := l.look(ctx, conn); err != nil {
+		return nil, err
+	}
+	l.setTrouble(nil) // a process that only reads has nobody else to say so
+	return conn, nil
 }
 
 // hear waits for one notification, or for PollInterval.
