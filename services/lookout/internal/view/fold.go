@@ -1,0 +1,160 @@
+package view
+
+import (
+	"slices"
+
+	"github.com/fairlead-batch/fairlead/services/internal/job"
+)
+
+// Before is what the rows hold of the jobs that a stretch of the log is about.
+type Before struct {
+	// Jobs are the rows of those that are not settled. They are not changed.
+	Jobs []*Job
+	// Settled are those of them that are in history, as far as the stretch submits
+	// them: whatever happens to a settled job is refused.
+	Settled []job.ID
+}
+
+// Changes are what must be written, each in the order of the log. The rows are the
+// caller's, and share slices and maps with rows and events from before.
+type Changes struct {
+	Created, Updated, Ended []*Job
+	// Gone are the ids in Ended that had a row among the unsettled: it goes.
+	Gone  []job.ID
+	Runs  []Run
+	Specs []Spec
+	// Refused counts the events that job.Apply refused.
+	Refused int
+}
+
+// Rows are the unsettled jobs as they are after the changes.
+func (c Changes) Rows() []*Job { return slices.Concat(c.Created, c.Updated) }
+
+// Fold turns events into changes of rows. Make it with [New], give it the entries
+// in log order, take the changes once. One goroutine.
+type Fold struct {
+	touched map[job.ID]*touched
+	order   []*touched
+	settled map[job.ID]bool
+	// specs of the entry in hand: batches of one entry share their pointers.
+	specs   map[specKey]job.ID
+	changes Changes
+}
+
+// touched is a row that an event of the stretch is about.
+type touched struct {
+	// row is nil until the job is submitted. While it is stored it is what was
+	// there before, and not ours to change.
+	row *Job
+	// stored says that there was a row before, changed that row is a copy of ours.
+	stored, changed bool
+}
+
+type specKey struct {
+	spec  *job.PodSpec
+	shape *job.Shape
+}
+
+// New begins a fold of jobs as they stand.
+func New(before Before) *Fold {
+	f := &Fold{touched: make(map[job.ID]*touched, len(before.Jobs)), settled: make(map[job.ID]bool, len(before.Settled))}
+	for _, row := range before.Jobs {
+		f.touched[row.State.ID] = f.next(touched{row: row, stored: true})
+	}
+	for _, id := range before.Settled {
+		f.settled[id] = true
+	}
+	return f
+}
+
+// next makes room in the order in which changes are told.
+func (f *Fold) next(t touched) *touched {
+	f.order = append(f.order, &t)
+	return &t
+}
+
+// Add folds the next entry of a partition. Entries of several partitions may take
+// turns: a job is in one.
+func (f *Fold) Add(entry []job.Batch) {
+	f.specs = nil
+	for i := range entry {
+		for _, e := range entry[i].Events {
+			f.add(&entry[i], e)
+		}
+	}
+}
+
+func (f *Fold) add(batch *job.Batch, e job.Event) {
+	id := e.Of().Job
+	t := f.touched[id]
+	var before job.Job
+	if t != nil {
+		before = t.row.State
+	}
+	after, err := job.Apply(before, e)
+	if err != nil || f.settled[id] {
+		f.changes.Refused++
+		return
+	}
+	after.Last -= after.Last % microsecond
+	switch {
+	case t == nil:
+		t = f.next(touched{row: new(Job), changed: true})
+		f.touched[id] = t
+	case !t.changed:
+		row := *t.row
+		t.row, t.changed = &row, true
+	}
+	t.row.State = after
+	if after.State != before.State {
+		t.row.Transitioned = after.Last
+	}
+	job.Visit(e, recorder{fold: f, row: t.row, batch: batch})
+}
+
+// microsecond is the smallest time that a row keeps. Apply takes the later of two
+// times, so whether they are cut before or after that makes no difference.
+const microsecond job.Time = 1000
+
+// Changes are what must be written. The fold is over then.
+func (f *Fold) Changes() Changes {
+	c := f.changes
+	for _, t := range f.order {
+		switch {
+		case !t.changed: // only refused events, or none
+		case t.row.State.Settled():
+			c.end(t)
+		case t.stored:
+			c.Updated = append(c.Updated, t.row)
+		default:
+			c.Created = append(c.Created, t.row)
+		}
+	}
+	return c
+}
+
+// end moves a row and its newest run into history.
+func (c *Changes) end(t *touched) {
+	if t.stored {
+		c.Gone = append(c.Gone, t.row.State.ID)
+	}
+	if !t.row.Run.ID.IsZero() {
+		c.Runs = append(c.Runs, t.row.Run)
+		t.row.Run = Run{}
+	}
+	c.Ended = append(c.Ended, t.row)
+}
+
+// spec is the id of the pod spec of a job, which is told if it is new in the entry.
+func (f *Fold) spec(e job.SubmittedEvent) job.ID {
+	key := specKey{e.Spec, e.Shape}
+	if id, known := f.specs[key]; known {
+		return id
+	}
+	if f.specs == nil {
+		f.specs = make(map[specKey]job.ID)
+	}
+	f.specs[key] = e.Job
+	f.changes.Specs = append(f.changes.Specs, Spec{ID: e.Job, Bytes: e.Spec.Bytes, Requests: e.Shape.Requests})
+	return e.Job
+}
