@@ -1,0 +1,404 @@
+package schedule
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ErrInvalid is wrapped by every refusal of New and Apply.
+var ErrInvalid = errors.New("invalid")
+
+// Delta is one fact. The set is closed: it is the types of this file.
+//
+//sumtype:decl
+type Delta interface{ delta() }
+
+// ShapeAdded: jobs of this shape may come. One that is known is the same.
+type ShapeAdded struct {
+	ID    ShapeID
+	Shape Shape
+}
+
+// GangAdded: jobs of this gang may come. One that is known stays as it is.
+type GangAdded struct{ Gang Gang }
+
+// JobQueued: the job waits. It may have run before.
+type JobQueued struct{ Job Job }
+
+// JobGone: a waiting job waits no more.
+type JobGone struct{ Job JobID }
+
+// JobReprioritized: a waiting job has another priority.
+type JobReprioritized struct {
+	Job      JobID
+	Priority uint32
+}
+
+// RunLeased: a waiting job got a node. Where it was assumed it is a fact now.
+type RunLeased struct{ Run Run }
+
+// RunPhased: the run is in this phase now. Where it was assumed it is a fact now.
+type RunPhased struct {
+	Run   RunID
+	Phase Phase
+}
+
+// RunGone: the run holds its node no more.
+type RunGone struct{ Run RunID }
+
+// NodeSet: the node is this now.
+type NodeSet struct{ Node Node }
+
+// NodeGone: there is no such node. Its runs hold nothing.
+type NodeGone struct{ Node NodeID }
+
+// QueueSet: the queue is this now.
+type QueueSet struct{ Queue Queue }
+
+// QueueGone: nobody defines the queue any more. Its jobs wait.
+type QueueGone struct{ Queue QueueID }
+
+// ExecutorLost: the executor takes no new runs.
+type ExecutorLost struct{ Executor ExecutorID }
+
+// ExecutorBack: it takes runs again.
+type ExecutorBack struct{ Executor ExecutorID }
+
+func (ShapeAdded) delta()       {}
+func (GangAdded) delta()        {}
+func (JobQueued) delta()        {}
+func (JobGone) delta()          {}
+func (JobReprioritized) delta() {}
+func (RunLeased) delta()        {}
+func (RunPhased) delta()        {}
+func (RunGone) delta()          {}
+func (NodeSet) delta()          {}
+func (NodeGone) delta()         {}
+func (QueueSet) delta()         {}
+func (QueueGone) delta()        {}
+func (ExecutorLost) delta()     {}
+func (ExecutorBack) delta()     {}
+
+// New makes an empty state. Errors: ErrInvalid.
+func New(cfg Config) (*State, error) {
+	s := &State{
+		cfg: &cfg, resources: map[string]int{}, classes: map[ClassID]*Class{},
+		shapes: map[ShapeID]*shape{}, jobs: map[JobID]*queuedJob{}, runs: map[RunID]*run{}, nodes: map[NodeID]*node{},
+		queues: map[QueueID]*queue{}, lost: map[ExecutorID]bool{}, assumed: map[DecisionID]RunID{},
+	}
+	for i, name := range cfg.Resources {
+		s.resources[name] = i
+	}
+	for _, name := range cfg.Dominant {
+		i, known := s.resources[name]
+		if !known {
+			return nil, fmt.Errorf("%w: dominant resource %q is none of the resources", ErrInvalid, name)
+		}
+		s.dominants = append(s.dominants, i)
+	}
+	for i := range cfg.Classes {
+		s.classes[cfg.Classes[i].ID] = &cfg.Classes[i]
+	}
+	switch {
+	case len(cfg.Resources) == 0 || len(s.resources) != len(cfg.Resources):
+		return nil, fmt.Errorf("%w: resources %q are none, or one is named twice", ErrInvalid, cfg.Resources)
+	case len(s.dominants) == 0 || len(cfg.Pools) == 0 || len(cfg.Classes) == 0:
+		return nil, fmt.Errorf("%w: there must be a dominant resource, a pool and a class", ErrInvalid)
+	case cfg.Lookback <= 0 || cfg.Protected < 0 || cfg.Rate.PerToken < 0 || cfg.QueueRate.PerToken < 0:
+		return nil, fmt.Errorf("%w: look-back must be above zero, and nothing negative", ErrInvalid)
+	}
+	return s, nil
+}
+
+// Apply takes facts, in order. One that is refused changes nothing and ends the
+// call; those before it stand. Errors: ErrInvalid. What concerns no known job, run,
+// node or shape is refused, but for the end of things, which may be told twice.
+func (s *State) Apply(deltas ...Delta) error {
+	for i, d := range deltas {
+		if err := s.apply(d); err != nil {
+			if i > 0 {
+				err = fmt.Errorf("fact %d of %d: %w", i+1, len(deltas), err)
+			}
+			return err
+		}
+	}
+	s.changed = s.changed || len(deltas) > 0
+	return nil
+}
+
+func (s *State) apply(d Delta) error {
+	switch d := d.(type) {
+	case ShapeAdded:
+		return s.addShape(d)
+	case GangAdded:
+		return s.addGang(d.Gang)
+	case JobQueued:
+		return s.addJob(d.Job)
+	case JobGone:
+		if j := s.jobs[d.Job]; j != nil {
+			s.dequeue(j)
+		}
+	case JobReprioritized:
+		if j := s.jobs[d.Job]; j != nil {
+			s.dequeue(j)
+			j.Priority = d.Priority
+			s.enqueue(j)
+		}
+	case RunLeased:
+		return s.leased(d.Run)
+	case RunPhased:
+		r := s.runs[d.Run]
+		if r == nil || d.Phase < Leased || d.Phase > Releasing {
+			return fmt.Errorf("%w: phase %d of run %x, which is not known", ErrInvalid, d.Phase, d.Run)
+		}
+		r.assumed = false
+		s.setPhase(r, d.Phase)
+	case RunGone:
+		if r := s.runs[d.Run]; r != nil {
+			s.vacate(r)
+		}
+	case NodeSet:
+		return s.setNode(d.Node)
+	case NodeGone:
+		s.removeNode(d.Node)
+	case QueueSet:
+		return s.setQueue(d.Queue)
+	case QueueGone:
+		if q := s.queues[d.Queue]; q != nil {
+			q.known = false
+		}
+	case ExecutorLost:
+		s.lost[d.Executor] = true
+	case ExecutorBack:
+		delete(s.lost, d.Executor)
+	}
+	return nil
+}
+
+func (s *State) addShape(d ShapeAdded) error {
+	class := s.classes[d.Shape.Class]
+	if class == nil {
+		return fmt.Errorf("%w: shape %d is of class %q, which is not known", ErrInvalid, d.ID, d.Shape.Class)
+	}
+	if err := s.check("request", d.Shape.Request); err != nil {
+		return fmt.Errorf("shape %d: %w", d.ID, err)
+	}
+	for _, term := range d.Shape.Match.Terms {
+		for _, e := range slices.Concat(term.Labels, term.Name) {
+			if (e.Operator == "Gt" || e.Operator == "Lt") && len(e.Values) != 1 {
+				return fmt.Errorf("%w: shape %d: operator %s takes one value", ErrInvalid, d.ID, e.Operator)
+			}
+		}
+	}
+	if s.shapes[d.ID] == nil {
+		s.shapes[d.ID] = &shape{Shape: d.Shape, id: d.ID, class: class, matches: map[*node]bool{}}
+	}
+	return nil
+}
+
+// check refuses amounts that could overflow a sum, or be of other resources.
+func (s *State) check(what string, v Vec) error {
+	if len(v) != len(s.cfg.Resources) {
+		return fmt.Errorf("%w: %s of %d resources, want %d", ErrInvalid, what, len(v), len(s.cfg.Resources))
+	}
+	for _, amount := range v {
+		if amount < 0 || amount > AmountMax {
+			return fmt.Errorf("%w: %s of %d is not from 0 to 2^42", ErrInvalid, what, amount)
+		}
+	}
+	return nil
+}
+
+func (s *State) addGang(g Gang) error {
+	if g.ID == "" || g.Queue == "" || g.Cardinality == 0 {
+		return fmt.Errorf("%w: gang %q of queue %q with %d members", ErrInvalid, g.ID, g.Queue, g.Cardinality)
+	}
+	if q := s.queueOf(g.Queue); q.gangs[g.ID] == nil {
+		q.gangs[g.ID] = &gangState{Gang: g}
+	}
+	return nil
+}
+
+func (s *State) addJob(j Job) error {
+	shape := s.shapes[j.Shape]
+	switch {
+	case shape == nil:
+		return fmt.Errorf("%w: job %x is of shape %d, which is not known", ErrInvalid, j.ID, j.Shape)
+	case j.ID == JobID{} || j.Queue == "":
+		return fmt.Errorf("%w: job %x of queue %q", ErrInvalid, j.ID, j.Queue)
+	case s.jobs[j.ID] != nil:
+		return fmt.Errorf("%w: job %x waits already", ErrInvalid, j.ID)
+	}
+	queued := &queuedJob{Job: j, shape: shape}
+	if j.Gang != "" {
+		g := s.queueOf(j.Queue).gangs[j.Gang]
+		if g == nil {
+			return fmt.Errorf("%w: job %x is of gang %q, which is not known", ErrInvalid, j.ID, j.Gang)
+		}
+		queued.gang = &g.Gang
+	}
+	s.enqueue(queued)
+	return nil
+}
+
+// lease makes a waiting job a run.
+func (s *State) lease(r Run) (*run, error) {
+	j := s.jobs[r.Job]
+	if j == nil || r.ID == (RunID{}) || r.Phase != Leased {
+		return nil, fmt.Errorf("%w: run %x of job %x, which does not wait", ErrInvalid, r.ID, r.Job)
+	}
+	s.dequeue(j)
+	q := s.queueOf(j.Queue)
+	s.global.take(s.cfg.Rate, 1, r.Since)
+	q.bucket.take(s.cfg.QueueRate, 1, r.Since)
+	// A run may name a node that is not known: its executor was not heard from yet.
+	leased := &run{Run: r, queue: q, shape: j.shape, gang: j.gang, job: j, node: s.nodes[r.Node]}
+	s.occupy(leased)
+	return leased, nil
+}
+
+// leased makes a run a fact, which it may have been assumed to be.
+func (s *State) leased(r Run) error {
+	known := s.runs[r.ID]
+	if known == nil {
+		_, err := s.lease(r)
+		return err
+	}
+	if !known.assumed || known.Job != r.Job {
+		return fmt.Errorf("%w: run %x is known", ErrInvalid, r.ID)
+	}
+	known.assumed = false
+	return nil
+}
+
+func (s *State) setNode(n Node) error {
+	if err := s.check("total", n.Total); err != nil {
+		return fmt.Errorf("node %q: %w", n.ID, err)
+	}
+	if err := s.check("use of others", n.Other); err != nil {
+		return fmt.Errorf("node %q: %w", n.ID, err)
+	}
+	if n.Executor == "" || !strings.HasPrefix(string(n.ID), string(n.Executor)+"/") || n.MaxPods < 0 {
+		return fmt.Errorf("%w: node %q of executor %q with at most %d pods", ErrInvalid, n.ID, n.Executor, n.MaxPods)
+	}
+	old := s.nodes[n.ID]
+	fresh := &node{Node: n, free: slices.Clone(n.Total)}
+	fresh.free.sub(n.Other)
+	s.nodes[n.ID] = fresh
+	if old != nil {
+		fresh.runs = old.runs
+	} else {
+		fresh.runs = s.runsOn(n.ID)
+	}
+	for _, r := range fresh.runs {
+		r.node = fresh
+		fresh.free.sub(r.shape.Request)
+	}
+	s.nodesChanged()
+	return nil
+}
+
+// runsOn finds runs that name a node which was not known.
+func (s *State) runsOn(id NodeID) (runs []*run) {
+	for _, r := range s.runs { //archcheck:sorted below
+		if r.Node == id {
+			runs = append(runs, r)
+		}
+	}
+	slices.SortFunc(runs, compareRuns)
+	return runs
+}
+
+func (s *State) removeNode(id NodeID) {
+	if n := s.nodes[id]; n != nil {
+		for _, r := range n.runs {
+			r.node = nil
+		}
+		delete(s.nodes, id)
+		s.nodesChanged()
+	}
+}
+
+// nodesChanged drops what was computed of the nodes.
+func (s *State) nodesChanged() {
+	s.order = nil
+	s.nodesVersion++
+	for _, shape := range s.shapes { //archcheck:unordered each by itself
+		clear(shape.matches)
+	}
+}
+
+// nodesInOrder is the nodes by name.
+func (s *State) nodesInOrder() []*node {
+	if s.order == nil {
+		for _, id := range slices.Sorted(maps.Keys(s.nodes)) {
+			s.order = append(s.order, s.nodes[id])
+		}
+	}
+	return s.order
+}
+
+func (s *State) setQueue(q Queue) error {
+	if q.ID == "" || q.Weight <= 0 || q.Weight > AmountMax {
+		return fmt.Errorf("%w: queue %q of weight %d", ErrInvalid, q.ID, q.Weight)
+	}
+	known := s.queueOf(q.ID)
+	known.Queue, known.known = q, true
+	return nil
+}
+
+// AssumeLeased lays a start over the state, until Apply makes the same RunLeased a
+// fact or Forget takes it back.
+func (s *State) AssumeLeased(r Run) (DecisionID, error) {
+	if s.runs[r.ID] != nil {
+		return 0, fmt.Errorf("%w: run %x is known", ErrInvalid, r.ID)
+	}
+	leased, err := s.lease(r)
+	if err != nil {
+		return 0, err
+	}
+	leased.assumed = true
+	return s.decided(r.ID), nil
+}
+
+// AssumeReleasing lays the end of a run over the state, until Apply makes a fact of
+// it or Forget takes it back.
+func (s *State) AssumeReleasing(id RunID) (DecisionID, error) {
+	r := s.runs[id]
+	if r == nil || r.Phase == Releasing {
+		return 0, fmt.Errorf("%w: run %x is not known, or goes already", ErrInvalid, id)
+	}
+	r.assumed = true
+	s.setPhase(r, Releasing)
+	return s.decided(id), nil
+}
+
+func (s *State) decided(id RunID) DecisionID {
+	s.nextDecision++
+	s.assumed[s.nextDecision] = id
+	s.changed = true
+	return s.nextDecision
+}
+
+// Forget takes a decision back, if it has not become fact.
+func (s *State) Forget(id DecisionID) {
+	r := s.runs[s.assumed[id]]
+	delete(s.assumed, id)
+	if r == nil || !r.assumed {
+		return
+	}
+	s.changed = true
+	r.assumed = false
+	if r.Phase == Releasing {
+		s.setPhase(r, Running)
+		return
+	}
+	s.vacate(r)
+	s.enqueue(r.job)
+}
+
+// Settled says that a decision became a fact: nothing of it is kept.
+func (s *State) Settled(id DecisionID) { delete(s.assumed, id) }

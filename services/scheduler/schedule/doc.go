@@ -1,0 +1,40 @@
+// Package schedule is the scheduling round: it decides which queued job starts
+// where, and what is preempted for it. It does no I/O, reads no clock and knows
+// only the standard library.
+//
+// # Model
+//
+// A [State] holds what is true: nodes, queues, queued jobs, runs. Facts go in by
+// [State.Apply], decisions come out of [State.Plan] as a value, and decisions that
+// are not facts yet lie over the state by [State.Assume] until the fact replaces
+// them or [State.Forget] takes them back.
+//
+// This is the plain round: linear scans over nodes and ordered lists of jobs, and
+// as few caches as keep it usable on hundreds of nodes and tens of thousands of
+// jobs. It is the oracle of faster ones.
+//
+// # Rules
+//
+//   - Between queues: the higher priority class goes first; then the queue whose
+//     weighted dominant share after its next gang is smallest; then the name.
+//   - Within a queue: higher class, smaller priority number, earlier submission, id.
+//     A gang stands where its last member does, and starts whole or not at all.
+//   - A node: the one on which least is left of what the job asks for; then the name.
+//   - A job that does not fit does not block jobs of other shapes behind it.
+//   - Urgency preemption: a job may take the place of preemptible runs of lower
+//     classes. Fair-share preemption: see share.go. A gang is preempted whole.
+//   - The place of a preempted run is not free until its pod is gone: who gets it
+//     names the run in [Start.After], and no second victim is taken meanwhile.
+//   - Limits: a class's fraction of the pool in a queue, token buckets, look-back. No
+//     start exceeds one.
+//
+// # Guarantees
+//
+//   - A plan is a function of the state's content, the configuration, the time and
+//     the budget. Ties break on names and ids.
+//   - No decision is made with floating point: shares are floor(amount << 32 / total).
+//   - A fact that Apply refuses leaves the state as it was.
+//
+// What the page of rules also knows and this round does not do yet (reservations,
+// topology tiers, queue trees, usage with decay, bids) has no field here.
+package schedule

@@ -1,0 +1,311 @@
+package schedule
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+)
+
+// Plan decides on the state as it is. The content of the state is not changed.
+// When nothing changed since the newest plan and it is not time to wake, the plan
+// is empty and costs nothing.
+func (s *State) Plan(r Round) *Plan {
+	if !s.changed && s.mayReject == r.MayReject && (s.wake == 0 || r.Now < s.wake) {
+		return &Plan{Stop: StopDone, Wake: s.wake}
+	}
+	p := &planner{State: s, round: r, plan: &Plan{Stop: StopDone}, global: s.global, buckets: map[*queue]*bucket{}}
+	for _, pool := range s.cfg.Pools {
+		if p.plan.Stop != StopBudget {
+			p.planPool(pool)
+		}
+	}
+	if r.MayReject {
+		p.rejectHopeless()
+	}
+	p.undo()
+	s.wake, s.mayReject = p.plan.Wake, r.MayReject
+	s.changed = p.plan.Stop == StopBudget || len(p.plan.Starts)+len(p.plan.Preempts)+len(p.plan.Rejects) > 0
+	return p.plan
+}
+
+// planner is one round. What it starts and takes is laid over the state and taken
+// off again at its end.
+type planner struct {
+	*State
+	round Round
+	plan  *Plan
+	// global and buckets are the tokens left after what the round starts.
+	global  bucket
+	buckets map[*queue]*bucket
+	pool    poolRound
+	// undone are what to take back, the newest last.
+	undone []func()
+}
+
+// poolRound is a round of one pool.
+type poolRound struct {
+	id     PoolID
+	total  Vec
+	nodes  []*node
+	queues []*queueRound
+}
+
+// queueRound is a queue in a round of one pool.
+type queueRound struct {
+	*queue
+	// at is how far the round has looked.
+	at int
+	// failed are the shapes that found no room since any was gained.
+	failed      map[ShapeID]bool
+	seen        map[GangID]bool
+	fair, ideal uint64
+	candidate   candidate
+	// done says that the round looks at the queue no more.
+	done bool
+}
+
+// candidate is the next gang of a queue: its members, one for a single job.
+type candidate struct {
+	members []*queuedJob
+	gang    *Gang
+	request Vec
+	// cost is the queue's weighted share once it has started.
+	cost uint64
+}
+
+func (c candidate) head() *queuedJob { return c.members[0] }
+
+// planPool starts and preempts in one pool until nothing more can be decided.
+func (p *planner) planPool(id PoolID) {
+	p.enter(id)
+	for {
+		q := p.cheapest()
+		if q == nil {
+			return
+		}
+		if p.round.Steps > 0 && p.plan.Steps >= p.round.Steps {
+			p.plan.Stop = StopBudget
+			return
+		}
+		if !p.start(q) {
+			p.fail(q)
+		}
+		q.candidate = candidate{}
+	}
+}
+
+// enter computes the totals, shares and queues of a pool.
+func (p *planner) enter(id PoolID) {
+	p.pool = poolRound{id: id, total: make(Vec, len(p.cfg.Resources))}
+	for _, n := range p.nodesInOrder() {
+		if n.Pool == id {
+			p.pool.nodes = append(p.pool.nodes, n)
+			p.pool.total.add(n.Total)
+			p.pool.total.sub(n.Other)
+		}
+	}
+	demand := map[*queue]uint64{}
+	var queues []*queue
+	for _, q := range p.queues { //archcheck:unordered sorted below
+		queues = append(queues, q)
+	}
+	slices.SortFunc(queues, func(a, b *queue) int { return cmp.Compare(a.ID, b.ID) })
+	for _, q := range queues {
+		want := slices.Clone(p.heldIn(q, id))
+		want.add(q.waits)
+		demand[q] = min(p.dominant(want, p.pool.total), 1<<32)
+	}
+	fair, ideal := fairShares(queues, demand)
+	for _, q := range queues {
+		if demand[q] == 0 {
+			continue
+		}
+		p.plan.Shares = append(p.plan.Shares, Share{Pool: id, Queue: q.ID, Actual: p.dominant(q.held[id], p.pool.total), Ideal: ideal[q], Fair: fair[q]})
+		p.pool.queues = append(p.pool.queues, &queueRound{
+			queue: q, failed: map[ShapeID]bool{}, seen: map[GangID]bool{}, fair: fair[q], ideal: ideal[q],
+			done: !q.known || q.Cordoned,
+		})
+		if p.buckets[q] == nil {
+			left := q.bucket
+			p.buckets[q] = &left
+		}
+	}
+}
+
+// cheapest is the queue whose next gang goes first; nil when none is left.
+func (p *planner) cheapest() (best *queueRound) {
+	for _, q := range p.pool.queues {
+		if q.done {
+			continue
+		}
+		if q.candidate.members == nil && !p.next(q) {
+			q.done = true
+			continue
+		}
+		if best == nil || p.before(q, best) {
+			best = q
+		}
+	}
+	return best
+}
+
+func (p *planner) before(a, b *queueRound) bool {
+	return cmp.Or(
+		cmp.Compare(b.candidate.head().shape.class.Priority, a.candidate.head().shape.class.Priority),
+		cmp.Compare(a.candidate.cost, b.candidate.cost),
+		cmp.Compare(a.ID, b.ID)) < 0
+}
+
+// next finds the next gang of a queue that is worth a try.
+func (p *planner) next(q *queueRound) bool {
+	for ; q.at < len(q.queued) && q.at < p.cfg.Lookback; q.at++ {
+		j := q.queued[q.at]
+		if q.failed[j.shape.id] || !p.mayUse(j) || p.tooEarly(j) {
+			continue
+		}
+		c := candidate{members: []*queuedJob{j}, gang: j.gang, request: slices.Clone(j.shape.Request)}
+		if j.gang != nil {
+			members := q.gangs[j.gang.ID].queued
+			// A gang stands where its last member does, and is looked at once.
+			if q.seen[j.gang.ID] || len(members) < int(j.gang.Cardinality) || j != members[len(members)-1] {
+				continue
+			}
+			q.seen[j.gang.ID] = true
+			c.members = slices.Clone(members)
+			c.request = make(Vec, len(p.cfg.Resources))
+			for _, m := range members {
+				c.request.add(m.shape.Request)
+			}
+		}
+		after := slices.Clone(p.heldIn(q.queue, p.pool.id))
+		after.add(c.request)
+		c.cost = weighted(p.dominant(after, p.pool.total), q.Weight)
+		q.candidate = c
+		q.at++
+		return true
+	}
+	return false
+}
+
+func (p *planner) mayUse(j *queuedJob) bool {
+	return len(j.shape.Pools) == 0 || slices.Contains(j.shape.Pools, p.pool.id)
+}
+
+func (p *planner) tooEarly(j *queuedJob) bool {
+	if j.NotBefore <= p.round.Now {
+		return false
+	}
+	p.wakeAt(j.NotBefore)
+	return true
+}
+
+func (p *planner) wakeAt(at Time) {
+	if at > p.round.Now && (p.plan.Wake == 0 || at < p.plan.Wake) {
+		p.plan.Wake = at
+	}
+}
+
+// fail notes that a gang did not start: jobs of its shape are not tried again in
+// this round. Mixed gangs prove nothing of their shapes.
+func (p *planner) fail(q *queueRound) {
+	if q.candidate.gang == nil && len(q.candidate.head().Avoid) == 0 {
+		q.failed[q.candidate.head().shape.id] = true
+	}
+}
+
+// start starts the candidate of a queue if the limits and the nodes let it.
+func (p *planner) start(q *queueRound) bool {
+	n := uint32(len(q.candidate.members))
+	if ok, ready := p.global.has(p.cfg.Rate, n, p.round.Now); !ok {
+		p.limited(q, ready, n, p.cfg.Rate)
+		return false
+	}
+	tokens := p.buckets[q.queue]
+	if ok, ready := tokens.has(p.cfg.QueueRate, n, p.round.Now); !ok {
+		p.limited(q, ready, n, p.cfg.QueueRate)
+		return false
+	}
+	if p.overLimit(q) || !p.place(q) {
+		return false
+	}
+	p.global.take(p.cfg.Rate, n, p.round.Now)
+	tokens.take(p.cfg.QueueRate, n, p.round.Now)
+	p.plan.Steps++
+	return true
+}
+
+// limited ends the queue for this round; a gang above the burst waits for ever and
+// ends nothing.
+func (p *planner) limited(q *queueRound, ready Time, n uint32, rate Rate) {
+	if n > rate.Burst {
+		return
+	}
+	q.done = true
+	p.wakeAt(ready)
+	if p.plan.Stop == StopDone {
+		p.plan.Stop = StopLimit
+	}
+}
+
+// overLimit says whether the candidate would take its queue above the limit of a class.
+func (p *planner) overLimit(q *queueRound) bool {
+	sums := map[ClassID]Vec{}
+	for _, m := range q.candidate.members {
+		if sums[m.shape.Class] == nil {
+			sums[m.shape.Class] = slices.Clone(p.classIn(q.queue, p.pool.id, m.shape.Class))
+		}
+		sums[m.shape.Class].add(m.shape.Request)
+	}
+	for class, sum := range sums { //archcheck:unordered any of them
+		for name, limit := range p.limit(q.queue, class) { //archcheck:unordered any of them
+			i, known := p.resources[name]
+			if known && sum[i] > int64(scale(uint64(p.pool.total[i]), uint64(limit), Million)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// limit is the limit of a class in a queue: the pool's own, else the queue's, else
+// the class's.
+func (p *planner) limit(q *queue, class ClassID) map[string]int64 {
+	for _, pool := range []PoolID{p.pool.id, ""} {
+		for _, l := range q.Limits {
+			if l.Class == class && l.Pool == pool {
+				return l.Limit
+			}
+		}
+	}
+	return p.classes[class].Limit
+}
+
+// do lays a start or a loss over the state for the rest of the round.
+func (p *planner) do(undo func()) { p.undone = append(p.undone, undo) }
+
+// undo takes off everything that the round laid over the state.
+func (p *planner) undo() { p.undoTo(0) }
+
+func (p *planner) undoTo(mark int) {
+	for i := len(p.undone) - 1; i >= mark; i-- {
+		p.undone[i]()
+	}
+	p.undone = p.undone[:mark]
+}
+
+// rejectHopeless rejects jobs that no known node could ever hold.
+func (p *planner) rejectHopeless() {
+	for _, shape := range p.hopelessShapes() {
+		reason := p.whyHopeless(shape)
+		var jobs []JobID
+		for id, j := range p.jobs { //archcheck:unordered sorted below
+			if j.shape == shape {
+				jobs = append(jobs, id)
+			}
+		}
+		slices.SortFunc(jobs, func(a, b JobID) int { return bytes.Compare(a[:], b[:]) })
+		for _, id := range jobs {
+			p.plan.Rejects = append(p.plan.Rejects, Reject{Job: id, Reason: reason})
+		}
+	}
+}

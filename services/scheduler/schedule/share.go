@@ -1,0 +1,94 @@
+package schedule
+
+import "math/bits"
+
+// Shares are in units of 2^-32: floor(amount << 32 / total), by 128-bit arithmetic.
+//
+// Fair-share preemption by queue A, at weighted cost a and a' after its gang, of B,
+// at b and b' after losing the victim, needs
+//
+//	a' < b,  B above protected x max(ideal, fair) before the victim,  and b' > a,
+//	or b' = a with a' at most A's max(ideal, fair).
+//
+// With b' > a every step raises the sorted vector of shares, so two queues never
+// take from each other in turn.
+
+// ratio is floor(amount << 32 / total), at most the largest uint64. A total of zero
+// costs nothing.
+func ratio(amount, total int64) uint64 {
+	if amount <= 0 || total <= 0 {
+		return 0
+	}
+	hi, lo := uint64(amount)>>32, uint64(amount)<<32
+	return divide(hi, lo, uint64(total))
+}
+
+// scale is floor(value x times / by).
+func scale(value, times, by uint64) uint64 {
+	hi, lo := bits.Mul64(value, times)
+	return divide(hi, lo, by)
+}
+
+func divide(hi, lo, by uint64) uint64 {
+	if hi >= by {
+		return ^uint64(0)
+	}
+	q, _ := bits.Div64(hi, lo, by)
+	return q
+}
+
+// dominant is the largest share of total that amounts take.
+func (s *State) dominant(amounts, total Vec) (share uint64) {
+	for _, r := range s.dominants {
+		share = max(share, ratio(amounts[r], total[r]))
+	}
+	return share
+}
+
+// weighted is a share over a weight: what queues are compared by.
+func weighted(share uint64, weight int64) uint64 { return scale(share, Million, uint64(weight)) }
+
+// fair are the queues' shares of a pool: by weight, and by water filling, where
+// what a queue has no demand for goes to the others. Demand is what a queue holds
+// and waits for, as a share.
+func fairShares(queues []*queue, demand map[*queue]uint64) (fair, ideal map[*queue]uint64) {
+	fair, ideal = map[*queue]uint64{}, map[*queue]uint64{}
+	var weights uint64
+	open := make([]*queue, 0, len(queues))
+	for _, q := range queues {
+		if demand[q] > 0 {
+			weights += uint64(q.Weight)
+			open = append(open, q)
+		}
+	}
+	for _, q := range open {
+		fair[q] = scale(1<<32, uint64(q.Weight), weights)
+	}
+	// Each turn gives the open queues the rest by weight and closes those whose
+	// demand is met, so there are at most as many turns as queues.
+	for left := uint64(1 << 32); len(open) > 0 && left > 0; {
+		var sum uint64
+		for _, q := range open {
+			sum += uint64(q.Weight)
+		}
+		var next []*queue
+		given := uint64(0)
+		for _, q := range open {
+			part := scale(left, uint64(q.Weight), sum)
+			if need := demand[q] - ideal[q]; part >= need {
+				ideal[q] += need
+				given += need
+			} else {
+				next = append(next, q)
+			}
+		}
+		if len(next) == len(open) {
+			for _, q := range open {
+				ideal[q] += scale(left, uint64(q.Weight), sum)
+			}
+			break
+		}
+		open, left = next, left-given
+	}
+	return fair, ideal
+}

@@ -1,0 +1,280 @@
+package schedule
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+)
+
+// State is what a round plans on. One goroutine.
+type State struct {
+	cfg       *Config
+	resources map[string]int
+	dominants []int
+	classes   map[ClassID]*Class
+
+	shapes map[ShapeID]*shape
+	jobs   map[JobID]*queuedJob
+	runs   map[RunID]*run
+	nodes  map[NodeID]*node
+	queues map[QueueID]*queue
+	// lost executors take no new runs.
+	lost   map[ExecutorID]bool
+	global bucket
+	// assumed are the runs of the decisions that lie over the facts.
+	assumed      map[DecisionID]RunID
+	nextDecision DecisionID
+
+	// order is the nodes by name, rebuilt when nodes come or go.
+	order []*node
+	// changed says that a plan could differ from the newest; wake is when it could
+	// though nothing changed.
+	changed bool
+	wake    Time
+	// mayReject is what the newest plan was told.
+	mayReject bool
+	// nodesVersion moves when a node comes or changes: what could never run is
+	// looked at again then.
+	nodesVersion uint64
+}
+
+type shape struct {
+	Shape
+	id    ShapeID
+	class *Class
+	// matches caches which nodes the shape may run on; dropped when nodes change.
+	matches map[*node]bool
+	// hopeless is the nodesVersion at which no node could ever hold it.
+	hopeless, possible uint64
+}
+
+type queuedJob struct {
+	Job
+	shape *shape
+	gang  *Gang
+}
+
+type run struct {
+	Run
+	queue *queue
+	shape *shape
+	gang  *Gang
+	// job is what is queued again when the run is forgotten or requeued.
+	job  *queuedJob
+	node *node
+	// assumed says that the run, or that it is releasing, is not a fact yet.
+	assumed bool
+	// laid says that it starts in the round under way.
+	laid bool
+}
+
+type node struct {
+	Node
+	// free is what nobody holds; it is negative when the node shrank.
+	free Vec
+	runs []*run // by id
+}
+
+type queue struct {
+	Queue
+	// known is false for a queue that jobs name and nobody has defined: they wait.
+	known bool
+	// queued is in the queue's order.
+	queued []*queuedJob
+	gangs  map[GangID]*gangState
+	// held is what its runs hold, by pool; a releasing run counts no more.
+	held map[PoolID]Vec
+	// classes is the same by class.
+	classes map[PoolID]map[ClassID]Vec
+	// waits is what its queued jobs ask for.
+	waits  Vec
+	bucket bucket
+}
+
+// gangState is the members of a gang.
+type gangState struct {
+	Gang
+	queued []*queuedJob
+	runs   []*run
+}
+
+// bucket is a token bucket as GCRA: free is when it was or will be full but for
+// the tokens taken.
+type bucket struct{ free Time }
+
+// has says whether n tokens are there at a time, and when they will be.
+func (b *bucket) has(r Rate, n uint32, now Time) (bool, Time) {
+	if r.Burst == 0 || n == 0 {
+		return true, 0
+	}
+	start := max(b.free, now-Time(r.PerToken)*Time(r.Burst))
+	ready := start + Time(r.PerToken)*Time(n)
+	return ready <= now, ready
+}
+
+// take takes n tokens.
+func (b *bucket) take(r Rate, n uint32, now Time) {
+	if r.Burst > 0 {
+		b.free = max(b.free, now-Time(r.PerToken)*Time(r.Burst)) + Time(r.PerToken)*Time(n)
+	}
+}
+
+// compareQueued is the order within a queue.
+func compareQueued(a, b *queuedJob) int {
+	return cmp.Or(
+		cmp.Compare(b.shape.class.Priority, a.shape.class.Priority),
+		cmp.Compare(a.Priority, b.Priority),
+		cmp.Compare(a.Submitted, b.Submitted),
+		bytes.Compare(a.ID[:], b.ID[:]))
+}
+
+// compareRank puts the run that is to be kept longest first.
+func compareRank(a, b *run) int {
+	return cmp.Or(
+		cmp.Compare(b.Level, a.Level),
+		cmp.Compare(a.Since, b.Since),
+		bytes.Compare(a.ID[:], b.ID[:]))
+}
+
+func compareRuns(a, b *run) int { return bytes.Compare(a.ID[:], b.ID[:]) }
+
+func (v Vec) add(w Vec) {
+	for i := range v {
+		v[i] += w[i]
+	}
+}
+
+func (v Vec) sub(w Vec) {
+	for i := range v {
+		v[i] -= w[i]
+	}
+}
+
+// holds says whether v has room for w.
+func (v Vec) holds(w Vec) bool {
+	for i := range v {
+		if w[i] > 0 && w[i] > v[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func insert[T any](list []T, item T, compare func(a, b T) int) []T {
+	i, _ := slices.BinarySearchFunc(list, item, compare)
+	return slices.Insert(list, i, item)
+}
+
+func remove[T any](list []T, item T, compare func(a, b T) int) []T {
+	if i, found := slices.BinarySearchFunc(list, item, compare); found {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// queueOf finds a queue, or makes one that is not known yet.
+func (s *State) queueOf(id QueueID) *queue {
+	q := s.queues[id]
+	if q == nil {
+		q = &queue{
+			Queue: Queue{ID: id, Weight: Million}, gangs: map[GangID]*gangState{},
+			held: map[PoolID]Vec{}, classes: map[PoolID]map[ClassID]Vec{}, waits: make(Vec, len(s.cfg.Resources)),
+		}
+		s.queues[id] = q
+	}
+	return q
+}
+
+func (s *State) heldIn(q *queue, pool PoolID) Vec {
+	if q.held[pool] == nil {
+		q.held[pool] = make(Vec, len(s.cfg.Resources))
+	}
+	return q.held[pool]
+}
+
+func (s *State) classIn(q *queue, pool PoolID, class ClassID) Vec {
+	if q.classes[pool] == nil {
+		q.classes[pool] = map[ClassID]Vec{}
+	}
+	if q.classes[pool][class] == nil {
+		q.classes[pool][class] = make(Vec, len(s.cfg.Resources))
+	}
+	return q.classes[pool][class]
+}
+
+// enqueue puts a job into its queue.
+func (s *State) enqueue(j *queuedJob) {
+	q := s.queueOf(j.Queue)
+	s.jobs[j.ID] = j
+	q.queued = insert(q.queued, j, compareQueued)
+	q.waits.add(j.shape.Request)
+	if j.gang != nil {
+		g := q.gangs[j.gang.ID]
+		g.queued = insert(g.queued, j, compareQueued)
+	}
+}
+
+// dequeue takes a job out of its queue.
+func (s *State) dequeue(j *queuedJob) {
+	q := s.queueOf(j.Queue)
+	delete(s.jobs, j.ID)
+	q.queued = remove(q.queued, j, compareQueued)
+	q.waits.sub(j.shape.Request)
+	if j.gang != nil {
+		g := q.gangs[j.gang.ID]
+		g.queued = remove(g.queued, j, compareQueued)
+	}
+}
+
+// occupy makes a run hold its node.
+func (s *State) occupy(r *run) {
+	s.runs[r.ID] = r
+	if r.gang != nil {
+		g := r.queue.gangs[r.gang.ID]
+		g.runs = insert(g.runs, r, compareRuns)
+	}
+	if r.node != nil {
+		r.node.free.sub(r.shape.Request)
+		r.node.runs = insert(r.node.runs, r, compareRuns)
+	}
+	if r.Phase != Releasing {
+		s.charge(r)
+	}
+}
+
+// vacate takes a run off its node.
+func (s *State) vacate(r *run) {
+	delete(s.runs, r.ID)
+	if r.gang != nil {
+		g := r.queue.gangs[r.gang.ID]
+		g.runs = remove(g.runs, r, compareRuns)
+	}
+	if r.node != nil {
+		r.node.free.add(r.shape.Request)
+		r.node.runs = remove(r.node.runs, r, compareRuns)
+	}
+	if r.Phase != Releasing {
+		s.discharge(r)
+	}
+}
+
+func (s *State) charge(r *run) {
+	s.heldIn(r.queue, r.Pool).add(r.shape.Request)
+	s.classIn(r.queue, r.Pool, r.shape.Class).add(r.shape.Request)
+}
+
+func (s *State) discharge(r *run) {
+	s.heldIn(r.queue, r.Pool).sub(r.shape.Request)
+	s.classIn(r.queue, r.Pool, r.shape.Class).sub(r.shape.Request)
+}
+
+// setPhase moves a run. What must go is its queue's no more, and still holds its node.
+func (s *State) setPhase(r *run, to Phase) {
+	if r.Phase != Releasing && to == Releasing {
+		s.discharge(r)
+	}
+	if r.Phase == Releasing && to != Releasing {
+		s.charge(r)
+	}
+	r.Phase = to
+}

@@ -1,0 +1,263 @@
+package schedule
+
+// Time is a moment in nanoseconds since 1970-01-01T00:00:00Z.
+type Time int64
+
+// Vec is an amount of each resource of the Schema, in its order: cpu in
+// thousandths, every other in its own unit.
+type Vec []int64
+
+// AmountMax bounds every amount, so that sums over all jobs and nodes stay exact.
+const AmountMax = 1 << 42
+
+// The names of things. Ties are broken by them.
+type (
+	// JobID is a job's ULID.
+	JobID [16]byte
+	// RunID is a run's ULID.
+	RunID [16]byte
+	// QueueID is a queue's name.
+	QueueID string
+	// NodeID is a node's name, unique over all executors.
+	NodeID string
+	// PoolID is a pool's name.
+	PoolID string
+	// ExecutorID is an executor's name.
+	ExecutorID string
+	// ClassID is the name of a priority class.
+	ClassID string
+	// GangID is a gang's name, unique in its queue.
+	GangID string
+	// ShapeID is the caller's handle of a shape.
+	ShapeID uint32
+	// DecisionID names what Assume laid over the state.
+	DecisionID uint64
+)
+
+// Million is the unit of weights and fractions.
+const Million = 1_000_000
+
+// Config is the rules that an operator sets. It is not changed after Load.
+type Config struct {
+	// Resources names the elements of a Vec.
+	Resources []string
+	// Dominant are the resources that shares are counted in.
+	Dominant []string
+	// Pools are planned in this order.
+	Pools []PoolID
+	// Classes are the priority classes.
+	Classes []Class
+	// Protected is the part of its share, in millionths, up to which fair-share
+	// preemption takes nothing from a queue.
+	Protected int64
+	// Lookback is how many queued jobs of a queue a round looks at.
+	Lookback int
+	// Rate and QueueRate limit the jobs started in all, and of each queue.
+	Rate, QueueRate Rate
+}
+
+// Class is a priority class.
+type Class struct {
+	ID ClassID
+	// Priority: the higher goes first.
+	Priority    int32
+	Preemptible bool
+	// Limit is the most of a pool's total that its jobs may hold in one queue, in
+	// millionths, by resource; one without an entry has no limit.
+	Limit map[string]int64
+}
+
+// Rate is a token bucket: a token every PerToken nanoseconds, Burst at most. The
+// zero Rate is no limit.
+type Rate struct {
+	PerToken int64
+	Burst    uint32
+}
+
+// Shape is what jobs have in common that the round looks at.
+type Shape struct {
+	Request Vec
+	Class   ClassID
+	Match   Match
+	// Pools are those its jobs may run in; none: every pool.
+	Pools []PoolID
+}
+
+// Job is a queued job.
+type Job struct {
+	ID    JobID
+	Queue QueueID
+	Shape ShapeID
+	// Priority: the smaller goes first within the class.
+	Priority  uint32
+	Submitted Time
+	// Gang is empty for a job of its own.
+	Gang GangID
+	// NotBefore is when it may start at the earliest; zero: at once.
+	NotBefore Time
+	// Avoid are nodes on which it was tried.
+	Avoid []NodeID
+}
+
+// Gang is jobs that start together.
+type Gang struct {
+	ID    GangID
+	Queue QueueID
+	// Cardinality is how many members start together.
+	Cardinality uint32
+	// Label: all run on nodes with one value of it; empty: no such rule.
+	Label string
+}
+
+// Phase is what a run does to its node.
+type Phase uint8
+
+const (
+	// Leased runs hold their node and may have no pod yet.
+	Leased Phase = iota + 1
+	// Running runs hold their node.
+	Running
+	// Releasing runs must go and hold their node until their pod is gone.
+	Releasing
+)
+
+// Run is a run on a node.
+type Run struct {
+	ID    RunID
+	Job   JobID
+	Node  NodeID
+	Pool  PoolID
+	Level int32
+	Since Time
+	Phase Phase
+}
+
+// Node is a node of an executor's cluster.
+type Node struct {
+	ID       NodeID
+	Executor ExecutorID
+	Pool     PoolID
+	// Total is what pods may hold in all, Other what pods of others hold.
+	Total, Other  Vec
+	Labels        map[string]string
+	Taints        []Taint
+	Unschedulable bool
+	// MaxPods is how many pods of ours it takes; zero: no limit.
+	MaxPods int32
+}
+
+// Queue is a queue's settings.
+type Queue struct {
+	ID QueueID
+	// Weight is in millionths, above zero.
+	Weight   int64
+	Cordoned bool
+	// Limits override those of the classes.
+	Limits []ClassLimit
+}
+
+// ClassLimit is a limit of a class in a queue. An empty Pool means every pool.
+type ClassLimit struct {
+	Class ClassID
+	Pool  PoolID
+	// Limit is in millionths of the pool's total, by resource.
+	Limit map[string]int64
+}
+
+// Round is what a plan is asked for.
+type Round struct {
+	Now Time
+	// Steps is the budget: gangs started and victims taken; zero: none.
+	Steps uint64
+	// MayReject says that the nodes are all known, so that a job that none could
+	// ever hold can be told so.
+	MayReject bool
+}
+
+// Plan is the decisions of a round.
+type Plan struct {
+	Starts   []Start
+	Preempts []Preempt
+	Rejects  []Reject
+	// Shares are the queues' shares of each pool when the round began.
+	Shares []Share
+	// Steps were used of the budget.
+	Steps uint64
+	Stop  Stop
+	// Wake is the earliest time at which a plan could differ though nothing else
+	// happens; zero: never.
+	Wake Time
+}
+
+// Stop is why a round ended.
+type Stop uint8
+
+const (
+	// StopDone: nothing more could be decided.
+	StopDone Stop = iota + 1
+	// StopBudget: the steps were used up; the next round goes on.
+	StopBudget
+	// StopLimit: a token bucket is empty; see Plan.Wake.
+	StopLimit
+)
+
+// Start places a job.
+type Start struct {
+	Job   JobID
+	Gang  GangID
+	Pool  PoolID
+	Node  NodeID
+	Level int32
+	// Domain is the value of the gang's label.
+	Domain string
+	// After are the runs whose pods must be gone first.
+	After []RunID
+}
+
+// Preempt ends a run.
+type Preempt struct {
+	Run RunID
+	// For is the job that gets the place.
+	For  JobID
+	Rule Rule
+}
+
+// Rule is by which rule a run is preempted.
+type Rule uint8
+
+const (
+	// Urgency: for a job of a higher class.
+	Urgency Rule = iota + 1
+	// FairShare: for a queue that has less than its share.
+	FairShare
+	// GangMate: another member of its gang is preempted.
+	GangMate
+)
+
+// String is the rule in words.
+func (r Rule) String() string {
+	switch r {
+	case Urgency:
+		return "a job of a higher priority class needs its place"
+	case FairShare:
+		return "its queue is above its fair share"
+	case GangMate:
+		return "another member of its gang was preempted"
+	}
+	return "no rule"
+}
+
+// Reject says that no known node could ever hold a job.
+type Reject struct {
+	Job    JobID
+	Reason string
+}
+
+// Share is a queue's part of a pool, in units of 2^-32 of the total.
+type Share struct {
+	Pool  PoolID
+	Queue QueueID
+	// Actual is its dominant share, Ideal what water filling gives it, Fair its
+	// weight's part.
+	Actual, Ideal, Fair uint64
+}
