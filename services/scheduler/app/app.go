@@ -1,0 +1,101 @@
+// Package app puts the scheduler together: the core of package lead with the log,
+// the leader lock, and the executor streams around it.
+//
+// # Model
+//
+// A process leads in terms. A term makes a new core, reads the log from its
+// beginning, waits for the leader lock, and leads until it is deposed, loses the
+// lock, or finds an own entry unread for too long. Then everything it had ahead of
+// the log is thrown away, and the next term begins. One goroutine steps the core;
+// others hand it what the log, the lock and executors say.
+//
+// # When a neighbour fails
+//
+//   - The log is away: appends and reads wait; after publishTimeout the leader steps
+//     down. Runs go on in their clusters.
+//   - Postgres is away: the lock cannot be checked, so heartbeats are not answered
+//     and the leader steps down; executors make no new pods once their start window
+//     is over.
+//   - An executor is away: its runs are kept until executorTimeout, then given up.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	executorv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/executor/v1"
+	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
+	"github.com/fairlead-batch/fairlead/services/internal/job"
+	"github.com/fairlead-batch/fairlead/services/internal/run"
+	"github.com/fairlead-batch/fairlead/services/scheduler/internal/api"
+)
+
+// Deps are what a scheduler stands on. All are needed.
+type Deps struct {
+	Log eventlog.Log
+	// Partitions is how many partitions the events stream of Log has.
+	Partitions uint32
+	Leader     Leader
+	// Now tells the time.
+	Now func() time.Time
+	// NewID makes a ULID of a time. Safe for concurrent use.
+	NewID  func(time.Time) [16]byte
+	Logger *zap.Logger
+}
+
+// Leader decides which process may lead.
+type Leader interface {
+	// Lock waits until this process holds the leader lock.
+	Lock(ctx context.Context) (Lock, error)
+	// TakeEpoch takes an epoch above every one taken before and above this.
+	TakeEpoch(ctx context.Context, above uint64) (uint64, error)
+}
+
+// Lock is a held leader lock.
+type Lock interface {
+	// Check says whether it was still held when it was called.
+	Check(ctx context.Context) error
+	Release()
+}
+
+// Service is a scheduler. Register it, then run its parts.
+type Service struct {
+	cfg    Config
+	deps   Deps
+	server *api.Server
+}
+
+// New makes a scheduler. The configuration was validated.
+func New(cfg Config, deps Deps) *Service {
+	return &Service{cfg: cfg, deps: deps, server: api.New()}
+}
+
+// Register adds the executor stream to a server.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	executorv1.RegisterExecutorServiceServer(r, s.server)
+}
+
+// Parts are what has to run.
+func (s *Service) Parts() []run.Part {
+	return []run.Part{{Name: "scheduler", Run: s.run}}
+}
+
+// run leads in terms until it is told to stop.
+func (s *Service) run(ctx context.Context) error {
+	for {
+		err := s.runTerm(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // told to stop
+		}
+		if !errors.Is(err, errStepDown) {
+			return fmt.Errorf("lead: %w", err)
+		}
+	}
+}
+
+func (s *Service) newID(at job.Time) [16]byte { return s.deps.NewID(time.Unix(0, int64(at))) }

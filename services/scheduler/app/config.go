@@ -1,0 +1,86 @@
+package app
+
+import (
+	"time"
+
+	"github.com/fairlead-batch/fairlead/services/internal/fault"
+	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
+)
+
+// Config is what an operator may set on a scheduler.
+type Config struct {
+	// ExecutorTimeout is how long an executor may be silent before its runs are given
+	// up. It must be above StartWindow. Default 10m.
+	ExecutorTimeout time.Duration
+	// StartWindow is how long an executor may go on making pods after the newest
+	// heartbeat that a leader answered; it must be what the executors are told. Default 30s.
+	StartWindow time.Duration
+	// PublishTimeout is how long an own entry may stay unread before the leader steps
+	// down. Default 30s.
+	PublishTimeout time.Duration
+	// MinInterval is the least time between two scheduling rounds. Default 100ms.
+	MinInterval time.Duration
+	// SettleAfter is how long after its takeover a leader rejects no job, so that
+	// executors can connect first. Default 30s.
+	SettleAfter time.Duration
+	// AttemptsMax is how often a job is tried in all when executors give it back.
+	// Default 4: a first try and Armada's three retries.
+	AttemptsMax uint32
+	// RoundStepsMax is the budget of one round: gangs started and victims taken. What
+	// is left goes on in the next round. Default 10000.
+	RoundStepsMax uint64
+	// Scheduling is the rules of the round.
+	Scheduling Scheduling
+}
+
+// DefaultConfig returns what is used where the operator says nothing.
+func DefaultConfig() Config {
+	return Config{
+		ExecutorTimeout: 10 * time.Minute,
+		StartWindow:     30 * time.Second,
+		PublishTimeout:  30 * time.Second,
+		MinInterval:     100 * time.Millisecond,
+		SettleAfter:     30 * time.Second,
+		AttemptsMax:     4,
+		RoundStepsMax:   10_000,
+		Scheduling:      defaultScheduling(),
+	}
+}
+
+// Validate implements config.Validator.
+func (c Config) Validate() error {
+	var check fault.Check
+	if c.StartWindow <= 0 {
+		check.Violate("startWindow", c.StartWindow, "must be above 0")
+	}
+	if c.ExecutorTimeout <= c.StartWindow {
+		check.Violate("executorTimeout", c.ExecutorTimeout, "must be above startWindow, "+c.StartWindow.String()+": else a run could be leased again while its pod is being made")
+	}
+	if c.PublishTimeout <= 0 {
+		check.Violate("publishTimeout", c.PublishTimeout, "must be above 0")
+	}
+	if c.MinInterval < 0 {
+		check.Violate("minInterval", c.MinInterval, "must not be negative")
+	}
+	if c.SettleAfter < 0 {
+		check.Violate("settleAfter", c.SettleAfter, "must not be negative")
+	}
+	if c.AttemptsMax == 0 {
+		check.Violate("attemptsMax", c.AttemptsMax, "must be at least 1")
+	}
+	if c.RoundStepsMax == 0 {
+		check.Violate("roundStepsMax", c.RoundStepsMax, "must be at least 1")
+	}
+	return check.Err()
+}
+
+// entryEventsMax keeps an entry below the log's limit: an event of the scheduler
+// is at most some 2 KiB, messages of failures included.
+const entryEventsMax = 1000
+
+func (c Config) lead() lead.Config {
+	return lead.Config{
+		ExecutorTimeout: c.ExecutorTimeout, PublishTimeout: c.PublishTimeout, MinInterval: c.MinInterval,
+		SettleAfter: c.SettleAfter, AttemptsMax: c.AttemptsMax, StartsMax: c.RoundStepsMax, EntryEventsMax: entryEventsMax,
+	}
+}

@@ -1,0 +1,148 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/fairlead-batch/fairlead/services/internal/fault"
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// Scheduling is the rules of the round as an operator writes them. The defaults are
+// those that Armada ships, so that jobs and clients of today run unchanged.
+type Scheduling struct {
+	// Pools are planned in this order. Default: default.
+	Pools []Pool
+	// Resources are those that jobs may ask for; a node's others are ignored. cpu is
+	// counted in thousandths, every other in its own unit. Default: cpu, memory,
+	// ephemeral-storage, nvidia.com/gpu.
+	Resources []string
+	// PriorityClasses are what a job may be of, by name.
+	PriorityClasses map[string]PriorityClass
+	// DominantResources are those that a queue's share is counted in. Default: all.
+	DominantResources []string
+	// ProtectedFraction is the part of its fair share, 0 to 1, up to which a queue loses
+	// nothing to others by fair share. Default 1.
+	ProtectedFraction float64
+	// LookbackMax is how many queued jobs of a queue a round looks at. Default 100000.
+	LookbackMax uint32
+	// Rate limits the jobs started, in all. Default: 100 a second, 1000 at once.
+	Rate Rate
+	// QueueRate limits the jobs started of each queue. Default: 50 a second, 1000 at once.
+	QueueRate Rate
+}
+
+// Pool is a set of nodes that is planned by itself.
+type Pool struct {
+	Name string
+}
+
+// PriorityClass is a class of jobs.
+type PriorityClass struct {
+	// Priority: the higher goes first, whatever the shares.
+	Priority int32
+	// Preemptible says whether its jobs may be preempted by fair share.
+	Preemptible bool
+	// MaximumFractionPerQueue is the most of a pool's total that jobs of the class may
+	// hold in one queue, by resource, 0 to 1. A resource without an entry has no limit.
+	MaximumFractionPerQueue map[string]float64
+}
+
+// Rate is a token bucket. Zero Burst: no limit.
+type Rate struct {
+	// PerSecond is how many jobs a second.
+	PerSecond float64
+	// Burst is how many at once after a quiet time.
+	Burst uint32
+}
+
+func defaultScheduling() Scheduling {
+	all := []string{"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"}
+	return Scheduling{
+		Pools:     []Pool{{Name: "default"}},
+		Resources: all,
+		PriorityClasses: map[string]PriorityClass{
+			"armada-default":     {Priority: 1000, MaximumFractionPerQueue: map[string]float64{"cpu": 1, "memory": 1}},
+			"armada-preemptible": {Priority: 1000, Preemptible: true},
+		},
+		DominantResources: all,
+		ProtectedFraction: 1,
+		LookbackMax:       100_000,
+		Rate:              Rate{PerSecond: 100, Burst: 1000},
+		QueueRate:         Rate{PerSecond: 50, Burst: 1000},
+	}
+}
+
+// Validate implements config.Validator.
+func (s Scheduling) Validate() error {
+	var check fault.Check
+	if len(s.Pools) == 0 {
+		check.Violate("pools", nil, "must name at least one pool")
+	}
+	seen := map[string]bool{}
+	for i, p := range s.Pools {
+		if p.Name == "" || seen[p.Name] {
+			check.Violate(fmt.Sprintf("pools[%d].name", i), p.Name, "must be a name that no other pool has")
+		}
+		seen[p.Name] = true
+	}
+	if len(s.Resources) == 0 {
+		check.Violate("resources", nil, "must name at least one resource")
+	}
+	if len(s.PriorityClasses) == 0 {
+		check.Violate("priorityClasses", nil, "must name at least one class")
+	}
+	fraction(&check, "protectedFraction", s.ProtectedFraction)
+	for name, class := range s.PriorityClasses {
+		for resource, limit := range class.MaximumFractionPerQueue {
+			fraction(&check, fmt.Sprintf("priorityClasses.%s.maximumFractionPerQueue.%s", name, resource), limit)
+		}
+	}
+	if s.LookbackMax == 0 {
+		check.Violate("lookbackMax", s.LookbackMax, "must be at least 1")
+	}
+	return check.Err()
+}
+
+func fraction(check *fault.Check, field string, value float64) {
+	if value < 0 || value > 1 {
+		check.Violate(field, value, "must be from 0 to 1")
+	}
+}
+
+// round is the rules as the round takes them: in integers.
+func (s Scheduling) round() (schedule.Config, error) {
+	cfg := schedule.Config{
+		Resources: s.Resources, Dominant: s.DominantResources, Protected: millionths(s.ProtectedFraction),
+		Lookback: int(s.LookbackMax), Rate: s.Rate.bucket(), QueueRate: s.QueueRate.bucket(),
+	}
+	for _, p := range s.Pools {
+		cfg.Pools = append(cfg.Pools, schedule.PoolID(p.Name))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.PriorityClasses)) {
+		class := s.PriorityClasses[name]
+		limit := make(map[string]int64, len(class.MaximumFractionPerQueue))
+		for resource, fraction := range class.MaximumFractionPerQueue {
+			limit[resource] = millionths(fraction)
+		}
+		cfg.Classes = append(cfg.Classes, schedule.Class{
+			ID: schedule.ClassID(name), Priority: class.Priority, Preemptible: class.Preemptible, Limit: limit,
+		})
+	}
+	if _, err := schedule.New(cfg); err != nil {
+		return schedule.Config{}, fmt.Errorf("check scheduling: %w", err)
+	}
+	return cfg, nil
+}
+
+func millionths(fraction float64) int64 { return int64(math.Round(fraction * schedule.Million)) }
+
+func (r Rate) bucket() schedule.Rate {
+	if r.Burst == 0 || r.PerSecond <= 0 {
+		return schedule.Rate{}
+	}
+	return schedule.Rate{PerToken: int64(float64(time.Second) / r.PerSecond), Burst: r.Burst}
+}

@@ -1,0 +1,193 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	executorv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/executor/v1"
+	"github.com/fairlead-batch/fairlead/services/internal/fault"
+	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
+)
+
+// SendMax is the most messages that wait for one executor.
+const SendMax = 1024
+
+// Inbox takes what an executor said. It blocks while the core is busy, which holds
+// the stream back.
+type Inbox func(context.Context, lead.Input) error
+
+// Server serves fairlead.executor.v1.ExecutorService. It is safe for concurrent use.
+type Server struct {
+	executorv1.UnimplementedExecutorServiceServer
+
+	mu       sync.Mutex
+	inbox    Inbox
+	last     lead.Session
+	sessions map[lead.Session]*session
+	// installation is empty until the log has said it.
+	installation string
+}
+
+// session is one open stream.
+type session struct {
+	down   chan *executorv1.Down
+	closed chan struct{}
+	once   sync.Once
+	why    error
+}
+
+func (s *session) close(why error) {
+	s.once.Do(func() {
+		s.why = why
+		close(s.closed)
+	})
+}
+
+// New makes a server without a core: sessions are refused until there is one.
+func New() *Server { return &Server{sessions: map[lead.Session]*session{}} }
+
+// Serve hands what executors say to a core, until the returned func is called,
+// which ends every session: a new core knows none of them.
+func (s *Server) Serve(inbox Inbox) (stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inbox = inbox
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.inbox = nil
+		for _, open := range s.sessions {
+			open.close(fault.NewUnavailable("this scheduler starts anew"))
+		}
+	}
+}
+
+// Installed says which installation this is; executors of another one are refused.
+func (s *Server) Installed(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.installation = name
+}
+
+// Send puts a message into the queue of a session. One that is over is fine.
+func (s *Server) Send(to lead.Session, m *executorv1.Down) {
+	s.mu.Lock()
+	open := s.sessions[to]
+	s.mu.Unlock()
+	if open == nil {
+		return
+	}
+	select {
+	case open.down <- m:
+	default:
+		open.close(fault.NewExhausted("%d messages wait for this executor", SendMax))
+	}
+}
+
+// Refuse ends a session.
+func (s *Server) Refuse(to lead.Session, why string) {
+	s.mu.Lock()
+	open := s.sessions[to]
+	s.mu.Unlock()
+	if open != nil {
+		open.close(fault.NewConflict("%s", why))
+	}
+}
+
+// Connect is one session of one executor.
+func (s *Server) Connect(stream executorv1.ExecutorService_ConnectServer) error {
+	who, err := s.listen(stream)
+	if err != nil {
+		return err
+	}
+	name, open, inbox := s.open()
+	if inbox == nil {
+		return fault.NewUnavailable("this scheduler is not ready for executors")
+	}
+	defer s.drop(name)
+	if err := inbox(stream.Context(), who.connected(name)); err != nil {
+		return fmt.Errorf("hand on hello: %w", err)
+	}
+	// Recv ends only with the stream, and the stream only when this handler returns:
+	// so the reader is not waited for. What it still hands on is of a session that
+	// the core knows no more.
+	go receive(stream, open, name, inbox)
+	err = send(stream, open)
+	told := context.WithoutCancel(stream.Context()) // the core must hear of the end in any case
+	return errors.Join(err, inbox(told, lead.Disconnected{Session: name}))
+}
+
+// listen reads the pages of the executor's hello.
+func (s *Server) listen(stream executorv1.ExecutorService_ConnectServer) (*hello, error) {
+	who := &hello{}
+	for last := false; !last; {
+		up, err := stream.Recv()
+		if err != nil {
+			return nil, fmt.Errorf("receive hello: %w", err)
+		}
+		page := up.GetHello()
+		if page == nil {
+			return nil, invalid("message", "", "must be hello until its last page")
+		}
+		if last, err = who.add(page); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if theirs := who.installation; theirs != "" && s.installation != "" && theirs != s.installation {
+		return nil, fault.NewConflict("executor %q belongs to installation %q, this is %q", who.in.Executor, theirs, s.installation)
+	}
+	return who, nil
+}
+
+func (s *Server) open() (lead.Session, *session, Inbox) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	open := &session{down: make(chan *executorv1.Down, SendMax), closed: make(chan struct{})}
+	s.sessions[s.last] = open
+	return s.last, open, s.inbox
+}
+
+func (s *Server) drop(name lead.Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, name)
+}
+
+// send writes the queue of a session until it is over.
+func send(stream executorv1.ExecutorService_ConnectServer, open *session) error {
+	for {
+		select {
+		case <-open.closed:
+			return open.why
+		case m := <-open.down:
+			if err := stream.Send(m); err != nil {
+				return fmt.Errorf("send to executor: %w", err)
+			}
+		}
+	}
+}
+
+// receive hands on what the executor says until the stream ends, and closes the
+// session with the reason.
+func receive(stream executorv1.ExecutorService_ConnectServer, open *session, name lead.Session, inbox Inbox) {
+	for {
+		up, err := stream.Recv()
+		if err != nil {
+			open.close(fmt.Errorf("receive from executor: %w", err))
+			return
+		}
+		in, err := said(name, up)
+		if err == nil {
+			err = inbox(stream.Context(), in)
+		}
+		if err != nil {
+			open.close(err)
+			return
+		}
+	}
+}

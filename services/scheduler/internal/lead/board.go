@@ -1,0 +1,240 @@
+package lead
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fairlead-batch/fairlead/services/internal/job"
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// board is the round's state, told in the terms of the log. What the round refuses
+// is a fact that it cannot know yet, or our bug; it is counted and the job waits.
+type board struct {
+	state *schedule.State
+	cfg   schedule.Config
+	// shapes are the handles of distinct shapes, by all that makes one.
+	shapes map[string]schedule.ShapeID
+	// decisions are the assumed ones, by the run that they are about.
+	decisions map[job.RunID]schedule.DecisionID
+	refused   uint64
+}
+
+func newBoard(cfg *schedule.Config) (*board, error) {
+	state, err := schedule.New(*cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make scheduling state: %w", err)
+	}
+	return &board{state: state, cfg: *cfg, shapes: map[string]schedule.ShapeID{}, decisions: map[job.RunID]schedule.DecisionID{}}, nil
+}
+
+func (b *board) apply(deltas ...schedule.Delta) {
+	if b.state.Apply(deltas...) != nil {
+		b.refused++
+	}
+}
+
+// shape makes the shape of a job known. It says why jobs of it cannot be planned;
+// empty: they can.
+func (b *board) shape(rec *record, s *job.Shape) (why string) {
+	request := make(schedule.Vec, len(b.cfg.Resources))
+	for i, name := range b.cfg.Resources {
+		for _, r := range s.Requests {
+			if r.Resource == name {
+				request[i] = r.Value
+			}
+		}
+	}
+	shape := schedule.Shape{Request: request, Class: schedule.ClassID(rec.class), Match: matchOf(s)}
+	key := fmt.Sprintf("%+v", shape)
+	id, known := b.shapes[key]
+	if !known {
+		id = schedule.ShapeID(len(b.shapes) + 1) //nolint:gosec // one a distinct shape
+		if err := b.state.Apply(schedule.ShapeAdded{ID: id, Shape: shape}); err != nil {
+			return err.Error()
+		}
+		b.shapes[key] = id
+	}
+	rec.shape = id
+	return ""
+}
+
+// queued makes a job wait.
+func (b *board) queued(rec *record) {
+	if rec.gang.ID != "" {
+		b.apply(schedule.GangAdded{Gang: schedule.Gang{
+			ID: schedule.GangID(rec.gang.ID), Queue: schedule.QueueID(rec.set.queue),
+			Cardinality: rec.gang.Cardinality, Label: rec.gang.UniformityLabel,
+		}})
+	}
+	j := schedule.Job{
+		ID: schedule.JobID(rec.job.ID), Queue: schedule.QueueID(rec.set.queue), Shape: rec.shape,
+		Priority: rec.job.Priority, Submitted: schedule.Time(rec.submitted), Gang: schedule.GangID(rec.gang.ID),
+	}
+	for _, node := range rec.tried {
+		j.Avoid = append(j.Avoid, schedule.NodeID(node))
+	}
+	b.apply(schedule.JobQueued{Job: j})
+}
+
+// ended takes a job out of its queue, if it waits.
+func (b *board) ended(rec *record) { b.apply(schedule.JobGone{Job: schedule.JobID(rec.job.ID)}) }
+
+func (b *board) reprioritized(rec *record) {
+	b.apply(schedule.JobReprioritized{Job: schedule.JobID(rec.job.ID), Priority: rec.job.Priority})
+}
+
+// assume lays an own lease, not read back yet, over the state.
+func (b *board) assume(e job.LeasedEvent) {
+	id, err := b.state.AssumeLeased(runOf(e))
+	b.decided(e.Run, id, err)
+}
+
+// assumeGone lays an own preemption, not read back yet, over the state.
+func (b *board) assumeGone(run job.RunID) {
+	id, err := b.state.AssumeReleasing(schedule.RunID(run))
+	b.decided(run, id, err)
+}
+
+func (b *board) decided(run job.RunID, id schedule.DecisionID, err error) {
+	if err != nil {
+		b.refused++
+		return
+	}
+	b.decisions[run] = id
+}
+
+// settled: the decision on a run, if there was one, is a fact now.
+func (b *board) settled(run job.RunID) {
+	if id, assumed := b.decisions[run]; assumed {
+		b.state.Settled(id)
+		delete(b.decisions, run)
+	}
+}
+
+// forget takes the decision on a run back: the log refused it.
+func (b *board) forget(run job.RunID) {
+	if id, assumed := b.decisions[run]; assumed {
+		b.state.Forget(id)
+		delete(b.decisions, run)
+	}
+}
+
+// leased: the job has a node.
+func (b *board) leased(e job.LeasedEvent) {
+	b.apply(schedule.RunLeased{Run: runOf(e)})
+	b.settled(e.Run)
+}
+
+func (b *board) running(run job.RunID) {
+	b.apply(schedule.RunPhased{Run: schedule.RunID(run), Phase: schedule.Running})
+}
+
+// releasing: the run must go and holds its node until its pod is gone.
+func (b *board) releasing(run job.RunID) {
+	b.apply(schedule.RunPhased{Run: schedule.RunID(run), Phase: schedule.Releasing})
+	b.settled(run)
+}
+
+// freed: the run holds its node no more.
+func (b *board) freed(run job.RunID) {
+	b.apply(schedule.RunGone{Run: schedule.RunID(run)})
+	b.settled(run)
+}
+
+func (b *board) queueSet(q Queue) {
+	out := schedule.Queue{ID: schedule.QueueID(q.Name), Weight: q.Weight, Cordoned: q.Cordoned}
+	for _, l := range q.Limits {
+		out.Limits = append(out.Limits, schedule.ClassLimit{Class: schedule.ClassID(l.Class), Pool: schedule.PoolID(l.Pool), Limit: l.Fraction})
+	}
+	b.apply(schedule.QueueSet{Queue: out})
+}
+
+func (b *board) queueDeleted(name string) {
+	b.apply(schedule.QueueGone{Queue: schedule.QueueID(name)})
+}
+
+func (b *board) nodeSet(e *executor, n Node) {
+	pool := n.Pool
+	if pool == "" {
+		pool = e.pool
+	}
+	out := schedule.Node{
+		ID: nodeID(e.name, n.Name), Executor: schedule.ExecutorID(e.name), Pool: schedule.PoolID(pool),
+		Total: b.amounts(n.Total), Other: b.amounts(n.UsedByOthers), Labels: n.Labels, Unschedulable: n.Unschedulable,
+	}
+	if n.MaxPods > 0 {
+		out.MaxPods = max(1, n.MaxPods-n.PodsOfOthers)
+	}
+	for _, t := range n.Taints {
+		out.Taints = append(out.Taints, schedule.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect})
+	}
+	b.apply(schedule.NodeSet{Node: out})
+}
+
+func (b *board) nodeGone(executor, name string) {
+	b.apply(schedule.NodeGone{Node: nodeID(executor, name)})
+}
+
+func (b *board) online(executor string) {
+	b.apply(schedule.ExecutorBack{Executor: schedule.ExecutorID(executor)})
+}
+
+func (b *board) offline(executor string) {
+	b.apply(schedule.ExecutorLost{Executor: schedule.ExecutorID(executor)})
+}
+
+func (b *board) plan(now job.Time, steps uint64, mayReject bool) *schedule.Plan {
+	return b.state.Plan(schedule.Round{Now: schedule.Time(now), Steps: steps, MayReject: mayReject})
+}
+
+func (b *board) amounts(list []job.Amount) schedule.Vec {
+	out := make(schedule.Vec, len(b.cfg.Resources))
+	for i, name := range b.cfg.Resources {
+		for _, r := range list {
+			if r.Resource == name {
+				out[i] = max(0, min(r.Value, schedule.AmountMax))
+			}
+		}
+	}
+	return out
+}
+
+// nodeID names a node over all executors.
+func nodeID(executor, node string) schedule.NodeID { return schedule.NodeID(executor + "/" + node) }
+
+func splitNode(id schedule.NodeID) (executor, node string) {
+	executor, node, _ = strings.Cut(string(id), "/")
+	return executor, node
+}
+
+func runOf(e job.LeasedEvent) schedule.Run {
+	return schedule.Run{
+		ID: schedule.RunID(e.Run), Job: schedule.JobID(e.Job), Node: nodeID(e.Executor, e.Node), Pool: schedule.PoolID(e.Pool),
+		Level: e.Level, Since: schedule.Time(e.Time), Phase: schedule.Leased,
+	}
+}
+
+func matchOf(s *job.Shape) schedule.Match {
+	m := schedule.Match{}
+	for _, l := range s.NodeSelector {
+		if m.Selector == nil {
+			m.Selector = map[string]string{}
+		}
+		m.Selector[l.Key] = l.Value
+	}
+	for _, t := range s.NodeAffinity {
+		m.Terms = append(m.Terms, schedule.Term{Labels: expressionsOf(t.Labels), Name: expressionsOf(t.Fields)})
+	}
+	for _, t := range s.Tolerations {
+		m.Tolerations = append(m.Tolerations, schedule.Toleration(t))
+	}
+	return m
+}
+
+func expressionsOf(list []job.NodeExpression) (out []schedule.Expression) {
+	for _, e := range list {
+		out = append(out, schedule.Expression{Key: e.Key, Operator: e.Operator, Values: e.Values})
+	}
+	return out
+}

@@ -1,0 +1,452 @@
+package lead_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
+	"github.com/fairlead-batch/fairlead/services/internal/job"
+	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
+)
+
+// TestLife: a job is leased, its lease acknowledged before its pod may be made,
+// and its end is the job's end.
+func TestLife(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.readBack()
+	lease := b.oneLease()
+	if lease.Job != id || lease.Node != "n1" || lease.PodName != "armada-"+id.String()+"-0" {
+		t.Fatalf("lease %+v", lease)
+	}
+	b.report(1, 1, job.RunAcknowledgedEvent{Head: head(id), Run: lease.Run})
+	if acks, gos := b.acks(); len(acks)+len(gos) > 0 {
+		t.Fatalf("acknowledged %v and let go %v before it was read back", acks, gos)
+	}
+	b.readBack()
+	if acks, gos := b.acks(); !slices.Equal(acks, []uint64{1}) || !slices.Equal(gos, []job.RunID{lease.Run}) {
+		t.Fatalf("acknowledged %v and let go %v after it was read back", acks, gos)
+	}
+	b.report(1, 2, job.RunPendingEvent{Head: head(id), Run: lease.Run}, job.RunRunningEvent{Head: head(id), Run: lease.Run},
+		job.RunSucceededEvent{Head: head(id), Run: lease.Run})
+	b.readBack()
+	if acks, gos := b.acks(); !slices.Equal(acks, []uint64{2, 3, 4}) || len(gos) > 0 {
+		t.Fatalf("acknowledged %v and let go %v at the end", acks, gos)
+	}
+	b.wantStory("s", id, "Submitted", "Leased", "RunAcknowledged", "RunPending", "RunRunning", "RunSucceeded", "Succeeded")
+}
+
+// running brings a job to its running pod in session 1.
+func (b *bed) running(id job.ID, lease lead.Lease, from uint64) {
+	b.t.Helper()
+	b.report(1, from, job.RunAcknowledgedEvent{Head: head(id), Run: lease.Run})
+	b.readBack()
+	b.report(1, from+1, job.RunPendingEvent{Head: head(id), Run: lease.Run}, job.RunRunningEvent{Head: head(id), Run: lease.Run})
+	b.readBack()
+	b.acks()
+}
+
+// TestNothingLeavesBeforeItIsRead: an own lease is stored and not read back, so no
+// executor hears of it.
+func TestNothingLeavesBeforeItIsRead(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	b.submit("s", 1, 1000)
+	p := eventlog.PartitionOf("q", "s", partitions)
+	b.readSome(p, 1)
+	if n := len(b.log.entries[p]); n != 3 { // the marker, the job, the lease
+		t.Fatalf("%d entries are stored, want the lease among 3", n)
+	}
+	if list := b.leases(); len(list) > 0 {
+		t.Fatalf("%+v was sent before it was read back", list)
+	}
+	b.readSome(p, 1)
+	b.oneLease()
+}
+
+// TestPlanCountsWhole: a gang over two partitions is sent when both parts of its
+// plan are read back, and a later plan not before it.
+func TestPlanCountsWhole(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	first, second := twoSets()
+	b.submit(first, 1, 1000, gang("g", 2))
+	b.submit(second, 2, 1000, gang("g", 2))
+	one, two := eventlog.PartitionOf("q", first, partitions), eventlog.PartitionOf("q", second, partitions)
+	b.readSome(one, 1)
+	b.readSome(two, 1)
+	b.submit(first, 3, 1000)
+	b.readSome(one, 2) // the first part, and a job that a second plan starts
+	b.readSome(one, 1) // the second plan, which is whole
+	if list := b.leases(); len(list) > 0 {
+		t.Fatalf("%+v was sent while a part of the first plan is unread", list)
+	}
+	b.readSome(two, 1)
+	if list := b.leases(); len(list) != 3 {
+		t.Fatalf("%d leases were sent when the first plan was whole, want 3", len(list))
+	}
+}
+
+// twoSets are job sets of two partitions.
+func twoSets() (string, string) {
+	names := []string{"", ""}
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		names[eventlog.PartitionOf("q", name, partitions).Number] = name
+	}
+	return names[0], names[1]
+}
+
+// TestRepair: a leader that falls between the parts of a plan leaves it half. The
+// next one returns its leases, which nobody received, and starts the gang anew.
+func TestRepair(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	first, second := twoSets()
+	ids := []job.ID{b.submit(first, 1, 1000, gang("g", 2)), b.submit(second, 2, 1000, gang("g", 2))}
+	b.readSome(eventlog.PartitionOf("q", first, partitions), 1)
+	b.readSome(eventlog.PartitionOf("q", second, partitions), 1)
+	// The second part is lost with the leader.
+	p := eventlog.PartitionOf("q", second, partitions)
+	b.log.entries[p] = b.log.entries[p][:len(b.log.entries[p])-1]
+
+	heir := newBed(t, b.log, 2)
+	heir.readBack()
+	heir.takeOver()
+	heir.connect(1, node("n1", 4000))
+	heir.readBack()
+	if list := heir.leases(); len(list) != 2 {
+		t.Fatalf("%d leases were sent by the heir, want both of the gang", len(list))
+	}
+	heir.wantStory(first, ids[0], "Submitted", "Leased", "RunReturned", "Requeued", "Leased")
+	heir.wantStory(second, ids[1], "Submitted", "Leased")
+	if n := heir.core.Counts().Repaired; n != 1 {
+		t.Errorf("repaired %d leases, want 1", n)
+	}
+}
+
+// TestDeposed: a leader that reads a higher epoch stops at once, and what it had
+// appended since does not count.
+func TestDeposed(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	heir := newBed(t, b.log, 2)
+	heir.readBack()
+	heir.takeOver()
+	id := b.submit("s", 1, 1000)
+	p := eventlog.PartitionOf("q", "s", partitions)
+	other := eventlog.Partition{Stream: eventlog.Events, Number: 1 - p.Number}
+	b.readSome(other, 10) // the heir's marker
+	if down, ok := b.ended.(lead.StepDown); !ok || !errors.Is(down.Why, lead.ErrDeposed) {
+		t.Fatalf("after the heir's marker: %+v, want ErrDeposed", b.ended)
+	}
+	b.readSome(p, 10)
+	if list := b.leases(); len(list) > 0 {
+		t.Fatalf("a deposed leader sent %+v", list)
+	}
+	heir.connect(1, node("n1", 4000))
+	heir.readBack()
+	heir.oneLease()
+	heir.wantStory("s", id, "Submitted", "Leased")
+}
+
+// TestUnread: an own entry that is not read back in time ends the leadership.
+func TestUnread(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	b.submit("s", 1, 1000)
+	b.readSome(eventlog.PartitionOf("q", "s", partitions), 1) // the lease is appended and stays unread
+	b.pass(9 * time.Second)
+	if b.ended != nil {
+		t.Fatalf("stepped down early: %+v", b.ended)
+	}
+	b.pass(2 * time.Second)
+	if down, ok := b.ended.(lead.StepDown); !ok || !errors.Is(down.Why, lead.ErrUnread) {
+		t.Fatalf("ended with %+v, want ErrUnread", b.ended)
+	}
+}
+
+// TestCancel: a waiting job ends at once; a running one ends, and holds its node
+// until its pod is gone.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 4000)
+	b.readBack()
+	lease := b.oneLease()
+	b.running(id, lease, 1)
+	waiting := b.submit("s", 2, 4000)
+	other := b.submit("s", 3, 4000)
+	b.event("s", job.CancelRequestedEvent{Head: head(id), Reason: "enough"}, job.CancelRequestedEvent{Head: head(waiting)})
+	b.readBack()
+	if stops := b.stops(); !slices.Equal(stops, []lead.Stop{{Run: lease.Run, Why: lead.StopCancelled}}) {
+		t.Fatalf("stops %+v", stops)
+	}
+	// The next one has the place, and waits for the pod.
+	next := b.oneLease()
+	if next.Job != other || !slices.Equal(next.After, []job.RunID{lease.Run}) {
+		t.Fatalf("next lease %+v, want job 3 after %s", next, lease.Run)
+	}
+	b.report(1, 4, job.RunReleasedEvent{Head: head(id), Run: lease.Run})
+	b.readBack()
+	b.wantStory("s", id, "Submitted", "Leased", "RunAcknowledged", "RunPending", "RunRunning", "CancelRequested", "Cancelled", "RunReleased")
+	b.wantStory("s", waiting, "Submitted", "CancelRequested", "Cancelled")
+}
+
+// TestCommand: a wish about a job set reaches the jobs before it, of that set and
+// those states; a leader that falls before it has answered leaves it to the next.
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.readBack()
+	b.running(id, b.oneLease(), 1)
+	waiting := b.submit("s", 2, 8000)
+	b.users("s", lead.Body{Commands: []job.Command{{
+		Action: job.Cancel, Select: job.Selector{Queues: []string{"q"}, JobSet: "s", States: []job.State{job.Queued}},
+	}}})
+	late := b.submit("s", 3, 8000)
+
+	heir := newBed(t, b.log, 2)
+	heir.readBack() // a follower notes the wish
+	heir.takeOver()
+	heir.wantStory("s", id, "Submitted", "Leased", "RunAcknowledged", "RunPending", "RunRunning")
+	heir.wantStory("s", waiting, "Submitted", "Cancelled")
+	heir.wantStory("s", late, "Submitted")
+}
+
+// TestReturned: a job that an executor gives back is tried again, elsewhere, as
+// often as is allowed.
+func TestReturned(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	b.step(lead.NodesChanged{Session: 1, Changed: []lead.Node{node("n2", 4000)}})
+	id := b.submit("s", 1, 1000)
+	b.readBack()
+	nodes := map[string]bool{}
+	for n := range uint64(2) {
+		lease := b.oneLease()
+		nodes[lease.Node] = true
+		if want := []string{"armada-" + id.String() + "-0", "armada-" + id.String() + "-0-1"}[n]; lease.PodName != want {
+			t.Errorf("pod %q, want %q", lease.PodName, want)
+		}
+		b.report(1, 10*n+1, job.RunAcknowledgedEvent{Head: head(id), Run: lease.Run},
+			job.RunReturnedEvent{Head: head(id), Run: lease.Run, Reason: "stuck", Attempted: true})
+		b.readBack()
+	}
+	if len(nodes) != 2 {
+		t.Errorf("it was tried on %v, want another node the second time", nodes)
+	}
+	got := b.story("s", id)
+	if got[len(got)-1] != "Failed" {
+		t.Errorf("after two attempts: %v, want Failed", got)
+	}
+}
+
+// TestPreempted: an urgent job takes the place of a preemptible one, and waits for
+// its pod to be gone.
+func TestPreempted(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	victim := b.submit("s", 1, 4000, preemptible)
+	b.readBack()
+	lease := b.oneLease()
+	b.running(victim, lease, 1)
+	id := b.submit("s", 2, 4000, urgent)
+	b.readBack()
+	if stops := b.stops(); !slices.Equal(stops, []lead.Stop{{Run: lease.Run, Why: lead.StopPreempted}}) {
+		t.Fatalf("stops %+v", stops)
+	}
+	if next := b.oneLease(); next.Job != id || !slices.Equal(next.After, []job.RunID{lease.Run}) {
+		t.Fatalf("lease %+v", next)
+	}
+	b.wantStory("s", victim, "Submitted", "Leased", "RunAcknowledged", "RunPending", "RunRunning", "Preempted")
+}
+
+// TestReconcile: what an executor holds is compared with the log when it comes
+// back.
+func TestReconcile(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		// until is how far the run came before the session broke.
+		until string
+		// phase is what the executor says it holds; zero: nothing.
+		phase lead.RunPhase
+		// want is the last event of the job, leases whether it is sent again.
+		want   string
+		leases int
+		stops  int
+	}{
+		"a lease it never saw is sent again":           {until: "leased", want: "Leased", leases: 1},
+		"a lease it holds is not":                      {until: "leased", phase: lead.PhaseLeased, want: "Leased"},
+		"a lease it acknowledged and lost comes again": {until: "acknowledged", want: "RunAcknowledged", leases: 1},
+		"a pod that is there goes on":                  {until: "running", phase: lead.PhaseRunning, want: "RunRunning"},
+		"a pod that is missing has failed":             {until: "running", want: "Failed"},
+		"a cancelled pod is stopped again":             {until: "cancelled", phase: lead.PhaseRunning, want: "Cancelled", stops: 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := leader(t)
+			id := b.submit("s", 1, 1000)
+			b.readBack()
+			lease := b.oneLease()
+			switch test.until {
+			case "acknowledged":
+				b.report(1, 1, job.RunAcknowledgedEvent{Head: head(id), Run: lease.Run})
+			case "running", "cancelled":
+				b.running(id, lease, 1)
+			}
+			b.readBack()
+			b.step(lead.Disconnected{Session: 1})
+			if test.until == "cancelled" {
+				b.event("s", job.CancelRequestedEvent{Head: head(id)})
+				b.readBack()
+			}
+			b.stops()
+			var runs []lead.KnownRun
+			if test.phase != 0 {
+				runs = []lead.KnownRun{{Run: lease.Run, Job: id, Phase: test.phase}}
+			}
+			b.hello(2, runs, node("n1", 4000))
+			b.readBack()
+			if got := b.story("s", id); got[len(got)-1] != test.want {
+				t.Errorf("story %v, want it to end with %s", got, test.want)
+			}
+			if list := b.leases(); len(list) != test.leases {
+				t.Errorf("%d leases were sent, want %d", len(list), test.leases)
+			}
+			if stops := b.stops(); len(stops) != test.stops {
+				t.Errorf("%d stops were sent, want %d", len(stops), test.stops)
+			}
+		})
+	}
+}
+
+// TestOrphan: a pod of a job that nobody has heard of is kept, for a scheduler
+// that lost its log must not delete a cluster's work; a lease without a pod goes.
+func TestOrphan(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	b.hello(2, []lead.KnownRun{
+		{Run: job.RunID{7}, Job: job.ID{7}, Phase: lead.PhaseRunning},
+		{Run: job.RunID{8}, Job: job.ID{8}, Phase: lead.PhaseLeased},
+	}, node("n1", 4000))
+	if stops := b.stops(); !slices.Equal(stops, []lead.Stop{{Run: job.RunID{8}, Why: lead.StopOver}}) {
+		t.Errorf("stops %+v, want that of the lease alone", stops)
+	}
+	if n := b.core.Counts().Orphans; n != 1 {
+		t.Errorf("%d orphans, want 1", n)
+	}
+}
+
+// TestSilence: the runs of an executor that is silent for too long are given up:
+// one that never acknowledged its lease is leased again, the other fails.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	seen, unseen := b.submit("s", 1, 1000), b.submit("s", 2, 1000)
+	b.readBack()
+	leases := b.leases()
+	b.report(1, 1, job.RunAcknowledgedEvent{Head: head(seen), Run: leases[0].Run})
+	b.readBack()
+	b.step(lead.Disconnected{Session: 1})
+	b.pass(59 * time.Second)
+	b.readBack()
+	b.wantStory("s", seen, "Submitted", "Leased", "RunAcknowledged")
+	b.pass(2 * time.Second)
+	b.readBack()
+	b.wantStory("s", seen, "Submitted", "Leased", "RunAcknowledged", "RunExpired", "Failed")
+	b.wantStory("s", unseen, "Submitted", "Leased", "RunExpired", "Requeued")
+}
+
+// TestHeartbeat: a heartbeat is answered after the lock was checked, by the leader.
+func TestHeartbeat(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	b.sent = nil
+	b.step(lead.Heartbeat{Session: 1, Number: 5})
+	if len(b.sent) > 0 || b.checks != 1 {
+		t.Fatalf("sent %+v after %d checks", b.sent, b.checks)
+	}
+	b.step(lead.Heartbeat{Session: 1, Number: 6})
+	b.step(lead.LockChecked{})
+	if answer, ok := b.sent[0].(lead.AnswerHeartbeat); !ok || answer.Number != 5 {
+		t.Fatalf("sent %+v, want the answer to 5: 6 came after the check began", b.sent)
+	}
+	b.step(lead.LockChecked{})
+	if answer, ok := b.sent[1].(lead.AnswerHeartbeat); !ok || answer.Number != 6 {
+		t.Fatalf("sent %+v, want the answer to 6", b.sent)
+	}
+	b.step(lead.Heartbeat{Session: 1, Number: 7}, lead.LockLost{})
+	if down, ok := b.ended.(lead.StepDown); !ok || !errors.Is(down.Why, lead.ErrLockLost) || len(b.sent) != 2 {
+		t.Fatalf("ended with %+v after %+v", b.ended, b.sent)
+	}
+}
+
+// TestReject: a job that no node could ever hold is rejected, when executors have
+// had time to connect.
+func TestReject(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 64000)
+	b.readBack()
+	b.wantStory("s", id, "Submitted")
+	b.pass(6 * time.Second)
+	b.readBack()
+	b.wantStory("s", id, "Submitted", "Rejected")
+}
+
+// TestUnknownQueue: a job whose queue the scheduler has not seen yet waits for it.
+func TestUnknownQueue(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, newLog(), 1)
+	b.takeOver()
+	b.connect(1, node("n1", 4000))
+	b.submit("s", 1, 1000)
+	b.readBack()
+	if list := b.leases(); len(list) > 0 {
+		t.Fatalf("%+v was leased without its queue", list)
+	}
+	b.setting(1, "q")
+	b.readBack()
+	b.oneLease()
+}
+
+// TestReportedTwice: a report that comes again in a new session counts once and is
+// acknowledged in both, and a lease whose acknowledgement got lost still goes.
+func TestReportedTwice(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.readBack()
+	lease := b.oneLease()
+	ack := job.RunAcknowledgedEvent{Head: head(id), Run: lease.Run}
+	b.report(1, 1, ack)
+	b.hello(2, []lead.KnownRun{{Run: lease.Run, Job: id, Phase: lead.PhaseLeased}}, node("n1", 4000))
+	b.report(2, 1, ack)
+	b.readBack()
+	acks, gos := b.acks()
+	if !slices.Equal(acks, []uint64{1}) || !slices.Equal(gos, []job.RunID{lease.Run}) {
+		t.Fatalf("acknowledged %v and let go %v, want the new session's 1 and its run", acks, gos)
+	}
+	b.wantStory("s", id, "Submitted", "Leased", "RunAcknowledged")
+}
+
+// TestJump: a missing entry halts the process; nothing is applied without it.
+func TestJump(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	b.submit("s", 1, 8000)
+	b.readBack()
+	b.submit("s", 2, 1000)
+	p := eventlog.PartitionOf("q", "s", partitions)
+	b.log.entries[p] = b.log.entries[p][:len(b.log.entries[p])-1] // it is lost
+	b.submit("s", 3, 1000)
+	b.readBack()
+	if halt, ok := b.ended.(lead.Halt); !ok || !errors.Is(halt.Why, eventlog.ErrJump) {
+		t.Fatalf("ended with %+v, want ErrJump", b.ended)
+	}
+}

@@ -1,0 +1,199 @@
+package lead
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
+	"github.com/fairlead-batch/fairlead/services/internal/job"
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// plans are the plans that do not count yet, by epoch. A plan counts when all of
+// its parts are read back and every earlier one of its epoch counts: until then
+// nothing of it reaches an executor.
+type plans map[uint64]*epochPlans
+
+type epochPlans struct {
+	// next is the number of the first plan that does not count yet.
+	next uint64
+	open map[uint64]*openPlan
+}
+
+type openPlan struct {
+	parts uint32
+	seen  []uint32
+	// leases are those of its parts so far.
+	leases []planned
+}
+
+type planned struct {
+	job job.ID
+	run job.RunID
+}
+
+// read takes a part. It returns the leases that count by it, in the order of
+// their plans.
+func (p plans) read(h eventlog.Header, batches []job.Batch) (count []planned) {
+	epoch := p[h.Epoch]
+	if epoch == nil {
+		epoch = &epochPlans{next: 1, open: map[uint64]*openPlan{}}
+		p[h.Epoch] = epoch
+	}
+	plan := epoch.open[h.Plan]
+	if plan == nil {
+		plan = &openPlan{parts: h.Parts}
+		epoch.open[h.Plan] = plan
+	}
+	if !slices.Contains(plan.seen, h.Part) {
+		plan.seen = append(plan.seen, h.Part)
+	}
+	plan.leases = append(plan.leases, leasesIn(batches)...)
+	for {
+		first := epoch.open[epoch.next]
+		if first == nil || len(first.seen) < int(first.parts) {
+			return count
+		}
+		count = append(count, first.leases...)
+		delete(epoch.open, epoch.next)
+		epoch.next++
+	}
+}
+
+func leasesIn(batches []job.Batch) (leases []planned) {
+	for _, batch := range batches {
+		for _, e := range batch.Events {
+			if e, lease := e.(job.LeasedEvent); lease {
+				leases = append(leases, planned{e.Job, e.Run})
+			}
+		}
+	}
+	return leases
+}
+
+// broken is the leases of the plans that do not count, in order.
+func (p plans) broken() (leases []planned) {
+	for _, epoch := range slices.Sorted(maps.Keys(p)) {
+		open := p[epoch].open
+		for _, n := range slices.Sorted(maps.Keys(open)) {
+			leases = append(leases, open[n].leases...)
+		}
+	}
+	return leases
+}
+
+// planRead takes a part of a plan that was read back, and sends what counts by it.
+func (c *Core) planRead(h eventlog.Header, batches []job.Batch) {
+	for _, lease := range c.plans.read(h, batches) {
+		rec := c.table.jobs[lease.job]
+		if rec == nil || rec.job.Run.ID != lease.run || !rec.job.Run.State.Live() {
+			continue // it was refused, or is over already
+		}
+		rec.place.whole = true
+		c.sendLease(rec)
+	}
+}
+
+// maybeRound plans when something changed since the newest round, or time has
+// come, and the least time between rounds has passed.
+func (c *Core) maybeRound() {
+	due := c.lead.stale || c.lead.wake > 0 && c.now >= c.lead.wake
+	if !due || c.now < c.lead.round+job.Time(c.cfg.MinInterval) {
+		return
+	}
+	c.lead.round, c.lead.stale, c.lead.wake = c.now, false, 0
+	settled := c.now-c.lead.since >= job.Time(c.cfg.SettleAfter)
+	plan := c.board.plan(c.now, c.cfg.StartsMax, settled)
+	c.lead.wake = job.Time(plan.Wake)
+	if !settled {
+		c.lead.wake = earlier(c.lead.wake, c.lead.since+job.Time(c.cfg.SettleAfter))
+	}
+	if plan.Stop == schedule.StopBudget {
+		c.lead.stale = true
+	}
+	for _, reject := range plan.Rejects {
+		c.reject(reject)
+	}
+	if len(plan.Starts)+len(plan.Preempts) == 0 {
+		c.counts.RoundsEmpty++
+		return
+	}
+	c.publish(plan)
+}
+
+func earlier(a, b job.Time) job.Time {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+func (c *Core) reject(r schedule.Reject) {
+	rec := c.table.jobs[job.ID(r.Job)]
+	if rec == nil || rec.unread > 0 || rec.job.State != job.Queued {
+		return
+	}
+	c.author(rec, []job.Event{job.RejectedEvent{Head: c.head(rec), Reason: r.Reason}})
+}
+
+func (c *Core) head(rec *record) job.Head {
+	return job.Head{Job: rec.job.ID, Time: max(c.now, rec.ahead.Last)}
+}
+
+// publish writes a plan: a part for each partition that it touches. The board
+// holds it as assumed until it is read back.
+func (c *Core) publish(plan *schedule.Plan) {
+	c.lead.planned++
+	c.counts.Plans++
+	runs := map[job.ID]job.RunID{}
+	for _, start := range plan.Starts {
+		runs[job.ID(start.Job)] = job.RunID(c.newID(c.now))
+	}
+	var parts post
+	for _, victim := range plan.Preempts {
+		if rec := c.table.runs[job.RunID(victim.Run)]; rec != nil && rec.ahead.Run.State.Live() {
+			c.board.assumeGone(rec.ahead.Run.ID)
+			c.plannedEvent(&parts, rec, preemption(c.head(rec), victim, runs))
+		}
+	}
+	for _, start := range plan.Starts {
+		rec := c.table.jobs[job.ID(start.Job)]
+		e := c.start(rec, start, runs[rec.job.ID])
+		c.board.assume(e)
+		c.plannedEvent(&parts, rec, e)
+	}
+	drafts := parts.drafts(c.epoch)
+	for i := range drafts {
+		drafts[i].Plan, drafts[i].Part, drafts[i].Parts = c.lead.planned, uint32(i+1), uint32(len(drafts)) //nolint:gosec // few
+	}
+	c.append(drafts, nil)
+}
+
+func (c *Core) plannedEvent(parts *post, rec *record, e job.Event) {
+	if next, err := job.Apply(rec.ahead, e); err == nil {
+		rec.ahead = next
+	}
+	rec.unread++
+	parts.add(rec.set, job.Cause{Service: "scheduler"}, []job.Event{e}, nil, c.cfg.EntryEventsMax)
+}
+
+func preemption(head job.Head, victim schedule.Preempt, runs map[job.ID]job.RunID) job.Event {
+	by := job.ID(victim.For)
+	return job.PreemptedEvent{
+		Head: head, Run: job.RunID(victim.Run), Reason: fmt.Sprintf("Preempted by scheduler: %s", victim.Rule),
+		PreemptorJob: by, PreemptorRun: runs[by],
+	}
+}
+
+func (c *Core) start(rec *record, start schedule.Start, run job.RunID) job.LeasedEvent {
+	executor, node := splitNode(start.Node)
+	e := job.LeasedEvent{
+		Head: c.head(rec), Run: run, Executor: executor, Node: node, Pool: string(start.Pool), Level: start.Level,
+		Attempt: rec.job.Attempts, GangLabelValue: start.Domain,
+	}
+	for _, run := range start.After {
+		e.After = append(e.After, job.RunID(run))
+	}
+	return e
+}
