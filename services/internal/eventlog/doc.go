@@ -27,7 +27,8 @@
 //     its author appended there before.
 //   - A reader gives every entry of its partition in order and says where each
 //     run of them begins, so that a gap shows. At a position that the log has
-//     forgotten it fails with [ErrForgotten]; it never skips.
+//     forgotten it fails with [ErrForgotten], at one beyond the end with
+//     [ErrAhead]; it never skips.
 //   - Entries are at most [FrameBytesMax] as stored and [BodyBytesMax] decoded.
 //     A larger one is refused before anything is written.
 //

@@ -119,3 +119,27 @@ func TestConfigValidate(t *testing.T) {
 		})
 	}
 }
+
+// TestLostAnswersStoreOnce: where the answer to a commit is lost, the author's row
+// says that it took effect, and nothing is stored a second time. (That it would
+// count once in any case is the gate's, and the suite's to prove.)
+func TestLostAnswersStoreOnce(t *testing.T) {
+	t.Parallel()
+	const n = 5
+	log := startProcess(t, pgtest.Schema(t, pglog.Migrations()), config)
+	a := openAppender(t, log, eventlog.Author{1})
+	for range n {
+		log.lossy.commits.Add(1)
+		write(t, a, fact(events(0), "once"))
+	}
+	if left := log.lossy.commits.Load(); left != 0 {
+		t.Fatalf("%d answers were not lost: the case proves nothing", left)
+	}
+	b, err := log.Bounds(t.Context(), events(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Newest.Entry != n {
+		t.Errorf("%d entries are stored, want %d", b.Newest.Entry, n)
+	}
+}

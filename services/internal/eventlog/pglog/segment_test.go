@@ -249,20 +249,19 @@ func TestPoll(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	arrived := make(chan error, 1)
-	go func() {
-		_, err := reader.Next(t.Context())
-		arrived <- err
-	}()
-	put(t, pool, events(0), []byte{1, 2, 3})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*pglog.PollInterval)
 	defer cancel()
-	select {
-	case err := <-arrived:
-		if err != nil {
-			t.Error(err)
+	next := func(what string) {
+		t.Helper()
+		if _, err := reader.Next(ctx); err != nil {
+			t.Fatalf("%s: %v", what, err)
 		}
-	case <-ctx.Done():
-		t.Errorf("not found in %s", 10*pglog.PollInterval)
 	}
+	others := openAppender(t, startProcess(t, pool, config), eventlog.Author{1})
+	write(t, others, fact(events(0), "1"))
+	next("what may be found as the reader opens")
+	write(t, others, fact(events(0), "2"))
+	next("what the watcher found or heard: it has made its first look")
+	put(t, pool, events(0), []byte{1, 2, 3})
+	next("what only polling finds")
 }
