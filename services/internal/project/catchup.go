@@ -28,13 +28,14 @@ type Catchup struct {
 	rows   *shared[map[eventlog.Partition]eventlog.Position]
 
 	mu sync.Mutex
-	// moved is closed and replaced when this process committed. It only wakes: what
-	// the rows hold is asked of the database, which may have lost its newest commits.
+	// moved is closed and replaced when this process moved. It only wakes: what the
+	// rows hold is asked of the database, which may have lost its newest commits.
 	moved chan struct{}
 }
 
-// NewCatchup makes a catchup of the partitions of a projection.
-func NewCatchup(source eventlog.Log, keeper Keeper, partitions []eventlog.Partition) *Catchup {
+// NewCatchup makes a catchup of the partitions of a consumer. places says up to
+// where it is now: Places of a [Keeper], or a consumer's in memory.
+func NewCatchup(source eventlog.Log, places func(ctx context.Context) ([]Place, error), partitions []eventlog.Partition) *Catchup {
 	c := &Catchup{
 		newest: make(map[eventlog.Partition]*shared[eventlog.Bounds], len(partitions)),
 		moved:  make(chan struct{}),
@@ -43,12 +44,12 @@ func NewCatchup(source eventlog.Log, keeper Keeper, partitions []eventlog.Partit
 		c.newest[p] = newShared(func(ctx context.Context) (eventlog.Bounds, error) { return source.Bounds(ctx, p) })
 	}
 	c.rows = newShared(func(ctx context.Context) (map[eventlog.Partition]eventlog.Position, error) {
-		places, err := keeper.Places(ctx)
+		all, err := places(ctx)
 		if err != nil {
 			return nil, err
 		}
-		at := make(map[eventlog.Partition]eventlog.Position, len(places))
-		for _, place := range places {
+		at := make(map[eventlog.Partition]eventlog.Position, len(all))
+		for _, place := range all {
 			at[place.Partition] = place.At
 		}
 		return at, nil
@@ -105,7 +106,7 @@ func (c *Catchup) Reached(ctx context.Context, p eventlog.Partition, at eventlog
 	}
 }
 
-// Moved tells that this process committed, so that who waits asks again at once.
+// Moved tells that this process moved on, so that who waits asks again at once.
 func (c *Catchup) Moved() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

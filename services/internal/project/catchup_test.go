@@ -98,7 +98,7 @@ func TestReached(t *testing.T) {
 // startCatchup runs a catchup until the test ends.
 func startCatchup(t *testing.T, log eventlog.Log, db database[*project.MemoryTx]) *project.Catchup {
 	t.Helper()
-	catchup := project.NewCatchup(log, db.store, []eventlog.Partition{p(0)})
+	catchup := project.NewCatchup(log, db.store.Places, []eventlog.Partition{p(0)})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

@@ -49,6 +49,11 @@
 // for. And nothing may be said on the ground of rows that the log does not hold,
 // which is so by what a projection is.
 //
+// # SQL
+//
+// It is written by hand: ten statements, which are of several services' schemas,
+// while sqlc reads one folder of migrations for each.
+//
 // # Guarantees
 //
 //   - Redelivery, a crash anywhere, two writers at once and a replay from zero end

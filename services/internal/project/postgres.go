@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -46,6 +47,9 @@ ORDER BY stream, number FOR UPDATE`
 
 	sqlPlaces = `-- name: ProjectPlaces :many
 SELECT stream, number, at, gate FROM project_places WHERE projection = $1 ORDER BY stream, number`
+
+	sqlPosition = `-- name: ProjectPosition :one
+SELECT at FROM project_places WHERE projection = $1 AND stream = $2 AND number = $3`
 
 	sqlMove = `-- name: ProjectMovePlaces :exec
 UPDATE project_places SET at = new.at, gate = new.gate
@@ -136,6 +140,20 @@ func (p *Postgres) PlacesIn(ctx context.Context, tx pgx.Tx) ([]Place, error) {
 		return nil, fmt.Errorf("read places: %w", err)
 	}
 	return places, nil
+}
+
+// PositionIn reads how far one partition is, in a transaction of the caller's: what
+// else is read in the same snapshot belongs to it. Errors: ErrNoPlace.
+func (p *Postgres) PositionIn(ctx context.Context, tx pgx.Tx, partition eventlog.Partition) (eventlog.Position, error) {
+	var at []byte
+	err := tx.QueryRow(ctx, sqlPosition, p.name, int16(partition.Stream), int32(partition.Number)).Scan(&at) //nolint:gosec // partitions are few
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return eventlog.Position{}, fmt.Errorf("%w: %s, %s", ErrNoPlace, p.name, partition)
+	case err != nil:
+		return eventlog.Position{}, fmt.Errorf("read position of %s: %w", partition, err)
+	}
+	return eventlog.PositionFrom(at)
 }
 
 // Places implements Keeper.
