@@ -14,9 +14,6 @@ const (
 	// its major part strands the data folders that exist (see [VersionError]).
 	VersionDefault = "18.6.0"
 
-	// RepositoryDefault is where binaries are fetched from.
-	RepositoryDefault = "https://repo1.maven.org/maven2"
-
 	// BinariesEnv names the environment variable that stands in for
 	// Config.BinariesDir where that is empty.
 	BinariesEnv = "FAIRLEAD_POSTGRES_BIN"
@@ -55,7 +52,7 @@ type Config struct {
 	Version string
 
 	// RepositoryURL is the Maven repository that binaries are fetched from. Empty:
-	// RepositoryDefault.
+	// that of the library, Maven Central.
 	RepositoryURL string
 
 	// Port is the TCP port on 127.0.0.1. 0: any free one, another at every start.
@@ -128,9 +125,6 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() (Config, error) {
 	if c.Version == "" {
 		c.Version = VersionDefault
-	}
-	if c.RepositoryURL == "" {
-		c.RepositoryURL = RepositoryDefault
 	}
 	if c.StartTimeout == 0 {
 		c.StartTimeout = startTimeoutDefault

@@ -69,9 +69,12 @@ func fetch(ctx context.Context, cfg Config, dir string) error {
 	// Start is the library's only door, so the server that it would start is made
 	// impossible: initdb refuses an encoding of this name. What counts is whether
 	// the binaries are there afterwards.
-	started := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
+	library := embeddedpostgres.DefaultConfig()
+	if cfg.RepositoryURL != "" {
+		library = library.BinaryRepositoryURL(cfg.RepositoryURL)
+	}
+	started := embeddedpostgres.NewDatabase(library.
 		Version(embeddedpostgres.PostgresVersion(cfg.Version)).
-		BinaryRepositoryURL(cfg.RepositoryURL).
 		CachePath(filepath.Join(stage, "archive")).
 		BinariesPath(unpacked).
 		RuntimePath(filepath.Join(stage, "runtime")).
@@ -84,7 +87,7 @@ func fetch(ctx context.Context, cfg Config, dir string) error {
 		started = errors.New("the library started a server, which it was told not to")
 	}
 	if _, err := inspect(ctx, filepath.Join(unpacked, "bin")); err != nil {
-		return fmt.Errorf("fetch Postgres %s from %s: %w", cfg.Version, cfg.RepositoryURL, errors.Join(started, err))
+		return fmt.Errorf("fetch Postgres %s from %s: %w", cfg.Version, repository(cfg), errors.Join(started, err))
 	}
 	if err := makeReadable(unpacked); err != nil {
 		return err
@@ -124,4 +127,12 @@ func makeReadable(dir string) error {
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+// repository is what errors call the place that binaries come from.
+func repository(cfg Config) string {
+	if cfg.RepositoryURL == "" {
+		return "Maven Central"
+	}
+	return cfg.RepositoryURL
 }
