@@ -103,6 +103,10 @@ func TestEveryRule(t *testing.T) {
 			in:   admit.Submission{Queue: strings.Repeat("q", 256), JobSet: "set"},
 			want: []string{"queue | " + strings.Repeat("q", 80) + "… | a queue's name has at most 255 bytes, this has 256"},
 		},
+		"NUL": {
+			in:   admit.Submission{Queue: "q", JobSet: "a\x00b", Items: []admit.Item{item(func(it *admit.Item) { it.ClientID = "\x00" })}},
+			want: []string{"job_set_id | a\x00b | must not contain NUL", first + "client_id | \x00 | must not contain NUL"},
+		},
 		"R2 gang id empty": {
 			in:   withItem(func(it *admit.Item) { it.Annotations = gang("", "2") }),
 			want: []string{first + `annotations["armadaproject.io/gangId"] |  | invalid gang information: gang id is empty`},

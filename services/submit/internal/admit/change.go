@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
@@ -78,6 +79,9 @@ func named(check *fault.Check, c Change) {
 		check.Violate("job_set_id", "", "jobset cannot be empty")
 	case len(c.JobSet) > JobSetBytesMax:
 		check.Violate("job_set_id", c.JobSet, fmt.Sprintf("job set id of length %d must be less than max character length %d", len(c.JobSet), JobSetBytesMax+1))
+	}
+	if strings.ContainsRune(c.Queue+c.JobSet, 0) {
+		check.Violate("job_set_id", c.JobSet, "queue and job set must not contain NUL")
 	}
 	if len(c.Reason) > ReasonBytesMax {
 		check.Violate("reason", c.Reason, fmt.Sprintf("reason cannot be longer than %d bytes", ReasonBytesMax))

@@ -88,6 +88,10 @@ func TestChangeIsRefused(t *testing.T) {
 				"reason | " + strings.Repeat("r", 51) + " | reason cannot be longer than 50 bytes",
 			},
 		},
+		"NUL": {
+			in:   admit.Change{Queue: "q\x00", JobSet: "s"},
+			want: []string{"job_set_id | s | queue and job set must not contain NUL"},
+		},
 		"no id": {
 			in:   admit.Change{Queue: "q", JobSet: "s", JobIDs: []string{job.ID{}.String(), "x"}},
 			want: []string{"job_ids[1] | x | must be a job id: 26 characters, as SubmitJobs answered it"},
@@ -179,6 +183,18 @@ func TestCheckQueue(t *testing.T) {
 		`resource_limits_by_priority_class_name["c"].maximum_resource_fraction_by_pool["p"].maximum_resource_fraction["cpu"] | NaN` + limit,
 	}
 	if diff := cmp.Diff(want, found(t, rules().CheckQueue(bad))); diff != "" {
+		t.Errorf("violations (-want +got):\n%s", diff)
+	}
+}
+
+func TestQueueDefinitionsAreBounded(t *testing.T) {
+	t.Parallel()
+	q := admit.Queue{Name: "q\x00", PriorityFactor: 1, Permissions: admit.Owners([]string{strings.Repeat("a", 256<<10)}, nil)}
+	want := []string{
+		"name | q\x00 | error validating queue: must not contain NUL",
+		"permissions |  | error validating queue: the queue's texts have 262186 bytes together, at most 262144",
+	}
+	if diff := cmp.Diff(want, found(t, rules().CheckQueue(q))); diff != "" {
 		t.Errorf("violations (-want +got):\n%s", diff)
 	}
 }

@@ -53,6 +53,9 @@ func (c *checker) queueAndJobSet(queueField, queue, jobSetField, jobSet string) 
 	case len(queue) > QueueBytesMax:
 		c.Violate(queueField, queue, fmt.Sprintf("a queue's name has at most %d bytes, this has %d", QueueBytesMax, len(queue)))
 	}
+	if strings.ContainsRune(jobSet, 0) { // which parts queue and job set where both are one key
+		c.Violate(jobSetField, jobSet, "must not contain NUL")
+	}
 	switch {
 	case jobSet == "":
 		c.Violate(jobSetField, "", "job set id is a required field")
@@ -88,6 +91,9 @@ func (c *checker) metadata(it *Item) {
 	if n := utf8.RuneCountInString(it.ClientID); n > ClientIDCharsMax {
 		// Two spaces: Armada's own text, which somebody may match.
 		c.violate("client_id", it.ClientID, fmt.Sprintf("client id of length %d is greater than max allowed length of  %d", n, ClientIDCharsMax))
+	}
+	if strings.ContainsRune(it.ClientID, 0) { // which the database cannot keep
+		c.violate("client_id", it.ClientID, "must not contain NUL")
 	}
 	if n := len(it.ExternalJobURI); n > ExternalURIBytesMax {
 		c.violate("external_job_uri", it.ExternalJobURI, fmt.Sprintf("has %d bytes, at most %d", n, ExternalURIBytesMax))

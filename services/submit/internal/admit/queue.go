@@ -5,8 +5,10 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
+	"github.com/fairlead-batch/fairlead/services/internal/job"
 )
 
 // Queue is a queue's definition, as it is stored and told to the other services.
@@ -77,6 +79,12 @@ func (r Rules) CheckQueue(q Queue) error {
 	case len(q.Name) > QueueBytesMax:
 		invalid("name", q.Name, fmt.Sprintf("a queue's name has at most %d bytes, this has %d", QueueBytesMax, len(q.Name)))
 	}
+	if strings.ContainsRune(q.Name, 0) {
+		invalid("name", q.Name, "must not contain NUL")
+	}
+	if n := queueBytes(q); n > QueueDefinitionBytesMax {
+		invalid("permissions", nil, fmt.Sprintf("the queue's texts have %d bytes together, at most %d", n, QueueDefinitionBytesMax))
+	}
 	if !(q.PriorityFactor >= 1) || math.IsInf(q.PriorityFactor, 0) {
 		invalid("priority_factor", q.PriorityFactor, fmt.Sprintf("priority factor cannot be lower than 1.0. Value: %v", q.PriorityFactor))
 	}
@@ -103,10 +111,44 @@ func (r Rules) CheckQueue(q Queue) error {
 	return c.Err()
 }
 
+// queueBytes sums up the texts of a definition, so that one fits an entry of the log
+// with much to spare.
+func queueBytes(q Queue) (n int) {
+	n = len(q.Name) + metadataBytes(q.Labels)
+	for _, p := range q.Permissions {
+		for _, s := range p.Subjects {
+			n += len(s.Kind) + len(s.Name)
+		}
+		n += textBytes(p.Verbs)
+	}
+	for _, l := range q.Limits {
+		n += len(l.Class) + len(l.Pool) + textBytes(slices.Sorted(maps.Keys(l.Fractions)))
+	}
+	return n + textBytes(q.RetryPolicies) + textBytes(q.OldLabels) + textBytes(slices.Sorted(maps.Keys(q.OldLimits)))
+}
+
+func textBytes(list []string) (n int) {
+	for _, s := range list {
+		n += len(s)
+	}
+	return n
+}
+
 func fractions(c *fault.Check, field string, by map[string]float64) {
 	for _, resource := range slices.Sorted(maps.Keys(by)) {
 		if f := by[resource]; !(f >= 0 && f <= 1) {
 			c.Violate(fmt.Sprintf("%s[%q]", field, resource), f, "error validating queue: a resource limit must be from 0 to 1")
 		}
 	}
+}
+
+// Setting is a change of a queue on its way to the other services.
+type Setting struct {
+	// Generation orders all settings; the store gives it.
+	Generation uint64
+	Time       job.Time
+	Cause      job.Cause
+	// Set is the queue as it is now; nil: Deleted names a queue that is gone.
+	Set     *Queue
+	Deleted string
 }

@@ -9,6 +9,9 @@ const (
 	JobSetBytesMax = 1023
 	// QueueBytesMax is the longest name of a queue, in bytes.
 	QueueBytesMax = 255
+	// QueueDefinitionBytesMax is the most that the texts of a queue's definition may
+	// sum up to, in bytes.
+	QueueDefinitionBytesMax = 256 << 10
 	// ClientIDCharsMax is the longest client id, in characters.
 	ClientIDCharsMax = 100
 	// ReasonBytesMax is the longest reason of a cancellation or preemption, in bytes.

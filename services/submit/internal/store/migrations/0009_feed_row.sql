@@ -1,0 +1,1 @@
+INSERT INTO feed (generation, relay, relay_till) VALUES (0, '', '-infinity');
