@@ -10,8 +10,8 @@ import (
 type Before struct {
 	// Jobs are the rows of those that are not settled. They are not changed.
 	Jobs []*Job
-	// Settled are those of them that are in history, as far as the stretch submits
-	// them: whatever happens to a settled job is refused.
+	// Settled are those of them that are in history: whatever happens to a settled job
+	// is refused.
 	Settled []job.ID
 }
 
@@ -142,8 +142,12 @@ func (c *Changes) end(t *touched) {
 		c.Runs = append(c.Runs, t.row.Run)
 		t.row.Run = Run{}
 	}
+	t.row.State = Shown(t.row.State)
 	c.Ended = append(c.Ended, t.row)
 }
+
+// Shown is what history keeps of a state, and queries give: id, state, priority.
+func Shown(j job.Job) job.Job { return job.Job{ID: j.ID, State: j.State, Priority: j.Priority} }
 
 // spec is the id of the pod spec of a job, which is told if it is new in the entry.
 func (f *Fold) spec(e job.SubmittedEvent) job.ID {

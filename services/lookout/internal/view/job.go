@@ -29,8 +29,8 @@ type Job struct {
 	// Submitted is when it was submitted.
 	Submitted job.Time
 
-	// State is the fold of its events; it has the job's id and priority. Its Last is
-	// in whole microseconds, as every time here.
+	// State is the fold of its events, of which history keeps what [Shown] says. Its
+	// Last is in whole microseconds, as every time here.
 	State job.Job
 	// Transitioned is when State.State became what it is.
 	Transitioned job.Time

@@ -1,6 +1,7 @@
 package viewtest
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"pgregory.net/rapid"
@@ -12,9 +13,10 @@ import (
 const Partitions = 2
 
 // Stream draws lives of jobs in several partitions, each of which ends in some
-// state or none, with events among them that Apply refuses.
-func Stream(t *rapid.T) (entries []Entry) {
-	s := streamed{jobs: make([]job.Job, rapid.IntRange(1, 6).Draw(t, "jobs"))}
+// state or none, with events among them that Apply refuses. Worlds have no id in
+// common.
+func Stream(t *rapid.T, world uint32) (entries []Entry) {
+	s := streamed{world: world, jobs: make([]job.Job, rapid.IntRange(1, 6).Draw(t, "jobs"))}
 	steps := rapid.IntRange(1, 60).Draw(t, "steps")
 	for range steps {
 		s.step(t)
@@ -23,10 +25,18 @@ func Stream(t *rapid.T) (entries []Entry) {
 }
 
 type streamed struct {
+	world   uint32
 	entries []Entry
 	jobs    []job.Job
 	runs    byte
 	specs   []spec
+}
+
+// id makes an id of two small numbers.
+func (s *streamed) id(high, low int) (id job.ID) {
+	binary.BigEndian.PutUint32(id[:], s.world)
+	id[14], id[15] = byte(high), byte(low) //nolint:gosec // small
+	return id
 }
 
 // step adds an event, mostly one that counts, to a new entry or to the last one.
@@ -54,7 +64,7 @@ func (s *streamed) step(t *rapid.T) {
 
 // event draws any event on a job.
 func (s *streamed) event(t *rapid.T, n int) job.Event {
-	head := job.Head{Job: job.ID{15: byte(n + 1)}, Time: job.Time(rapid.Int64Range(0, 100_000).Draw(t, "time"))} //nolint:gosec // small
+	head := job.Head{Job: s.id(0, n+1), Time: job.Time(rapid.Int64Range(0, 100_000).Draw(t, "time"))}
 	why := rapid.SampledFrom([]string{"", "because", "nul\x00nul", "ünï"}).Draw(t, "why")
 	if s.jobs[n].State == 0 {
 		return s.submitted(t, head, why)
@@ -62,13 +72,13 @@ func (s *streamed) event(t *rapid.T, n int) job.Event {
 	run := s.jobs[n].Run.ID
 	switch rapid.IntRange(0, 9).Draw(t, "other run") {
 	case 0:
-		run = job.RunID{15: 255}
+		run = job.RunID(s.id(0, 255))
 	case 1, 2:
 		s.runs++
-		run = job.RunID{14: byte(n + 1), 15: s.runs} //nolint:gosec // small
+		run = job.RunID(s.id(n+1, int(s.runs)))
 	}
 	if run.IsZero() {
-		run = job.RunID{14: byte(n + 1)} //nolint:gosec // small
+		run = job.RunID(s.id(n+1, 0))
 	}
 	verbs := [...]string{
 		"lease", "lease", "requeue", "requeue", "ack", "ack", "pending", "pending", "running", "running", "end", "broke", "gaveback",
