@@ -74,6 +74,8 @@ type Loop struct {
 	failing   error
 }
 
+var errPreparing = errors.New("position rows are not made yet")
+
 // NewLoop makes a loop.
 func NewLoop(projection Advancer, deps Deps) (*Loop, error) {
 	metrics, err := newMetrics(deps.Registerer)
@@ -81,7 +83,7 @@ func NewLoop(projection Advancer, deps Deps) (*Loop, error) {
 		return nil, err
 	}
 	deps.Log = deps.Log.With(zap.String("projection", deps.Name))
-	return &Loop{deps: deps, projection: projection, metrics: metrics, stopped: map[eventlog.Partition]error{}}, nil
+	return &Loop{deps: deps, projection: projection, metrics: metrics, stopped: map[eventlog.Partition]error{}, failing: errPreparing}, nil
 }
 
 // Part is the loop as a part of a process.
@@ -89,8 +91,8 @@ func (l *Loop) Part() run.Part {
 	return run.Part{Name: "projection " + l.deps.Name, Run: l.Run, Ready: l.Ready}
 }
 
-// Ready is nil unless a partition stopped or the database refuses what is written.
-// A replica without the lease is ready.
+// Ready is nil once there are position rows, unless a partition stopped or the
+// database refuses what is written. A replica without the lease is ready.
 func (l *Loop) Ready() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -21,6 +21,8 @@ type following struct {
 	out       grpc.ServerStream
 	// sent is the last message that was sent, or where the caller wants to begin.
 	sent stream.ID
+	// fromField is what that is called in the request.
+	fromField string
 }
 
 // requireExists refuses a job set of which nothing is kept, once it is sure that
@@ -52,7 +54,7 @@ func (f *following) replay(ctx context.Context) error {
 		return err
 	}
 	if newest.Before(f.sent.At) {
-		return errStrangeID()
+		return f.errStrangeID()
 	}
 	_, err = f.readTo(ctx, newest)
 	return err
@@ -69,8 +71,8 @@ func (f *following) newest(ctx context.Context) (at eventlog.Position, err error
 
 // errStrangeID refuses an id that stands behind the end of the log: no event has it.
 // Without that a stream would be silent for ever.
-func errStrangeID() error {
-	return fault.NewInvalid(fault.Violation{Field: "from_message_id", Rule: "must be the id of a message of this job set, as it was received, or empty"})
+func (f *following) errStrangeID() error {
+	return fault.NewInvalid(fault.Violation{Field: f.fromField, Value: f.sent.String(), Rule: ruleID})
 }
 
 // readTo sends what the rows hold until they have reached a position and no row is
@@ -122,8 +124,12 @@ func (f *following) follow(ctx context.Context) error {
 
 // live joins the tail, closes the hole between rows and tail, and sends what comes.
 func (f *following) live(ctx context.Context) error {
-	watcher, at, err := f.deps.Watch(f.set)
-	if err != nil {
+	var watcher Watcher
+	var at eventlog.Position
+	if err := f.wait(ctx, func(bounded context.Context) (err error) {
+		watcher, at, err = f.deps.Watch(bounded, f.set)
+		return err
+	}); err != nil {
 		return err
 	}
 	defer watcher.Close()
@@ -133,7 +139,7 @@ func (f *following) live(ctx context.Context) error {
 			return err
 		}
 		if newest.Before(f.sent.At) {
-			return errStrangeID()
+			return f.errStrangeID()
 		}
 	}
 	place, err := f.readTo(ctx, at)

@@ -41,7 +41,7 @@ type Deps struct {
 	History    History
 	Catchup    Catchup
 	// Watch joins the live tail, behind the position it gives.
-	Watch func(set stream.Set) (Watcher, eventlog.Position, error)
+	Watch func(ctx context.Context, set stream.Set) (Watcher, eventlog.Position, error)
 	// Grants says who may do what on a queue, and whether there is such a queue.
 	Grants    func(ctx context.Context, queue string) ([]auth.Grant, bool, error)
 	Authorize auth.Authorizer
@@ -98,6 +98,8 @@ type request struct {
 // requestFields are the names of its fields on the wire.
 type requestFields struct{ queue, set, from string }
 
+const ruleID = "must be the id of a message of this job set, as it was received, or empty"
+
 // check reads the id and refuses what no stream can begin with.
 func (r request) check(names requestFields) (stream.ID, error) {
 	var c fault.Check
@@ -109,7 +111,7 @@ func (r request) check(names requestFields) (stream.ID, error) {
 	}
 	from, err := stream.ParseID(r.from)
 	if err != nil {
-		c.Violate(names.from, r.from, "must be the id of a message of this job set, as it was received, or empty")
+		c.Violate(names.from, r.from, ruleID)
 	}
 	return from, c.Err()
 }
@@ -123,7 +125,7 @@ func (s *Server) serve(asked request, names requestFields, out grpc.ServerStream
 	if err := s.allow(ctx, asked.set.Queue); err != nil {
 		return err
 	}
-	f := &following{Server: s, set: asked.set, partition: asked.set.Partition(s.deps.Partitions), out: out, sent: from}
+	f := &following{Server: s, set: asked.set, partition: asked.set.Partition(s.deps.Partitions), out: out, sent: from, fromField: names.from}
 	if asked.mustExist {
 		if err := f.requireExists(ctx); err != nil {
 			return err

@@ -54,6 +54,8 @@ type part struct {
 	wake map[stream.Watcher]chan struct{}
 	// down says why nobody can watch; nil: they can.
 	down error
+	// loaded is closed when down was nil for the first time.
+	loaded chan struct{}
 }
 
 var errLoading = errors.New("its state is being loaded")
@@ -64,7 +66,7 @@ func NewLive(deps LiveDeps) *Live {
 	for n := range deps.Partitions {
 		l.parts[n] = &part{
 			name: eventlog.Partition{Stream: eventlog.Events, Number: n}, core: stream.NewLive(deps.BufferBytes),
-			wake: map[stream.Watcher]chan struct{}{}, down: errLoading,
+			wake: map[stream.Watcher]chan struct{}{}, down: errLoading, loaded: make(chan struct{}),
 		}
 	}
 	return l
@@ -142,7 +144,10 @@ func (l *Live) begin(p *part, from loaded) project.Place {
 	behind := p.core.Reset(place.At, from.books[p.name.Number])
 	l.metrics.behind.Add(float64(len(behind)))
 	p.wakeUp(behind)
-	p.down = nil
+	if p.down != nil {
+		p.down = nil
+		close(p.loaded)
+	}
 	return place
 }
 
@@ -227,9 +232,15 @@ type Watcher struct {
 }
 
 // Watch begins to watch a job set, and says behind which position. The caller
-// closes the watcher. Errors: Unavailable, while its partition cannot be watched.
-func (l *Live) Watch(set stream.Set) (*Watcher, eventlog.Position, error) {
+// closes the watcher. At the start of the process it waits until states are loaded.
+// Errors: Unavailable, when its partition stopped; the cause of ctx.
+func (l *Live) Watch(ctx context.Context, set stream.Set) (*Watcher, eventlog.Position, error) {
 	p := l.parts[set.Partition(l.deps.Partitions).Number]
+	select {
+	case <-p.loaded:
+	case <-ctx.Done():
+		return nil, eventlog.Position{}, context.Cause(ctx)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.down != nil {

@@ -106,7 +106,7 @@ func (m *Memory) Read(_ context.Context, set stream.Set, after stream.ID) (page 
 		}
 		i := slices.IndexFunc(places, func(p project.Place) bool { return p.Partition == partition })
 		if i < 0 {
-			return fmt.Errorf("%w: %s", project.ErrNoPlace, partition)
+			return coded(fmt.Errorf("%w: %s", project.ErrNoPlace, partition))
 		}
 		page.Place = places[i].At
 		reader := pageReader{packer: m.packer, after: after}

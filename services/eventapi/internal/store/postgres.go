@@ -223,7 +223,7 @@ func (p *Postgres) Read(ctx context.Context, set stream.Set, after stream.ID) (p
 // coded gives the error of a database that is away its code: the same call may work
 // later.
 func coded(err error) error {
-	if postgres.Unavailable(err) {
+	if postgres.Unavailable(err) || errors.Is(err, project.ErrNoPlace) { // which a first start makes
 		return fault.NewUnavailable("events cannot be read now, try again").Because(err)
 	}
 	return err
