@@ -150,6 +150,10 @@ func TestEveryRule(t *testing.T) {
 			in:   withItem(func(it *admit.Item) { it.Pod, it.Single = nil, false }),
 			want: []string{first + "pod_spec |  | Job must contain at least one PodSpec"},
 		},
+		"I2 unreadable": {
+			in:   withItem(func(it *admit.Item) { it.Pod, it.Unreadable = nil, "no quantity" }),
+			want: []string{first + "pod_spec |  | no quantity"},
+		},
 		"I2 both": {
 			in:   withItem(func(it *admit.Item) { it.Pod, it.Listed = nil, 1 }),
 			want: []string{first + "pod_specs |  | PodSpec must be nil if PodSpecs is provided (i.e., these are exclusive)"},

@@ -13,8 +13,8 @@ import (
 // nil. A request with more than Rules.JobsMax jobs is refused as TooLarge before
 // anything else is looked at.
 func (r Rules) Check(s Submission) error {
-	if len(s.Items) > r.JobsMax {
-		return fault.NewTooLarge("%d jobs in a request, at most %d: split it", len(s.Items), r.JobsMax)
+	if err := r.CheckCount(len(s.Items)); err != nil {
+		return err
 	}
 	c := &checker{Rules: r, shared: map[*Pod]int{}}
 	c.queueAndJobSet("queue", s.Queue, "job_set_id", s.JobSet)
@@ -29,6 +29,15 @@ func (r Rules) Check(s Submission) error {
 	}
 	c.gangs(s.Items)
 	return c.Err()
+}
+
+// CheckCount refuses more jobs than a request may have, for callers that have work
+// to do for each before they can ask for more.
+func (r Rules) CheckCount(jobs int) error {
+	if jobs > r.JobsMax {
+		return fault.NewTooLarge("%d jobs in a request, at most %d: split it", jobs, r.JobsMax)
+	}
+	return nil
 }
 
 // checker collects the violations of one submission.
@@ -77,6 +86,8 @@ func (c *checker) item(it *Item) {
 		c.violate("pod_specs", nil, "PodSpec must be nil if PodSpecs is provided (i.e., these are exclusive)")
 	case it.Listed > 1:
 		c.violate("pod_specs", nil, fmt.Sprintf("Jobs with multiple pods are not supported: %d pods, want one", it.Listed))
+	case it.Unreadable != "":
+		c.violate(it.PodField, nil, it.Unreadable)
 	case it.Pod == nil:
 		c.violate("pod_spec", nil, "Job must contain at least one PodSpec")
 	default:

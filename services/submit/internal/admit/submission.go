@@ -25,10 +25,13 @@ type Item struct {
 	// Single says that pod_spec is set, Listed how many specs pod_specs has.
 	Single bool
 	Listed int
-	// Pod is nil unless exactly one spec was given. Items with equal specs share it.
-	Pod       *Pod
-	Ingresses []Ingress
-	Services  []Service
+	// Pod is nil unless exactly one spec was given, that could be read. Items with
+	// equal specs share it.
+	Pod *Pod
+	// Unreadable says why the one spec that was given is none; empty: it is.
+	Unreadable string
+	Ingresses  []Ingress
+	Services   []Service
 }
 
 // Ingress asks for an ingress to ports of the pod.

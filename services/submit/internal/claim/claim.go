@@ -73,3 +73,14 @@ type Reservation struct {
 	// Pending are others' claims on some of them. Then nothing was reserved.
 	Pending []Claim
 }
+
+// Submission is jobs of one job set that the rules have accepted.
+type Submission struct {
+	Queue, JobSet string
+	Cause         job.Cause
+	// ClientIDs has one for each job; empty: none.
+	ClientIDs []string
+	// Make gives the fact that the job with that index was submitted, under an id. It
+	// may be called more than once for a job, and then with another id.
+	Make func(index int, id job.ID) (job.Event, error)
+}

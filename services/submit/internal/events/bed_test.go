@@ -224,7 +224,7 @@ func (p *process) submit(clientIDs ...string) ([]job.ID, error) {
 }
 
 func (p *process) submitTo(jobSet string, clientIDs ...string) ([]job.ID, error) {
-	return p.Submit(p.bed.t.Context(), events.Submission{
+	return p.Submit(p.bed.t.Context(), claim.Submission{
 		Queue: "q", JobSet: jobSet, Cause: job.Cause{User: "ann"}, ClientIDs: clientIDs,
 		Make: func(i int, id job.ID) (job.Event, error) {
 			return job.SubmittedEvent{Head: job.Head{Job: id, Time: 1}, ClientID: clientIDs[i], Spec: &job.PodSpec{}, Shape: &job.Shape{}}, nil

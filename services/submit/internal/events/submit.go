@@ -14,17 +14,6 @@ import (
 	"github.com/fairlead-batch/fairlead/services/submit/internal/claim"
 )
 
-// Submission is jobs of one job set, accepted by the rules.
-type Submission struct {
-	Queue, JobSet string
-	Cause         job.Cause
-	// ClientIDs has one for each job; empty: none.
-	ClientIDs []string
-	// Make gives the fact that the job with that index was submitted, under an id. It
-	// may be called more than once, and with another id.
-	Make func(index int, id job.ID) (job.Event, error)
-}
-
 // numbered is a job of a submission with the id that it goes by.
 type numbered struct {
 	index int
@@ -35,7 +24,7 @@ type numbered struct {
 // A job whose client id is taken, also by an earlier one of the same submission,
 // gets the id of the first. Errors: TooLarge, and then nothing was written;
 // Unavailable, and then a repeat with the same client ids finds out.
-func (p *Publisher) Submit(ctx context.Context, s Submission) ([]job.ID, error) {
+func (p *Publisher) Submit(ctx context.Context, s claim.Submission) ([]job.ID, error) {
 	ctx, cancel := p.Clock.Timeout(ctx, p.cfg.SubmitWithin)
 	defer cancel()
 	jobs, first := p.number(s)
@@ -67,7 +56,7 @@ func (p *Publisher) Submit(ctx context.Context, s Submission) ([]job.ID, error) 
 
 // number gives every job an id that is not a repeat within the submission, and says
 // which is the first of each job's like.
-func (p *Publisher) number(s Submission) (jobs []numbered, first []int) {
+func (p *Publisher) number(s claim.Submission) (jobs []numbered, first []int) {
 	jobs, first = make([]numbered, 0, len(s.ClientIDs)), make([]int, len(s.ClientIDs))
 	by := map[string]int{}
 	for i, clientID := range s.ClientIDs {
@@ -84,7 +73,7 @@ func (p *Publisher) number(s Submission) (jobs []numbered, first []int) {
 	return jobs, first
 }
 
-func wantedOf(s Submission, jobs []numbered) (wanted []claim.Wanted) {
+func wantedOf(s claim.Submission, jobs []numbered) (wanted []claim.Wanted) {
 	for _, j := range jobs {
 		if clientID := s.ClientIDs[j.index]; clientID != "" {
 			wanted = append(wanted, claim.Wanted{ClientID: clientID, Job: j.id})
@@ -94,7 +83,7 @@ func wantedOf(s Submission, jobs []numbered) (wanted []claim.Wanted) {
 }
 
 // encode makes the body of the entry, and refuses one that the log would not take.
-func (p *Publisher) encode(s Submission, jobs []numbered) ([]byte, error) {
+func (p *Publisher) encode(s claim.Submission, jobs []numbered) ([]byte, error) {
 	batch := job.Batch{Queue: s.Queue, JobSet: s.JobSet, Cause: s.Cause, Events: make([]job.Event, len(jobs))}
 	for i, j := range jobs {
 		e, err := s.Make(j.index, j.id)
@@ -134,7 +123,7 @@ func fits(body []byte) error {
 // submitting is a submission with client ids on its way.
 type submitting struct {
 	*Publisher
-	Submission
+	claim.Submission
 	partition eventlog.Partition
 	jobs      []numbered
 	wanted    []claim.Wanted

@@ -15,7 +15,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog/memlog"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
-	"github.com/fairlead-batch/fairlead/services/submit/internal/events"
+	"github.com/fairlead-batch/fairlead/services/submit/internal/claim"
 )
 
 // errCut is what a store says that a process is cut off from.
@@ -299,7 +299,7 @@ func TestTooLargeIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	for i := range noise {
 		noise[i] = byte(rand.Uint32())
 	}
-	_, err := p.Submit(t.Context(), events.Submission{
+	_, err := p.Submit(t.Context(), claim.Submission{
 		Queue: "q", JobSet: "set", ClientIDs: []string{"a"},
 		Make: func(_ int, id job.ID) (job.Event, error) {
 			return job.SubmittedEvent{Head: job.Head{Job: id}, Spec: &job.PodSpec{Bytes: noise}, Shape: &job.Shape{}}, nil
