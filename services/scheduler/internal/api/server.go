@@ -98,47 +98,43 @@ func (s *Server) Refuse(to lead.Session, why string) {
 
 // Connect is one session of one executor.
 func (s *Server) Connect(stream executorv1.ExecutorService_ConnectServer) error {
-	who, err := s.listen(stream)
-	if err != nil {
-		return err
-	}
 	name, open, inbox := s.open()
+	defer s.drop(name)
 	if inbox == nil {
 		return fault.NewUnavailable("this scheduler is not ready for executors")
 	}
-	defer s.drop(name)
-	if err := inbox(stream.Context(), who.connected(name)); err != nil {
+	ear := NewEar(name)
+	who, err := s.listen(stream, ear)
+	if err != nil {
+		return err
+	}
+	if err := inbox(stream.Context(), who); err != nil {
 		return fmt.Errorf("hand on hello: %w", err)
 	}
 	// Recv ends only with the stream, and the stream only when this handler returns:
 	// so the reader is not waited for. What it still hands on is of a session that
 	// the core knows no more.
-	go receive(stream, open, name, inbox)
+	go receive(stream, open, ear, inbox)
 	err = send(stream, open)
 	told := context.WithoutCancel(stream.Context()) // the core must hear of the end in any case
 	return errors.Join(err, inbox(told, lead.Disconnected{Session: name}))
 }
 
-// listen reads the pages of the executor's hello.
-func (s *Server) listen(stream executorv1.ExecutorService_ConnectServer) (*hello, error) {
-	who := &hello{}
-	for last := false; !last; {
+// listen hears the pages of the executor's hello.
+func (s *Server) listen(stream executorv1.ExecutorService_ConnectServer, ear *Ear) (who lead.Input, err error) {
+	for who == nil {
 		up, err := stream.Recv()
 		if err != nil {
 			return nil, fmt.Errorf("receive hello: %w", err)
 		}
-		page := up.GetHello()
-		if page == nil {
-			return nil, invalid("message", "", "must be hello until its last page")
-		}
-		if last, err = who.add(page); err != nil {
+		if who, err = ear.Hear(up); err != nil {
 			return nil, err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if theirs := who.installation; theirs != "" && s.installation != "" && theirs != s.installation {
-		return nil, fault.NewConflict("executor %q belongs to installation %q, this is %q", who.in.Executor, theirs, s.installation)
+	if theirs := ear.Installation(); theirs != "" && s.installation != "" && theirs != s.installation {
+		return nil, fault.NewConflict("executor %q belongs to installation %q, this is %q", ear.Executor(), theirs, s.installation)
 	}
 	return who, nil
 }
@@ -174,14 +170,14 @@ func send(stream executorv1.ExecutorService_ConnectServer, open *session) error 
 
 // receive hands on what the executor says until the stream ends, and closes the
 // session with the reason.
-func receive(stream executorv1.ExecutorService_ConnectServer, open *session, name lead.Session, inbox Inbox) {
+func receive(stream executorv1.ExecutorService_ConnectServer, open *session, ear *Ear, inbox Inbox) {
 	for {
 		up, err := stream.Recv()
 		if err != nil {
 			open.close(fmt.Errorf("receive from executor: %w", err))
 			return
 		}
-		in, err := said(name, up)
+		in, err := ear.Hear(up)
 		if err == nil {
 			err = inbox(stream.Context(), in)
 		}

@@ -10,6 +10,44 @@ import (
 	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
 )
 
+// Ear turns what an executor says in one session into inputs of the core, in order.
+// Make it with [NewEar]. One goroutine.
+type Ear struct {
+	hello     hello
+	connected bool
+}
+
+// NewEar listens to a session of which nothing was heard.
+func NewEar(session lead.Session) *Ear {
+	return &Ear{hello: hello{in: lead.Connected{Session: session}}}
+}
+
+// Hear takes the next message. The first input is lead.Connected, with the last page
+// of the hello; before that it is nil. A message that breaks the rules of the stream
+// is invalid, and the session is to be closed.
+func (e *Ear) Hear(up *executorv1.Up) (lead.Input, error) {
+	if e.connected {
+		return said(e.hello.in.Session, up)
+	}
+	page := up.GetHello()
+	if page == nil {
+		return nil, invalid("message", "", "must be hello until its last page")
+	}
+	last, err := e.hello.add(page)
+	if err != nil || !last {
+		return nil, err
+	}
+	e.connected = true
+	return e.hello.in, nil
+}
+
+// Installation is the one that the executor says it belongs to; empty before its
+// hello, and for an executor that does not say.
+func (e *Ear) Installation() string { return e.hello.installation }
+
+// Executor is the executor's name; empty before its hello.
+func (e *Ear) Executor() string { return e.hello.in.Executor }
+
 // hello gathers the pages of an executor's hello.
 type hello struct {
 	installation string
@@ -61,15 +99,10 @@ func (h *hello) begin(page *executorv1.Hello) error {
 	h.begun = true
 	h.installation = page.GetInstallation()
 	h.in = lead.Connected{
-		Executor: page.GetExecutor(), Pool: page.GetPool(), Began: [16]byte(page.GetSession()), Epoch: page.GetEpoch(),
+		Session: h.in.Session, Executor: page.GetExecutor(), Pool: page.GetPool(),
+		Began: [16]byte(page.GetSession()), Epoch: page.GetEpoch(),
 	}
 	return nil
-}
-
-// connected is what the pages said, as the input of a session.
-func (h *hello) connected(session lead.Session) lead.Connected {
-	h.in.Session = session
-	return h.in
 }
 
 // said turns a message after the hello into an input.
