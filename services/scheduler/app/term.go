@@ -8,13 +8,9 @@ import (
 
 	"go.uber.org/zap"
 
-	executorv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/executor/v1"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/internal/run"
-	"github.com/fairlead-batch/fairlead/services/scheduler/internal/api"
-	"github.com/fairlead-batch/fairlead/services/scheduler/internal/events"
-	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
 )
 
 // The limits of the loop around the core.
@@ -36,13 +32,12 @@ var errStepDown = errors.New("stepped down")
 // its leadership.
 type term struct {
 	*Service
-	core     *lead.Core
+	node     *Node
 	appender eventlog.Appender
-	inbox    chan lead.Input
+	inbox    chan Input
 	receipts chan ticketed
 	lock     chan lockOrder
 	over     chan struct{}
-	payloads *payloads
 	timer    *time.Timer
 }
 
@@ -60,23 +55,17 @@ type lockOrder struct {
 // runTerm runs one term. It returns errStepDown when the next should begin.
 func (s *Service) runTerm(ctx context.Context) error {
 	author := eventlog.Author(s.deps.NewID(s.deps.Now()))
-	cfg := s.cfg.lead()
-	cfg.Author, cfg.Partitions = author, s.deps.Partitions
-	round, err := s.cfg.Scheduling.round()
+	node, err := NewNode(s.cfg, Identity{Author: author, Partitions: s.deps.Partitions, NewID: s.newID})
 	if err != nil {
 		return err
-	}
-	core, err := lead.New(cfg, round, s.newID)
-	if err != nil {
-		return fmt.Errorf("make core: %w", err)
 	}
 	appender, err := s.deps.Log.Appender(author)
 	if err != nil {
 		return fmt.Errorf("open appender: %w", err)
 	}
 	t := &term{
-		Service: s, core: core, appender: appender, payloads: newPayloads(),
-		inbox: make(chan lead.Input, inboxMax), receipts: make(chan ticketed, receiptsMax),
+		Service: s, node: node, appender: appender,
+		inbox: make(chan Input, inboxMax), receipts: make(chan ticketed, receiptsMax),
 		lock: make(chan lockOrder, inboxMax), over: make(chan struct{}), timer: time.NewTimer(time.Hour),
 	}
 	defer t.timer.Stop()
@@ -102,7 +91,7 @@ func (t *term) run(ctx context.Context) error {
 }
 
 // put hands an input to the core; it waits while the inbox is full.
-func (t *term) put(ctx context.Context, in lead.Input) error {
+func (t *term) put(ctx context.Context, in Input) error {
 	select {
 	case t.inbox <- in:
 		return nil
@@ -128,7 +117,7 @@ func (t *term) read(ctx context.Context, p eventlog.Partition) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", p, err)
 		}
-		in, err := events.Read(stretch)
+		in, err := ReadLog(stretch)
 		if err != nil {
 			return err
 		}
@@ -139,7 +128,7 @@ func (t *term) read(ctx context.Context, p eventlog.Partition) error {
 }
 
 // warm is how far the log reaches now.
-func (t *term) warm(ctx context.Context) (lead.Warm, error) {
+func (t *term) warm(ctx context.Context) (Warm, error) {
 	to := map[eventlog.Partition]eventlog.Position{}
 	all := []eventlog.Partition{eventlog.ControlPartition}
 	for n := range t.deps.Partitions {
@@ -148,11 +137,11 @@ func (t *term) warm(ctx context.Context) (lead.Warm, error) {
 	for _, p := range all {
 		bounds, err := t.deps.Log.Bounds(ctx, p)
 		if err != nil {
-			return lead.Warm{}, fmt.Errorf("find the end of %s: %w", p, err)
+			return Warm{}, fmt.Errorf("find the end of %s: %w", p, err)
 		}
 		to[p] = bounds.Newest
 	}
-	return lead.Warm{To: to}, nil
+	return Warm{To: to}, nil
 }
 
 // watchReceipts tells the core of appends that failed. They settle in order.
@@ -163,7 +152,7 @@ func (t *term) watchReceipts(ctx context.Context) error {
 			return nil
 		case r := <-t.receipts:
 			if err := r.receipt.Wait(ctx); err != nil && ctx.Err() == nil {
-				_ = t.put(ctx, lead.Appended{Ticket: r.ticket, Err: err}) // or the term is over
+				_ = t.put(ctx, Appended{Ticket: r.ticket, Err: err}) // or the term is over
 			}
 		}
 	}
@@ -183,7 +172,7 @@ func (t *term) keepLock(ctx context.Context) error {
 		return stopping(ctx, fmt.Errorf("take the leader lock: %w", err))
 	}
 	defer lock.Release()
-	if t.put(ctx, lead.LockGained{}) != nil {
+	if t.put(ctx, LockGained{}) != nil {
 		return nil
 	}
 	for {
@@ -198,20 +187,20 @@ func (t *term) keepLock(ctx context.Context) error {
 	}
 }
 
-func (t *term) carryOut(ctx context.Context, lock Lock, order lockOrder) lead.Input {
+func (t *term) carryOut(ctx context.Context, lock Lock, order lockOrder) Input {
 	if order.take {
 		epoch, err := t.deps.Leader.TakeEpoch(ctx, order.above)
 		if err != nil {
 			t.deps.Logger.Warn("take epoch", zap.Error(err))
-			return lead.LockLost{}
+			return LockLost{}
 		}
-		return lead.EpochTaken{Epoch: epoch}
+		return EpochTaken{Epoch: epoch}
 	}
 	if err := lock.Check(ctx); err != nil {
 		t.deps.Logger.Warn("check the leader lock", zap.Error(err))
-		return lead.LockLost{}
+		return LockLost{}
 	}
-	return lead.LockChecked{}
+	return LockChecked{}
 }
 
 // stopping hides the error of something that was interrupted because we stop.
@@ -227,20 +216,22 @@ func (t *term) loop(ctx context.Context) error {
 	defer close(t.over)
 	defer t.server.Serve(t.put)()
 	for {
-		var inputs []lead.Input
+		var inputs []Input
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.timer.C:
-			inputs = append(inputs, lead.Due{})
+			inputs = append(inputs, Due{})
 		case in := <-t.inbox:
 			inputs = append(inputs, in)
 		}
 		inputs = t.drain(inputs)
-		outputs := t.core.Step(job.Time(t.deps.Now().UnixNano()), inputs...)
-		t.watch(inputs)
+		outputs, err := t.node.Step(job.Time(t.deps.Now().UnixNano()), inputs...)
+		if err != nil {
+			return err
+		}
 		for _, o := range outputs {
-			if err := t.do(ctx, inputs, o); err != nil {
+			if err := t.do(ctx, o); err != nil {
 				return err
 			}
 		}
@@ -248,7 +239,7 @@ func (t *term) loop(ctx context.Context) error {
 }
 
 // drain takes what else waits, up to the limit of a step.
-func (t *term) drain(inputs []lead.Input) []lead.Input {
+func (t *term) drain(inputs []Input) []Input {
 	for len(inputs) < stepInputsMax {
 		select {
 		case in := <-t.inbox:
@@ -260,103 +251,42 @@ func (t *term) drain(inputs []lead.Input) []lead.Input {
 	return inputs
 }
 
-// watch tells the stream server what the log says of the installation.
-func (t *term) watch(inputs []lead.Input) {
-	for _, in := range inputs {
-		in, ok := in.(lead.LogRead)
-		if !ok || in.Run.Partition != eventlog.ControlPartition {
-			continue
-		}
-		for _, body := range in.Bodies {
-			for _, s := range body.Settings {
-				if s.Created != nil {
-					t.server.Installed(s.Created.Installation)
-				}
-			}
-		}
-	}
-}
-
 // do carries out one output.
-func (t *term) do(ctx context.Context, inputs []lead.Input, o lead.Output) error {
+func (t *term) do(ctx context.Context, o Output) error {
 	switch o := o.(type) {
-	case lead.Append:
+	case Append:
 		return t.append(ctx, o)
-	case lead.TakeEpoch:
+	case TakeEpoch:
 		t.lock <- lockOrder{take: true, above: o.Above}
-	case lead.CheckLock:
+	case CheckLock:
 		t.lock <- lockOrder{}
-	case lead.SetTimer:
+	case SetTimer:
 		t.timer.Reset(time.Duration(o.At - job.Time(t.deps.Now().UnixNano())))
-	case lead.StepDown:
+	case Installed:
+		t.server.Installed(o.Installation)
+	case StepDown:
 		t.deps.Logger.Warn("stepped down", zap.Error(o.Why))
 		return fmt.Errorf("%w: %w", errStepDown, o.Why)
-	case lead.Halt:
+	case Halt:
 		return fmt.Errorf("the log cannot be read on: %w", o.Why)
-	case lead.SendLeases:
-		t.server.Send(o.Session, t.leases(o))
-	case lead.SendStops:
-		t.server.Send(o.Session, api.Stops(o))
-	case lead.Acknowledge:
-		t.server.Send(o.Session, api.Acknowledge(o))
-	case lead.AnswerHeartbeat:
-		t.server.Send(o.Session, api.Answer(o))
-	case lead.Greet:
-		t.server.Send(o.Session, api.Greet(o))
-	case lead.Refuse:
+	case Send:
+		t.server.Send(o.Session, o.Message)
+	case Refuse:
 		t.server.Refuse(o.Session, o.Why)
-	case lead.Keep:
-		t.payloads.keep(o.Entry, bodyOf(inputs, o.Entry))
-	case lead.Release:
-		t.payloads.release(o.Entry)
+	case Unsent:
+		t.deps.Logger.DPanic("lease without its job", zap.Error(o.Why))
 	}
 	return nil
 }
 
-func (t *term) append(ctx context.Context, o lead.Append) error {
-	drafts, err := events.Drafts(o.Drafts)
+func (t *term) append(ctx context.Context, o Append) error {
+	receipt, err := t.appender.Append(ctx, o.Drafts...)
 	if err != nil {
-		return err
-	}
-	receipt, err := t.appender.Append(ctx, drafts...)
-	if err != nil {
-		return stopping(ctx, fmt.Errorf("append %d entries: %w", len(drafts), err))
+		return stopping(ctx, fmt.Errorf("append %d entries: %w", len(o.Drafts), err))
 	}
 	select {
 	case t.receipts <- ticketed{ticket: o.Ticket, receipt: receipt}:
 	case <-ctx.Done():
-	}
-	return nil
-}
-
-// leases adds to the core's decisions what was submitted.
-func (t *term) leases(o lead.SendLeases) *executorv1.Down {
-	list := make([]*executorv1.Lease, 0, len(o.Leases))
-	for _, l := range o.Leases {
-		payload, err := t.payloads.get(l.Entry, l.Job)
-		if err != nil {
-			// The core has the job, so its entry was kept: our bug. The run is not
-			// sent and expires.
-			t.deps.Logger.DPanic("lease without its job", zap.Error(err))
-			continue
-		}
-		list = append(list, api.Lease(l, payload.Submitted, payload.Cause))
-	}
-	return api.Leases(o.Epoch, list)
-}
-
-// bodyOf finds the body of an entry that came with this step's inputs.
-func bodyOf(inputs []lead.Input, ref lead.EntryRef) []byte {
-	for _, in := range inputs {
-		in, ok := in.(lead.LogRead)
-		if !ok || in.Run.Partition != (eventlog.Partition{Stream: eventlog.Events, Number: ref.Partition}) {
-			continue
-		}
-		for _, e := range in.Run.Entries {
-			if e.At == ref.At {
-				return e.Body
-			}
-		}
 	}
 	return nil
 }

@@ -1,0 +1,21 @@
+package lead
+
+import (
+	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
+	"github.com/fairlead-batch/fairlead/services/internal/job"
+)
+
+// Jobs are the jobs that this replica keeps, as the log makes them, in the order of
+// their ids: all that are not settled. Own entries that are not read back are not in
+// them. It is for whoever compares the replica with the log. The caller owns the list.
+func (c *Core) Jobs() []job.Job {
+	records := byID(c.table.jobs)
+	out := make([]job.Job, len(records))
+	for i, rec := range records {
+		out[i] = rec.job
+	}
+	return out
+}
+
+// Position is how far a partition was read.
+func (c *Core) Position(p eventlog.Partition) eventlog.Position { return c.position(p) }
