@@ -44,7 +44,7 @@ type Ask struct {
 
 // Resolve returns the server that ask means.
 func Resolve(ask Ask) (Endpoint, error) {
-	f, err := load(ask.File, ask.FileNamed)
+	f, err := load(ask)
 	if err != nil {
 		return Endpoint{}, err
 	}
@@ -133,3 +133,9 @@ func (f file) names() string {
 
 // sorted are the names of the contexts.
 func (f file) sorted() []string { return slices.Sorted(maps.Keys(f.Contexts)) }
+
+// Names returns the contexts of a file, by name; none where it is absent.
+func Names(path string) ([]string, error) {
+	f, err := load(Ask{File: path})
+	return f.sorted(), err
+}

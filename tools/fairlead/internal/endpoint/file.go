@@ -23,9 +23,10 @@ type entry struct {
 }
 
 // load reads the file; the zero one where it is absent and need not be there.
-func load(path string, mustExist bool) (file, error) {
+func load(ask Ask) (file, error) {
+	path := ask.File
 	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !mustExist {
+	if errors.Is(err, fs.ErrNotExist) && !ask.FileNamed {
 		return file{}, nil
 	}
 	if err != nil {
