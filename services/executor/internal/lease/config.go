@@ -59,7 +59,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		HeartbeatInterval: time.Second, StartWindow: 30 * time.Second,
-		RedialMin: 100 * time.Millisecond, RedialMax: 5 * time.Second,
+		RedialMin: 100 * time.Millisecond, RedialMax: 2 * time.Second,
 		RetryMin: time.Second, RetryMax: 30 * time.Second,
 		CreateWithin: 2 * time.Minute, PendingWithin: 5 * time.Minute, ImagePullWithin: 90 * time.Second,
 		ForceAfter: 30 * time.Second,

@@ -89,6 +89,9 @@ func New(cfg Config) *Core {
 	}
 }
 
+// Leader is the replica that orders, or -1, and the highest epoch that is obeyed.
+func (c *Core) Leader() (r Replica, epoch uint64) { return c.leader, c.fence.saved }
+
 // Counts are the counters and gauges. It looks at every run.
 func (c *Core) Counts() Counts {
 	n := c.counts

@@ -62,7 +62,7 @@ type script struct {
 func smallConfig() lease.Config {
 	cfg := lease.DefaultConfig()
 	cfg.Installation, cfg.Executor, cfg.Pool, cfg.Replicas = "inst", "exec", "pool", 2
-	cfg.HeartbeatInterval = 10 * time.Second
+	cfg.HeartbeatInterval, cfg.RedialMax = 10*time.Second, 5*time.Second
 	cfg.RunsMax, cfg.CreatesMax, cfg.ReportsInFlightMax, cfg.HeldMax, cfg.OverMax = 6, 3, 5, 4, 4
 	cfg.PageRunsMax, cfg.PageNodesMax, cfg.PageReportsMax = 3, 2, 3
 	return cfg

@@ -253,12 +253,12 @@ func TestAnnotationsThatAreWrong(t *testing.T) {
 func TestImages(t *testing.T) {
 	t.Parallel()
 	for image, want := range map[string]string{
-		"alpine:3.20.0":                      "1 running",
-		"alpine":                             "1 running",
-		"registry.example/Team/app@sha256:0": "1 running",
-		"some-non-existing-image:1.2.3":      "1 pendingErrImagePull",
-		"registry.example/some-non-existing-image:1.2.3": "1 pendingErrImagePull",
-		"Not A Name": "1 pendingInvalidImageName",
+		"alpine:3.20.0":                       "1 running",
+		"alpine":                              "1 running",
+		"registry.example/Team/app@sha256:0":  "1 running",
+		"some-non-existing-image:1.2.3":       "1 pendingErrImagePull",
+		"r.example/some-non-existing-image:1": "1 pendingErrImagePull",
+		"Not A Name":                          "1 pendingInvalidImageName",
 	} {
 		cfg := oneNode()
 		cfg.Read = func([]byte) (simulated.Spec, error) {
