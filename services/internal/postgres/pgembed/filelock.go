@@ -50,7 +50,12 @@ func waitLock(ctx context.Context, path string) (*fileLock, error) {
 	}
 }
 
-// unlock lets go of the lock. Closing the file is what releases it.
-func (l *fileLock) unlock() { _ = l.file.Close() }
+// unlock lets go of the lock. Closing the file would do so too, but for a child that
+// another goroutine has forked and that has not yet begun its program: it holds a
+// copy of the file until then, and the lock with it.
+func (l *fileLock) unlock() {
+	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
+	_ = l.file.Close()
+}
 
 var errLocked = errors.New("locked by another process")
