@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -39,7 +40,7 @@ const patience = 20 * time.Second
 
 // world is a log, a store, and the replicas of a test.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	log    *memlog.Log
 	broker *memlog.Broker
 	writer eventlog.Appender
@@ -100,7 +101,7 @@ func onBothStores(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-func newWorld(t *testing.T, cfg app.Config, store app.Store, err error) *world {
+func newWorld(t testing.TB, cfg app.Config, store app.Store, err error) *world {
 	t.Helper()
 	must(t, err)
 	t.Cleanup(store.Close)
@@ -116,7 +117,7 @@ func newWorld(t *testing.T, cfg app.Config, store app.Store, err error) *world {
 	return w
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +163,7 @@ func (w *world) submitMany(jobSet string, from, count int) {
 
 // replica is a process of the event API.
 type replica struct {
-	t       *testing.T
+	t       testing.TB
 	client  apipb.EventClient
 	metrics *prometheus.Registry
 	// stop ends it as a process does; it may be called twice.
@@ -257,7 +258,7 @@ func (r *replica) all(req *apipb.JobSetRequest) ([]message, error) {
 	for {
 		m, err := in.Recv()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return out, nil
 		case err != nil:
 			return out, err
@@ -276,7 +277,7 @@ func (r *replica) history(jobSet string) []message {
 
 // watch is a stream that does not end by itself.
 type watch struct {
-	t  *testing.T
+	t  testing.TB
 	in interface {
 		Recv() (*apipb.EventStreamMessage, error)
 	}

@@ -17,6 +17,7 @@ import (
 	corev1 "github.com/fairlead-batch/fairlead/proto/gen/k8s.io/api/core/v1"
 	"github.com/fairlead-batch/fairlead/services/eventapi/app"
 	"github.com/fairlead-batch/fairlead/services/internal/auth"
+	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/eventwire"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
@@ -25,6 +26,7 @@ import (
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		r := w.start("a")
 		w.tell("s", submit(1), submit(2))
 		w.tell("other", submit(3))
@@ -54,6 +56,7 @@ func TestReplay(t *testing.T) {
 func TestReadYourWrites(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		r := w.start("a")
 		for n := range 20 {
 			w.tell("s", submit(n))
@@ -76,6 +79,7 @@ func TestReadYourWrites(t *testing.T) {
 func TestResumeAtEveryID(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		r := w.start("a")
 		w.tell("s", submit(1), submit(2), submit(3))
 		w.submitMany("s", 4, 4)
@@ -99,6 +103,7 @@ func TestResumeAtEveryID(t *testing.T) {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		r := w.start("a")
 		before := r.watch("s", "")
 		w.submitMany("s", 0, 10)
@@ -122,6 +127,7 @@ func TestWatch(t *testing.T) {
 func TestWatchersComeAnyTime(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		const jobs = 300
 		replicas := []*replica{w.start("a"), w.start("b")}
 		var streams sync.WaitGroup
@@ -148,6 +154,7 @@ func TestWatchersComeAnyTime(t *testing.T) {
 func TestTwoReplicas(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		a := w.start("a")
 		w.submitMany("s", 0, 5)
 		submitted(t, a.history("s"), 0, 5) // a has the lease
@@ -171,6 +178,7 @@ func TestTwoReplicas(t *testing.T) {
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		var got []message
 		from := ""
 		for round := range 4 {
@@ -194,6 +202,7 @@ func TestRestart(t *testing.T) {
 func TestSlowWatcher(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		r := w.start("a")
 		slow, quick := r.watch("s", ""), r.watch("s", "")
 		w.tell("s", submit(0))
@@ -220,6 +229,7 @@ func TestSlowWatcher(t *testing.T) {
 func TestMissing(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		r := w.start("a")
 		w.tell("s", submit(1))
 		w.control(eventwire.Setting{Generation: 2, QueueSet: &eventwire.Queue{Name: "gone"}}, eventwire.Setting{Generation: 3, QueueDeleted: "gone"},
@@ -260,6 +270,7 @@ func TestMissing(t *testing.T) {
 func TestPausedRows(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		w.cfg.CaughtUpWithin = 300 * time.Millisecond
 		r := w.start("a")
 		live := r.watch("s", "")
@@ -292,11 +303,42 @@ func TestPausedRows(t *testing.T) {
 	})
 }
 
+// TestStoppedPartition: an entry of a newer program stops its partition for watchers
+// and rows alike; what was before it is told, and other partitions go on.
+func TestStoppedPartition(t *testing.T) {
+	t.Parallel()
+	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
+		w.cfg.CaughtUpWithin = 300 * time.Millisecond
+		r := w.start("a")
+		other := "s"
+		for n := 0; eventlog.PartitionOf("q", other, partitions) == eventlog.PartitionOf("q", "s", partitions); n++ {
+			other = fmt.Sprintf("other%d", n)
+		}
+		stopped, goesOn := r.watch("s", ""), r.watch(other, "")
+		w.tell("s", submit(0))
+		newer := eventlog.Draft{Partition: eventlog.PartitionOf("q", "s", partitions), Kind: eventlog.Facts, Body: []byte{0x08, 99}}
+		must(t, eventlog.Append(t.Context(), w.writer, newer))
+		w.tell("s", submit(1))
+		w.tell(other, submit(2))
+		if code := stopped.ends(); code != codes.Unavailable {
+			t.Errorf("the stream ended with %s", code)
+		}
+		submitted(t, stopped.got, 0, 1)
+		submitted(t, goesOn.next(2), 2, 1)
+		if _, err := r.all(&apipb.JobSetRequest{Queue: "q", Id: "s"}); status.Code(err) != codes.Unavailable {
+			t.Errorf("a replay: %v", err)
+		}
+		r.becomes(apipb.HealthCheckResponse_NOT_SERVING)
+	})
+}
+
 // TestForgotten: an id that is older than what is kept is refused; a stream from
 // the beginning gets what is kept.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, w *world) {
+		t.Helper()
 		r := w.start("a")
 		w.submitMany("s", 0, 3)
 		all := r.history("s")

@@ -170,8 +170,11 @@ func (l *Live) tail(ctx context.Context, p *part, from project.Place) error {
 		if err != nil {
 			return err
 		}
-		from = l.begin(p, again)
-		select { // what the rows hold may be no better yet
+		was := from.At
+		if from = l.begin(p, again); was.Before(from.At) {
+			continue
+		}
+		select { // the rows are no further: the projection has stopped there too
 		case <-time.After(project.RetryMax):
 		case <-ctx.Done():
 			return context.Cause(ctx)
