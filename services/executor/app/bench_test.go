@@ -42,3 +42,33 @@ func BenchmarkLives(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkServiceLives is the same over a real stream in memory, leases in messages
+// of a hundred, at most a thousand lives under way: what the shell and gRPC add, on
+// both ends.
+func BenchmarkServiceLives(b *testing.B) {
+	const batch, underWay = 100, 1000
+	cfg := testConfig()
+	cfg.Simulated.Nodes[0].Resources = map[string]string{"cpu": "1000", "memory": "1000Gi"}
+	cfg.Simulated.RecordsMax, cfg.Simulated.StartDelay = 0, time.Millisecond
+	s := newScheduler(newLeader(3))
+	start(b, cfg, app.Deps{Dial: serve(b, map[string]*scheduler{"scheduler-0:50051": s})})
+	s.await(b, "hello", func(l *leader) bool { return l.hellos == 1 })
+	wire := spec(b, "true")
+	lives := 0
+	begun := time.Now()
+	for b.Loop() {
+		s.await(b, "earlier lives", func(l *leader) bool { return lives-l.settled < underWay })
+		s.order(b, func(l *leader) *executorv1.Down {
+			l.told = nil
+			all := &executorv1.Leases{}
+			for range batch {
+				lives++
+				all.Leases = append(all.Leases, l.lease(lives, "node-0", wire, nil).GetLeases().GetLeases()...)
+			}
+			return l.say(&executorv1.Down{Message: &executorv1.Down_Leases{Leases: all}})[0]
+		})
+	}
+	s.await(b, "the last life", func(l *leader) bool { return l.settled == lives })
+	b.ReportMetric(float64(time.Since(begun).Nanoseconds())/float64(lives), "ns/life")
+}

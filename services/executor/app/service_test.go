@@ -86,7 +86,7 @@ func (s *scheduler) hear(up *executorv1.Up) {
 }
 
 // order sends what from gives.
-func (s *scheduler) order(t *testing.T, from func(*leader) *executorv1.Down) {
+func (s *scheduler) order(t testing.TB, from func(*leader) *executorv1.Down) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +96,7 @@ func (s *scheduler) order(t *testing.T, from func(*leader) *executorv1.Down) {
 }
 
 // await waits until something holds of the leader.
-func (s *scheduler) await(t *testing.T, what string, holds func(*leader) bool) {
+func (s *scheduler) await(t testing.TB, what string, holds func(*leader) bool) {
 	t.Helper()
 	patience := time.After(20 * time.Second)
 	for {
@@ -122,7 +122,7 @@ func (s *scheduler) cutSession() {
 
 // serve serves schedulers in memory, each under its name, and returns how to dial
 // them.
-func serve(t *testing.T, schedulers map[string]*scheduler) func(context.Context, string) (*grpc.ClientConn, error) {
+func serve(t testing.TB, schedulers map[string]*scheduler) func(context.Context, string) (*grpc.ClientConn, error) {
 	t.Helper()
 	listeners := map[string]*bufconn.Listener{}
 	for name, s := range schedulers {
@@ -149,7 +149,7 @@ func serve(t *testing.T, schedulers map[string]*scheduler) func(context.Context,
 }
 
 // start runs a service until the test ends, and returns how to ask whether it is ready.
-func start(t *testing.T, cfg app.Config, deps app.Deps) (ready func() error) {
+func start(t testing.TB, cfg app.Config, deps app.Deps) (ready func() error) {
 	t.Helper()
 	deps.NewID = func(at time.Time) [16]byte { return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()) }
 	deps.Now, deps.Logger = time.Now, zap.NewNop()
