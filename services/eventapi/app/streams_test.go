@@ -317,6 +317,7 @@ func TestStoppedPartition(t *testing.T) {
 		}
 		stopped, goesOn := r.watch("s", ""), r.watch(other, "")
 		w.tell("s", submit(0))
+		stopped.next(2) // it is live
 		newer := eventlog.Draft{Partition: eventlog.PartitionOf("q", "s", partitions), Kind: eventlog.Facts, Body: []byte{0x08, 99}}
 		must(t, eventlog.Append(t.Context(), w.writer, newer))
 		w.tell("s", submit(1))
