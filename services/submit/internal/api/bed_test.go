@@ -49,7 +49,11 @@ type bed struct {
 	store  *store.Memory
 	log    *memlog.Log
 	may    *may
+	// away is why nothing can be published.
+	away error
 }
+
+func (b *bed) ready() error { return b.away }
 
 // may allows what is in it, to anybody: a permission, or a verb of a queue.
 type may struct {
@@ -92,7 +96,7 @@ func newBed(t testing.TB) *bed {
 		t.Fatal(err)
 	}
 	server := api.New(api.Deps{
-		Rules: rules(), Defaults: podspec.Defaults{GraceSeconds: 1}, Queues: b.store, Publisher: publisher, Auth: b.may,
+		Rules: rules(), Defaults: podspec.Defaults{GraceSeconds: 1}, Queues: b.store, Publisher: publisher, Ready: b.ready, Auth: b.may,
 		Now: func() time.Time { return moment },
 	})
 	conn := rpctest.Serve(t, func(r grpc.ServiceRegistrar) {

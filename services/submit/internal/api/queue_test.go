@@ -13,6 +13,7 @@ import (
 
 	pb "github.com/fairlead-batch/fairlead/proto/gen/api"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
+	"github.com/fairlead-batch/fairlead/services/internal/fault"
 )
 
 // full is a queue with everything set but owners.
@@ -104,6 +105,19 @@ func TestQueueLife(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"1 set 1 false", "2 set 3 true", "3 set 3 false", "4 set 3 true", "5 deleted q"}, told); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+// A change that could not be told is not stored either, so that its repeat works.
+func TestQueueIsNotChangedWhileNothingCanBePublished(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.away = fault.NewUnavailable("starting")
+	_, err := b.queues.CreateQueue(t.Context(), full("q"))
+	wantError(t, err, codes.Unavailable, "starting")
+	b.away = nil
+	if _, err := b.queues.CreateQueue(t.Context(), full("q")); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -67,8 +67,10 @@ type Deps struct {
 	Defaults  podspec.Defaults
 	Queues    Queues
 	Publisher Publisher
-	Auth      auth.Authorizer
-	Now       func() time.Time
+	// Ready says why nothing can be published now.
+	Ready func() error
+	Auth  auth.Authorizer
+	Now   func() time.Time
 }
 
 // Server implements api.Submit and api.QueueService. It is safe for concurrent use.
@@ -103,8 +105,13 @@ func (s *Server) mayOn(ctx context.Context, queue string, permission auth.Permis
 	return s.Auth.Authorize(auth.From(ctx), auth.Question{Permission: permission, Verb: verb, Grants: grants(q)})
 }
 
-// may asks whether the caller has a global permission. doing is said in the refusal.
+// may asks whether the caller has a global permission to make a change, which is
+// named in the refusal, and whether changes can be published at all: one that was
+// stored and could not be told would be Unavailable, and in the way of its repeat.
 func (s *Server) may(ctx context.Context, permission auth.Permission, doing string) error {
+	if err := s.Ready(); err != nil {
+		return err
+	}
 	err := s.Auth.Authorize(auth.From(ctx), auth.Question{Permission: permission})
 	if refused, ok := fault.As(err); ok && refused.Kind() == fault.Denied {
 		return fault.NewDenied("error %s: %s", doing, refused.Text())

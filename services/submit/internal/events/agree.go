@@ -18,7 +18,7 @@ var ErrMismatch = errors.New("configuration, database and log do not belong toge
 // was made, writing it at the very first start, and that generations go on behind
 // those it has seen. want is what this process would agree on: its Partitions and
 // Incarnation must be what was agreed; Installation is used at the first start
-// alone. One process at a time calls it, after [Publisher.Open].
+// alone. One process at a time calls it, before [Publisher.Open].
 func (p *Publisher) Agree(ctx context.Context, want eventwire.LogCreated) error {
 	agreed, recorded, err := p.Store.Installation(ctx)
 	if err != nil {
@@ -59,6 +59,8 @@ func (p *Publisher) Agree(ctx context.Context, want eventwire.LogCreated) error 
 	return p.Store.RaiseGeneration(ctx, control.generation)
 }
 
+// record writes the first entry, as an author of its own: this process is none yet,
+// so that nothing can come before it.
 func (p *Publisher) record(ctx context.Context, agreed eventwire.LogCreated) error {
 	body, err := eventwire.Encode(eventwire.Body{Settings: []eventwire.Setting{{
 		Time: job.Time(p.Clock.Now().UnixNano()), Cause: job.Cause{Service: Service}, LogCreated: &agreed,
@@ -66,7 +68,15 @@ func (p *Publisher) record(ctx context.Context, agreed eventwire.LogCreated) err
 	if err != nil {
 		return err
 	}
-	return p.Publish(ctx, facts(eventlog.ControlPartition, body))
+	w, err := p.openWriter(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.append(ctx, w, facts(eventlog.ControlPartition, body)); err != nil {
+		return err
+	}
+	// Only one whose row was open all the time can end itself.
+	return p.finish(ctx, w)
 }
 
 // Service is who submit is as the cause of what it writes.

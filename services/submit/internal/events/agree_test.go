@@ -3,6 +3,7 @@ package events_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/eventwire"
@@ -30,6 +31,9 @@ func TestFirstStartWritesTheFirstEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := b.settings()
+	if left, err := b.store.UnannouncedAuthors(t.Context(), b.time().Add(time.Hour), 9); len(left) != 0 || err != nil {
+		t.Errorf("its author is left: %v, error %v", left, err)
+	}
 	if len(got) != 2 || got[0].LogCreated == nil || *got[0].LogCreated != agreed || got[0].Cause.Service != "submit" {
 		t.Errorf("settings %+v", got)
 	}

@@ -192,15 +192,24 @@ func (p *Publisher) Close(ctx context.Context) error {
 	if w == nil {
 		return errors.Join(errs...)
 	}
-	err := p.Store.CloseAuthor(ctx, w.author, w.author, p.Clock.Now())
-	if err == nil { // its own last word: nothing of it counts behind that
-		err = eventlog.Append(ctx, w.appender, closes(w.author, w.partitions())...)
-		if err == nil {
-			err = p.Store.AnnounceAuthor(ctx, w.author)
-		}
-	}
+	err := p.finish(ctx, w)
 	if errors.Is(err, claim.ErrAuthorClosed) {
 		err = nil // somebody has closed it, and the janitor will tell the log
 	}
 	return errors.Join(append(errs, err, w.appender.Close(ctx))...)
+}
+
+// finish ends an author by its own word: its row, and then the partitions that know
+// it. claim.ErrAuthorClosed when somebody else has done so.
+func (p *Publisher) finish(ctx context.Context, w *writer) error {
+	if err := p.Store.CloseAuthor(ctx, w.author, w.author, p.Clock.Now()); err != nil {
+		return err
+	}
+	if err := eventlog.Append(ctx, w.appender, closes(w.author, w.partitions())...); err != nil {
+		return logFailed(fmt.Errorf("append: %w", err))
+	}
+	if err := p.Store.AnnounceAuthor(ctx, w.author); err != nil {
+		return err
+	}
+	return w.appender.Close(ctx)
 }

@@ -1,0 +1,18 @@
+package app_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/fairlead-batch/fairlead/services/internal/postgres/pgtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
