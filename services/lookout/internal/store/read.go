@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
 	"github.com/fairlead-batch/fairlead/services/internal/project"
@@ -73,11 +74,11 @@ func (p *Postgres) ActiveQueues(ctx context.Context, most int) ([]view.ActiveQue
 func (p *Postgres) Specs(ctx context.Context, ids []job.ID) ([]view.Spec, error) {
 	rows, err := p.pool.Query(ctx, sqlSpecs, uuids(ids))
 	if err != nil {
-		return nil, fmt.Errorf("read specs: %w", err)
+		return nil, said(fmt.Errorf("read specs: %w", err))
 	}
 	specs, err := pgx.CollectRows(rows, p.scanSpec)
 	if err != nil {
-		return nil, fmt.Errorf("read specs: %w", err)
+		return nil, said(fmt.Errorf("read specs: %w", err))
 	}
 	return specs, nil
 }
@@ -115,7 +116,15 @@ func query[T any](ctx context.Context, p *Postgres, sql string, take func(pgx.Ro
 		at, err = p.PlacesIn(ctx, tx)
 		return err
 	})
-	return out, at, err
+	return out, at, said(err)
+}
+
+// said tells the caller of a query that the database is away.
+func said(err error) error {
+	if postgres.Unavailable(err) {
+		return fault.NewUnavailable("jobs cannot be read now, try again").Because(err)
+	}
+	return err
 }
 
 func collect[T any](scan pgx.RowToFunc[T]) func(pgx.Rows) ([]T, error) {
