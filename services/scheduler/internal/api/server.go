@@ -158,6 +158,8 @@ func (s *Server) drop(name lead.Session) {
 func send(stream executorv1.ExecutorService_ConnectServer, open *session) error {
 	for {
 		select {
+		case <-stream.Context().Done(): // the server stops
+			return fmt.Errorf("serve executor: %w", context.Cause(stream.Context()))
 		case <-open.closed:
 			return open.why
 		case m := <-open.down:

@@ -450,3 +450,35 @@ func TestJump(t *testing.T) {
 		t.Fatalf("ended with %+v, want ErrJump", b.ended)
 	}
 }
+
+// TestCancelOvertakesLease: a cancel stands in the log before a lease that was
+// decided without it. The lease does not count, the job is not planned again, and
+// nothing of it is left behind.
+func TestCancelOvertakesLease(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.event("s", job.CancelRequestedEvent{Head: head(id)})
+	other := b.submit("s", 2, 1000) // a reason for a round while the cancel is decided and not read back
+	b.readBack()                    // one entry a step, so the first lease goes behind all of these
+	b.wantStory("s", id, "Submitted", "CancelRequested", "Cancelled")
+	if lease := b.oneLease(); lease.Job != other {
+		t.Errorf("%+v was sent", lease)
+	}
+	leases := 0
+	for _, e := range b.log.entries[eventlog.PartitionOf("q", "s", partitions)] {
+		for _, batch := range e.body.Batches {
+			for _, event := range batch.Events {
+				if _, lease := event.(job.LeasedEvent); lease {
+					leases++
+				}
+			}
+		}
+	}
+	if leases != 2 {
+		t.Errorf("%d leases were decided, want one a job: what is being cancelled is not planned", leases)
+	}
+	b.submit("s", 3, 1000)
+	b.readBack()
+	b.oneLease()
+}

@@ -144,10 +144,14 @@ func (c *Core) head(rec *record) job.Head {
 // publish writes a plan: a part for each partition that it touches. The board
 // holds it as assumed until it is read back.
 func (c *Core) publish(plan *schedule.Plan) {
+	starts := c.startable(plan.Starts)
+	if len(starts)+len(plan.Preempts) == 0 {
+		return
+	}
 	c.lead.planned++
 	c.counts.Plans++
 	runs := map[job.ID]job.RunID{}
-	for _, start := range plan.Starts {
+	for _, start := range starts {
 		runs[job.ID(start.Job)] = job.RunID(c.newID(c.now))
 	}
 	var parts post
@@ -157,7 +161,7 @@ func (c *Core) publish(plan *schedule.Plan) {
 			c.plannedEvent(&parts, rec, preemption(c.head(rec), victim, runs))
 		}
 	}
-	for _, start := range plan.Starts {
+	for _, start := range starts {
 		rec := c.table.jobs[job.ID(start.Job)]
 		e := c.start(rec, start, runs[rec.job.ID])
 		c.board.assume(e)
@@ -168,6 +172,24 @@ func (c *Core) publish(plan *schedule.Plan) {
 		drafts[i].Plan, drafts[i].Part, drafts[i].Parts = c.lead.planned, uint32(i+1), uint32(len(drafts)) //nolint:gosec // few
 	}
 	c.append(drafts, nil)
+}
+
+// startable is the starts but those of jobs that an own entry, not read back yet,
+// ends: their leases would be refused. A gang goes with its first such member.
+func (c *Core) startable(starts []schedule.Start) []schedule.Start {
+	type gang struct {
+		queue string
+		id    schedule.GangID
+	}
+	broken := map[gang]bool{}
+	waits := func(s schedule.Start) bool { return c.table.jobs[job.ID(s.Job)].ahead.State == job.Queued }
+	of := func(s schedule.Start) gang { return gang{c.table.jobs[job.ID(s.Job)].set.queue, s.Gang} }
+	for _, s := range starts {
+		if s.Gang != "" && !waits(s) {
+			broken[of(s)] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(starts), func(s schedule.Start) bool { return !waits(s) || broken[of(s)] })
 }
 
 func (c *Core) plannedEvent(parts *post, rec *record, e job.Event) {

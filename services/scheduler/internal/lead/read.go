@@ -141,6 +141,9 @@ func (c *Core) event(from source, batch job.Batch, e job.Event) {
 		c.counts.Refused++
 		if from.mine {
 			c.board.forget(job.RunOf(e)) // if it was a decision on a run
+			if rec.job.State.Final() || rec.wish.cancels() {
+				c.board.ended(rec) // the decision that was taken back had it wait again
+			}
 		}
 	}
 	c.catchUp(from, rec, e)
