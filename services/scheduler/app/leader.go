@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -65,3 +66,6 @@ func (l heldLock) Check(ctx context.Context) error {
 }
 
 func (l heldLock) Release() { l.lock.Release(lockReleaseWithin) }
+
+// Migrations are the files of the scheduler's schema.
+func Migrations() fs.FS { return store.Migrations() }

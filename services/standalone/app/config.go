@@ -1,0 +1,91 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+
+	eventapi "github.com/fairlead-batch/fairlead/services/eventapi/app"
+	executor "github.com/fairlead-batch/fairlead/services/executor/app"
+	"github.com/fairlead-batch/fairlead/services/internal/fault"
+	"github.com/fairlead-batch/fairlead/services/internal/rpc"
+	scheduler "github.com/fairlead-batch/fairlead/services/scheduler/app"
+	submit "github.com/fairlead-batch/fairlead/services/submit/app"
+)
+
+// Config is what a user may set on a standalone Fairlead. Nothing has to be set.
+type Config struct {
+	// DataDir is the folder that holds everything. Default: /var/lib/fairlead for
+	// root, else fairlead in the user's data folder ($XDG_DATA_HOME, ~/.local/share).
+	DataDir string
+	// GRPC is the server of all APIs. Default :50051, on every address.
+	GRPC rpc.Config
+	// HTTP is the server of health and metrics. Default :8080.
+	HTTP rpc.HTTPConfig
+	// Postgres is a server to be used instead of the embedded one, as a connection
+	// string. Its database is Fairlead's alone. Default: none.
+	Postgres string
+	// PostgresBinaries is a folder with postgres and initdb; empty: fetched once.
+	PostgresBinaries string
+	// Fsync says whether what is acknowledged survives a crash of the machine. Turn
+	// it off in tests only. Default true.
+	Fsync bool
+	// Partitions is how many partitions the events stream has. It cannot be changed
+	// later. Default 16.
+	Partitions uint32
+	// Scheduler is the rules of scheduling. Its rate limits are off by default.
+	Scheduler scheduler.Config
+	// EventAPI is the view of events.
+	EventAPI eventapi.Config
+	// Submit is what is accepted, and with which defaults.
+	Submit submit.Config
+	// Clusters are simulated; each has an executor. Their schedulers are this process.
+	// Default: one of 100 nodes.
+	Clusters []executor.Config
+}
+
+// DefaultConfig returns what is used where the user says nothing.
+func DefaultConfig() Config {
+	rules := scheduler.DefaultConfig()
+	rules.Scheduling.Rate = scheduler.Rate{}
+	rules.Scheduling.QueueRate = scheduler.Rate{}
+	cluster := executor.DefaultConfig()
+	cluster.Name, cluster.Schedulers = "local", []string{inProcess}
+	return Config{
+		DataDir: defaultDataDir(), GRPC: rpc.DefaultConfig(), HTTP: rpc.DefaultHTTPConfig(":8080"),
+		Fsync: true, Partitions: 16,
+		Submit: submit.DefaultConfig(), Scheduler: rules, EventAPI: eventapi.DefaultConfig(),
+		Clusters: []executor.Config{cluster},
+	}
+}
+
+// inProcess stands where an executor names its scheduler: there is only this one.
+const inProcess = "standalone"
+
+func defaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/fairlead" // the database's own user cannot enter root's home
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "fairlead")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "fairlead-data"
+	}
+	return filepath.Join(home, ".local", "share", "fairlead")
+}
+
+// Validate implements config.Validator.
+func (c Config) Validate() error {
+	var check fault.Check
+	if c.DataDir == "" && c.Postgres == "" {
+		check.Violate("dataDir", nil, "must be a folder")
+	}
+	if c.Partitions == 0 || c.Partitions > 256 {
+		check.Violate("partitions", c.Partitions, "must be from 1 to 256")
+	}
+	if len(c.Clusters) == 0 {
+		check.Violate("clusters", nil, "must have at least one cluster")
+	}
+	return check.Err()
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"google.golang.org/grpc"
+
+	"github.com/fairlead-batch/fairlead/proto/gen/binoculars"
+	"github.com/fairlead-batch/fairlead/proto/gen/schedulerobjects"
+	eventapi "github.com/fairlead-batch/fairlead/services/eventapi/app"
+	executor "github.com/fairlead-batch/fairlead/services/executor/app"
+	"github.com/fairlead-batch/fairlead/services/internal/auth"
+	"github.com/fairlead-batch/fairlead/services/internal/postgres"
+	"github.com/fairlead-batch/fairlead/services/internal/rpc"
+	scheduler "github.com/fairlead-batch/fairlead/services/scheduler/app"
+	submit "github.com/fairlead-batch/fairlead/services/submit/app"
+)
+
+// addServices makes the services on the log, each with its own schema, and the
+// server that all of them answer on.
+func (p *process) addServices(ctx context.Context) (err error) {
+	p.server, err = rpc.NewServer(p.cfg.GRPC, rpc.Deps{
+		Auth: auth.Anonymous{}, Log: p.logger, Metrics: p.metrics, Now: time.Now,
+		NewID: func() string { return ulid.Make().String() }, Ready: p.group.Ready,
+	})
+	if err != nil {
+		return fmt.Errorf("make gRPC server: %w", err)
+	}
+	for _, add := range []func(context.Context) error{p.addSubmit, p.addScheduler, p.addEventAPI, p.addExecutors} {
+		if err := add(ctx); err != nil {
+			return err
+		}
+	}
+	// What nobody answers yet says so.
+	schedulerobjects.RegisterSchedulerReportingServer(p.server, schedulerobjects.UnimplementedSchedulerReportingServer{})
+	binoculars.RegisterBinocularsServer(p.server, binoculars.UnimplementedBinocularsServer{})
+	return nil
+}
+
+func newID(at time.Time) [16]byte { return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()) }
+
+func (p *process) addSubmit(ctx context.Context) error {
+	pool, err := p.db.pool(ctx, "submit", connectionsMax)
+	if err != nil {
+		return err
+	}
+	store, err := submit.OpenStore(ctx, pool)
+	if err != nil {
+		return fmt.Errorf("open submit: %w", err)
+	}
+	service, err := submit.New(p.cfg.Submit, submit.Deps{
+		Store: store, Log: p.log, Partitions: p.cfg.Partitions, Clock: submit.RealClock(), NewID: newID,
+		Authorize: auth.AllowAll{}, Logger: p.logger.Named("submit"), Metrics: p.of("submit"),
+	})
+	if err != nil {
+		return fmt.Errorf("make submit: %w", err)
+	}
+	service.Register(p.server)
+	p.group.Add(service.Parts()...)
+	return nil
+}
+
+func (p *process) addScheduler(ctx context.Context) error {
+	pool, err := p.db.pool(ctx, "scheduler", connectionsMax)
+	if err != nil {
+		return err
+	}
+	if _, err := postgres.Migrate(ctx, pool, scheduler.Migrations()); err != nil {
+		return fmt.Errorf("open scheduler: %w", err)
+	}
+	service := scheduler.New(p.cfg.Scheduler, scheduler.Deps{
+		Log: p.log, Partitions: p.cfg.Partitions, Leader: scheduler.NewPostgresLeader(pool, "scheduler"),
+		Now: time.Now, NewID: newID, Logger: p.logger.Named("scheduler"),
+	})
+	service.Register(p.server)
+	p.group.Add(service.Parts()...)
+	return nil
+}
+
+func (p *process) addEventAPI(ctx context.Context) error {
+	pool, err := p.db.pool(ctx, "eventapi", connectionsMax)
+	if err != nil {
+		return err
+	}
+	store, err := eventapi.OpenStore(ctx, pool, p.cfg.Partitions, p.cfg.EventAPI)
+	if err != nil {
+		return fmt.Errorf("open eventapi: %w", err)
+	}
+	p.db.closeFirst(store.Close)
+	service, err := eventapi.New(p.cfg.EventAPI, eventapi.Deps{
+		Log: p.log, Partitions: p.cfg.Partitions, Store: store, Authorize: auth.AllowAll{}, Holder: ulid.Make().String(),
+		Ready: p.group.Ready, Now: time.Now, Logger: p.logger.Named("eventapi"), Metrics: p.of("eventapi"),
+	})
+	if err != nil {
+		return fmt.Errorf("make eventapi: %w", err)
+	}
+	service.Register(p.server)
+	p.group.Add(service.Parts()...)
+	return nil
+}
+
+func (p *process) addExecutors(context.Context) error {
+	for _, cluster := range p.cfg.Clusters {
+		cluster.Schedulers = []string{inProcess}
+		service, err := executor.NewService(cluster, executor.Deps{
+			NewID: newID, Now: time.Now, Logger: p.logger.Named("executor"), Registry: p.of("executor-" + cluster.Name),
+			Dial: func(context.Context, string) (*grpc.ClientConn, error) {
+				return p.server.Loopback(rpc.DefaultClientConfig(""))
+			},
+		})
+		if err != nil {
+			return fmt.Errorf("make executor %s: %w", cluster.Name, err)
+		}
+		for _, part := range service.Parts() {
+			part.Name += " " + cluster.Name
+			p.group.Add(part)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+// Command fairlead-standalone is the whole of Fairlead in one process, with
+// simulated clusters and a database of its own: nothing to install.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/fairlead-batch/fairlead/services/internal/config"
+	"github.com/fairlead-batch/fairlead/services/standalone/app"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		os.Exit(1) // cobra has printed it
+	}
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use: "fairlead-standalone", Short: "All of Fairlead in one process, with simulated clusters", SilenceUsage: true,
+	}
+	files := root.PersistentFlags().StringArrayP("config", "c", nil, "configuration file (YAML); may be given several times, the last one wins")
+	dataDir := root.PersistentFlags().String("data-dir", "", "folder that holds everything (default: see the README)")
+	load := func() (app.Config, error) {
+		cfg, err := config.Load(app.DefaultConfig(), *files, os.Environ())
+		if *dataDir != "" {
+			cfg.DataDir = *dataDir
+		}
+		return cfg, err
+	}
+	root.AddCommand(
+		&cobra.Command{Use: "serve", Short: "Serve until stopped", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load()
+			if err != nil {
+				return err
+			}
+			logger, err := zap.NewProduction()
+			if err != nil {
+				return fmt.Errorf("make logger: %w", err)
+			}
+			return app.Run(cmd.Context(), cfg, logger, prometheus.NewRegistry(), func(at app.Addresses) {
+				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "Fairlead is up: gRPC on %s, REST on %s, data in %s\n", at.GRPC, at.HTTP, cfg.DataDir)
+			})
+		}},
+		&cobra.Command{Use: "config", Short: "Print the configuration that is in force", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load()
+			if err != nil {
+				return err
+			}
+			return config.Print(cmd.OutOrStdout(), cfg)
+		}})
+	return root
+}
