@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -23,6 +24,9 @@ func explain(w io.Writer, err error, end endpoint.Endpoint) {
 		if doing, _, wrapped := strings.Cut(err.Error(), "rpc error: "); wrapped {
 			text = doing + text
 		}
+	}
+	if fields, ok := errors.AsType[*fieldsError](err); ok {
+		more = fields.lines
 	}
 	if typed, ok := err.(*usageError); ok && typed.verb != "" { //nolint:errorlint // Run made it last
 		more = append(more, fmt.Sprintf("See '%s --help'.", typed.verb))
@@ -84,21 +88,46 @@ func withoutID(message string) (text, id string) {
 // violations are the fields that a server refused, a line for each.
 func violations(said *status.Status) []string {
 	var lines []string
-	for _, detail := range said.Details() {
-		bad, ok := detail.(*errdetails.BadRequest)
-		if !ok {
-			continue
-		}
-		for _, v := range bad.GetFieldViolations() {
-			line := v.GetDescription()
-			if !strings.Contains(line, v.GetField()) {
-				line = v.GetField() + ": " + line
-			}
-			lines = append(lines, line)
-		}
+	for _, v := range fields(said) {
+		lines = append(lines, v.GetField()+": "+rule(v))
 	}
 	return lines
 }
+
+// fields are the violations that a status carries.
+func fields(said *status.Status) []*errdetails.BadRequest_FieldViolation {
+	var all []*errdetails.BadRequest_FieldViolation
+	for _, detail := range said.Details() {
+		if bad, ok := detail.(*errdetails.BadRequest); ok {
+			all = append(all, bad.GetFieldViolations()...)
+		}
+	}
+	return all
+}
+
+// rule is what a field had to be, and what it was. Servers of this API say it in
+// Armada's form: value "V" is invalid for field "F": RULE.
+func rule(v *errdetails.BadRequest_FieldViolation) string {
+	before, rule, found := strings.Cut(v.GetDescription(), fmt.Sprintf(" is invalid for field %q: ", v.GetField()))
+	if !found {
+		return v.GetDescription()
+	}
+	if value := strings.TrimPrefix(before, "value "); value != `""` {
+		return fmt.Sprintf("is %s: %s", value, rule)
+	}
+	return rule
+}
+
+// fieldsError is a refusal whose fields are told as the user wrote them.
+type fieldsError struct {
+	lines []string
+	err   error
+}
+
+func (e *fieldsError) Error() string { return e.err.Error() }
+
+// Unwrap returns the server's own.
+func (e *fieldsError) Unwrap() error { return e.err }
 
 // queueText is what servers of this API say of a queue that is not there. The text is
 // part of the API (Armada's clients retry on it), the code is not: a submission gets

@@ -13,6 +13,10 @@ import (
 // enough that a slow terminal does not slow the stream.
 const drawEvery = 100 * time.Millisecond
 
+// lostShown is how long a failed attempt to connect is shown. The next one comes sooner,
+// so when it is over the connection is there again, though no event has come to tell.
+const lostShown = 15 * time.Second
+
 // screen is the view for people at a terminal: a few lines, drawn over each other.
 // The viewer's methods and the painter meet at the lock.
 type screen struct {
@@ -24,7 +28,8 @@ type screen struct {
 	tally  tally // the counts of the real one, copied
 	jobs   int
 	news   string // the newest change
-	down   string // why the connection is lost; empty: it is not
+	down   string // why the connection was lost
+	downAt time.Time
 	height int    // lines of the last picture
 
 	stop chan struct{}
@@ -79,7 +84,7 @@ func (s *screen) picture() string {
 		s.bar(columns),
 		s.news,
 	}
-	if s.down != "" {
+	if s.down != "" && s.out.sys.Now().Sub(s.downAt) < lostShown {
 		text[3] = "connection lost, trying again: " + s.down
 	}
 	for i, line := range text {
@@ -125,7 +130,7 @@ func (s *screen) event(e seen) error {
 	s.down = ""
 	s.take(e.tally)
 	if e.change != nil {
-		s.news = fmt.Sprintf("%s  %s", s.out.clock(e.change.at.AsTime()), e.change)
+		s.news = s.out.moment(e.change.at.AsTime()) + "  " + e.change.String()
 	}
 	return nil
 }
@@ -133,7 +138,7 @@ func (s *screen) event(e seen) error {
 func (s *screen) lost(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.down = plainText(err, s.watch.server.end)
+	s.down, s.downAt = plainText(err, s.watch.server.end), s.out.sys.Now()
 }
 
 // end stops the painter, draws the last picture and, under it, what did not succeed.

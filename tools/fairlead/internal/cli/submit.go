@@ -193,6 +193,7 @@ func (o *submit) send(ctx context.Context, out *output, c *client.Client, all []
 			done += len(ids)
 		}
 		if failed != nil {
+			failed = asWritten(failed, s, len(ids))
 			break
 		}
 	}
@@ -204,6 +205,20 @@ func (o *submit) send(ctx context.Context, out *output, c *client.Client, all []
 		return nil
 	}
 	return o.stopped(ctx, out, failed, progressCount{done: done, of: total})
+}
+
+// asWritten makes a refusal of fields be about the file: the server numbers the jobs
+// of one request and names fields as the wire does.
+func asWritten(failed error, s jobfile.Submission, first int) error {
+	said := answered(failed)
+	if said == nil || len(fields(said)) == 0 {
+		return failed
+	}
+	var lines []string
+	for _, v := range fields(said) {
+		lines = append(lines, s.Refused(v.GetField(), rule(v), first).String())
+	}
+	return &fieldsError{lines: lines, err: failed}
 }
 
 // tell writes what was submitted: for people the ids on Out, so that a pipe has them

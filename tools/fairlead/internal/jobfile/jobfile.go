@@ -17,6 +17,9 @@ const BytesMax = 64 << 20
 type Submission struct {
 	Queue, JobSet string
 	Jobs          []*api.JobSubmitRequestItem
+
+	doc   strictyaml.Document
+	lists map[int]bool // jobs whose pod spec stands under podSpecs
 }
 
 // Override is what stands above the files; empty: what they say.
@@ -81,13 +84,19 @@ func read(doc strictyaml.Document, over Override) (Submission, []strictyaml.Prob
 	if found := f.check(doc); len(found) > 0 {
 		return Submission{}, found, nil
 	}
-	s := Submission{Queue: f.Queue, JobSet: f.JobSetID, Jobs: make([]*api.JobSubmitRequestItem, len(f.Jobs))}
+	s := Submission{
+		Queue: f.Queue, JobSet: f.JobSetID, Jobs: make([]*api.JobSubmitRequestItem, len(f.Jobs)),
+		doc: doc, lists: map[int]bool{},
+	}
 	for i := range f.Jobs {
 		item, err := f.Jobs[i].item()
 		if err != nil {
 			return Submission{}, nil, fmt.Errorf("job %d: %w", i, err)
 		}
 		s.Jobs[i] = item
+		if f.Jobs[i].PodSpec == nil {
+			s.lists[i] = true
+		}
 	}
 	return s, nil, nil
 }

@@ -172,3 +172,46 @@ func TestReadSource(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What a server says of a request is told of the file.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	const text = `# jobs
+queue: q
+jobSetId: s
+jobs:
+- podSpec: {}
+- namespace: x
+  clientId: y
+  podSpec:
+    containers:
+    - name: a
+      resources:
+        limits: {cpu: 1}
+- podSpecs:
+  - containers:
+    - name: b
+`
+	all, err := jobfile.Read("f", strings.NewReader(text), jobfile.Override{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{
+		`job_request_items[0].client_id`: "f:7: jobs[1].clientId: no",
+		`job_request_items[0]`:           "f:6: jobs[1]: no",
+		`job_request_items[0].pod_specs[0].containers[0].resources.limits["cpu"]`: "f:12: jobs[1].podSpec.containers[0].resources.limits.cpu: no",
+		`job_request_items[0].pod_spec.containers[0].image`:                       "f:10: jobs[1].podSpec.containers[0].image: no",
+		`job_request_items[1].pod_specs[0].containers[0].name`:                    "f:15: jobs[2].podSpecs[0].containers[0].name: no",
+		`job_request_items[1].ingress[0].ports`:                                   "f:13: jobs[2].ingress[0].ports: no",
+		`job_request_items[0].annotations["a.b/c"]`:                               "f:6: jobs[1].annotations[a.b/c]: no",
+		`job_request_items[7].namespace`:                                          "f:4: jobs[8].namespace: no",
+		`job_request_items[99999999999999999999].namespace`:                       "f:2: job_request_items[99999999999999999999].namespace: no",
+		`job_set_id`:      "f:3: jobSetId: no",
+		`…`:               "f:2: […]: no",
+		`what is this? [`: "f:2: [what is this? ][[]: no",
+	} {
+		if got := all[0].Refused(field, "no", 1).String(); got != want {
+			t.Errorf("%s:\n%s\nwant:\n%s", field, got, want)
+		}
+	}
+}
