@@ -66,7 +66,7 @@ func New(cfg Config, deps Deps) (*App, error) {
 	}
 	a.server = api.New(api.Deps{
 		Partitions: deps.Partitions, Jobs: deps.Store, Active: deps.Store, Catchup: a.catchup, Grants: deps.Grants,
-		Authorize: deps.Authorize, IDsMax: cfg.IDsMax, CaughtUpWithin: cfg.CaughtUpWithin,
+		Authorize: deps.Authorize, IDsMax: cfg.QueryItemsMax, CaughtUpWithin: cfg.CaughtUpWithin,
 	})
 	return a, nil
 }

@@ -8,8 +8,8 @@ import (
 
 // Config is what an operator may set on lookout.
 type Config struct {
-	// IDsMax is how many ids of jobs or runs a request may have. Default 500.
-	IDsMax int
+	// QueryItemsMax is how many ids of jobs or runs a request may have. Default 500.
+	QueryItemsMax int
 	// CaughtUpWithin is the longest that a call waits until the rows hold what was
 	// acknowledged before it; then it is Unavailable. Default 10s.
 	CaughtUpWithin time.Duration
@@ -17,14 +17,14 @@ type Config struct {
 
 // DefaultConfig returns what is used where the operator says nothing.
 func DefaultConfig() Config {
-	return Config{IDsMax: 500, CaughtUpWithin: 10 * time.Second}
+	return Config{QueryItemsMax: 500, CaughtUpWithin: 10 * time.Second}
 }
 
 // Validate implements config.Validator.
 func (c Config) Validate() error {
 	var check fault.Check
-	if c.IDsMax < 1 || c.IDsMax > 10_000 {
-		check.Violate("idsMax", c.IDsMax, "must be from 1 to 10000")
+	if c.QueryItemsMax < 1 || c.QueryItemsMax > 10_000 {
+		check.Violate("queryItemsMax", c.QueryItemsMax, "must be from 1 to 10000")
 	}
 	if c.CaughtUpWithin <= 0 {
 		check.Violate("caughtUpWithin", c.CaughtUpWithin, "must be above 0")

@@ -23,7 +23,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/api"
-	"github.com/fairlead-batch/fairlead/services/lookout/internal/view/viewtest"
+	"github.com/fairlead-batch/fairlead/services/lookout/internal/viewtest"
 )
 
 // everyState has a job in each state: a queued, b leased, and so on.
@@ -204,7 +204,9 @@ func TestSpecs(t *testing.T) {
 	for _, name := range []string{"a", "b"} {
 		id := ids(name)[0]
 		want := &apipb.Job{
-			Id: id, JobSetId: "s", Queue: "q", Priority: 3, PodSpec: pod, Created: at(1), Namespace: "ns", Owner: "ann",
+			Id: id, JobSetId: "s", Queue: "q", Priority: 3,
+			PodSpec: pod, //nolint:staticcheck // clients look for it in the deprecated field
+			Created: at(1), Namespace: "ns", Owner: "ann",
 			Labels: map[string]string{"l": "1"}, Annotations: map[string]string{"x": "y"}, ClientId: "client-" + name,
 			QueueOwnershipUserGroups: []string{"g1", "g2"}, K8SIngress: []*networkingv1.Ingress{ingress}, K8SService: []*corev1.Service{service},
 			SchedulingResourceRequirements: &corev1.ResourceRequirements{Limits: amounts, Requests: amounts},

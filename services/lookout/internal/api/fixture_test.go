@@ -22,7 +22,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/api"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/events"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/store"
-	"github.com/fairlead-batch/fairlead/services/lookout/internal/view/viewtest"
+	"github.com/fairlead-batch/fairlead/services/lookout/internal/viewtest"
 )
 
 const partitions = 2

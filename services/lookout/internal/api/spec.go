@@ -63,7 +63,8 @@ func (s specs) job(row *view.Job) (*apipb.Job, error) {
 	shared := s[row.Spec]
 	out := &apipb.Job{
 		Id: row.State.ID.String(), JobSetId: row.JobSet, Queue: row.Queue, Priority: float64(row.State.Priority),
-		PodSpec: shared.pod, Created: timestamp(row.Submitted), Namespace: row.Namespace, Owner: row.Owner,
+		PodSpec: shared.pod, //nolint:staticcheck // clients look for it in the deprecated field
+		Created: timestamp(row.Submitted), Namespace: row.Namespace, Owner: row.Owner,
 		Labels: row.Labels, Annotations: row.Annotations, ClientId: row.ClientID, QueueOwnershipUserGroups: row.Groups,
 		SchedulingResourceRequirements: shared.requests,
 	}

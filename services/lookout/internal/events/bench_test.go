@@ -20,7 +20,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/project"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/events"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/store"
-	"github.com/fairlead-batch/fairlead/services/lookout/internal/view/viewtest"
+	"github.com/fairlead-batch/fairlead/services/lookout/internal/viewtest"
 )
 
 // durable is a pool on a server as a user has it: fsync on, data on disk; and the
@@ -31,7 +31,7 @@ func durable(b *testing.B) (pool *pgxpool.Pool, pid int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	folder, err := os.MkdirTemp("/var/tmp", "lookout-bench-") // a user's folder is on disk, and the server's user may enter it
+	folder, err := os.MkdirTemp("/var/tmp", "lookout-bench-") //nolint:usetesting // a user's folder is on disk, and the server's user may enter it
 	if err != nil {
 		b.Fatal(err)
 	}

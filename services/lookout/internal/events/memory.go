@@ -30,9 +30,9 @@ type proposal struct {
 
 // settle brings what is remembered to where the rows stand, keeping at most so many.
 func (m *memory) settle(stands eventlog.Position, most int) {
-	switch p := m.pending; {
-	case stands == m.at: // the last call had no effect, or there was none
-	case stands == p.to:
+	switch p := m.pending; stands {
+	case m.at: // the last call had no effect, or there was none
+	case p.to:
 		for _, row := range p.rows {
 			m.remember(row, most)
 		}

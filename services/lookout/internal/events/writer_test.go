@@ -22,7 +22,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/store"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/store/storetest"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/view"
-	"github.com/fairlead-batch/fairlead/services/lookout/internal/view/viewtest"
+	"github.com/fairlead-batch/fairlead/services/lookout/internal/viewtest"
 )
 
 // opener opens databases whose positions are apart, and whose rows may be shared.

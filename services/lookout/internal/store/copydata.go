@@ -77,7 +77,7 @@ func (d *copyData) smallint(v uint8) {
 	d.buf = append(d.buf, 0, v)
 }
 
-func (d *copyData) boolean(v bool) {
+func (d *copyData) boolean(v bool) { //nolint:revive // a value, not a mode
 	d.length(1)
 	if v {
 		d.buf = append(d.buf, 1)

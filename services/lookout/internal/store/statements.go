@@ -20,7 +20,7 @@ func changedColumns() []column[view.Job] {
 
 // statements are those that are made of the lists of columns.
 type statements struct {
-	load, jobs, byURI, runs                                   string
+	load, jobs, runs                                          string
 	copyActive, copyHistory, copyRuns, copySpecs, copyChanged string
 	makeChanged, update                                       string
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/store"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/store/storetest"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/view"
-	"github.com/fairlead-batch/fairlead/services/lookout/internal/view/viewtest"
+	"github.com/fairlead-batch/fairlead/services/lookout/internal/viewtest"
 )
 
 // TestMemory and TestPostgres pass one suite.

@@ -123,7 +123,7 @@ func (f *Fold) Changes() Changes {
 		switch {
 		case !t.changed: // only refused events, or none
 		case t.row.State.Settled():
-			c.end(t)
+			end(&c, t)
 		case t.stored:
 			c.Updated = append(c.Updated, t.row)
 		default:
@@ -134,7 +134,7 @@ func (f *Fold) Changes() Changes {
 }
 
 // end moves a row and its newest run into history.
-func (c *Changes) end(t *touched) {
+func end(c *Changes, t *touched) {
 	if t.stored {
 		c.Gone = append(c.Gone, t.row.State.ID)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/view"
-	"github.com/fairlead-batch/fairlead/services/lookout/internal/view/viewtest"
+	"github.com/fairlead-batch/fairlead/services/lookout/internal/viewtest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

@@ -12,25 +12,35 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/internal/project"
 	"github.com/fairlead-batch/fairlead/services/lookout/internal/view"
-	"github.com/fairlead-batch/fairlead/services/lookout/internal/view/viewtest"
+	"github.com/fairlead-batch/fairlead/services/lookout/internal/viewtest"
 )
 
 // Rows is what both stores are.
 type Rows[Tx any] interface {
 	project.Store[Tx]
 	project.Keeper
-	Load(ctx context.Context, tx Tx, ids []job.ID) (view.Before, error)
-	Save(ctx context.Context, tx Tx, c view.Changes) error
+	Moved[Tx]
 	Reader
+	Active
 }
 
-// Reader is their queries.
+// Moved is what the projection asks of them.
+type Moved[Tx any] interface {
+	Load(ctx context.Context, tx Tx, ids []job.ID) (view.Before, error)
+	Save(ctx context.Context, tx Tx, c view.Changes) error
+}
+
+// Reader is the queries of jobs and runs.
 type Reader interface {
 	States(ctx context.Context, ids []job.ID) (map[job.ID]job.State, []project.Place, error)
 	StatesByURI(ctx context.Context, key view.URIKey, most int) (map[job.ID]job.State, []project.Place, error)
 	Jobs(ctx context.Context, ids []job.ID) ([]*view.Job, []project.Place, error)
 	Runs(ctx context.Context, ids []job.RunID) ([]view.Run, []project.Place, error)
 	Specs(ctx context.Context, ids []job.ID) ([]view.Spec, error)
+}
+
+// Active is the queries of what is active.
+type Active interface {
 	ActiveSets(ctx context.Context, queue string, most int) ([]view.ActiveSet, []project.Place, error)
 	ActiveQueues(ctx context.Context, most int) ([]view.ActiveQueue, []project.Place, error)
 }

@@ -79,33 +79,30 @@ func (s *scripted) line(head job.Head, verb string, rest []string) {
 }
 
 func (s *scripted) event(head job.Head, verb string, rest []string) job.Event {
-	at := func(i int) string {
-		if i < len(rest) {
-			return rest[i]
-		}
-		return ""
-	}
-	text := func(i int) string { return strings.Join(rest[min(i, len(rest)):], " ") }
+	first, others, _ := strings.Cut(strings.Join(rest, " "), " ")
 	switch verb {
 	case "submit":
 		return s.submit(head, rest)
 	case "wish":
-		return wish(head, at(0))
+		return wish(head, first)
 	case "priority":
-		return job.ReprioritizedEvent{Head: head, Priority: number(at(0))}
+		return job.ReprioritizedEvent{Head: head, Priority: number(first)}
 	case "cancelled":
-		return job.CancelledEvent{Head: head, Requestor: at(0), Reason: text(1)}
+		return job.CancelledEvent{Head: head, Requestor: first, Reason: others}
 	case "rejected":
-		return job.RejectedEvent{Head: head, Reason: text(0)}
+		return job.RejectedEvent{Head: head, Reason: strings.Join(rest, " ")}
 	}
-	return ofRun(head, verb, Run(at(0)), rest[1:])
+	return ofRun(head, verb, Run(first), rest[1:])
 }
 
 // shape is the same for every spec of a script.
 func shape() *job.Shape {
 	return &job.Shape{Requests: []job.Amount{
-		{Resource: "cpu", Value: 1500}, {Resource: "ephemeral-storage", Value: 3}, {Resource: "example.com/fpga", Value: 9},
-		{Resource: "memory", Value: 2}, {Resource: "nvidia.com/gpu", Value: 4},
+		{Resource: "cpu", Value: 1500},
+		{Resource: "ephemeral-storage", Value: 3},
+		{Resource: "example.com/fpga", Value: 9},
+		{Resource: "memory", Value: 2},
+		{Resource: "nvidia.com/gpu", Value: 4},
 	}}
 }
 
