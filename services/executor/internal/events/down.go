@@ -81,8 +81,12 @@ func stops(m *executorv1.Stops) (lease.Stops, error) {
 		if err != nil {
 			return lease.Stops{}, fmt.Errorf("stops[%d].run: %w", i, err)
 		}
+		of, err := job.IDFrom(s.GetJob())
+		if err != nil {
+			return lease.Stops{}, fmt.Errorf("stops[%d].job: %w", i, err)
+		}
 		// A reason that is not known stops as well: it changes nothing.
-		out.Stops[i] = lease.Stop{Run: run, Reason: lease.StopReason(s.GetReason())} //nolint:gosec // a small number
+		out.Stops[i] = lease.Stop{Run: run, Job: of, Reason: lease.StopReason(s.GetReason())} //nolint:gosec // a small number
 	}
 	return out, nil
 }

@@ -52,11 +52,11 @@ func TestDown(t *testing.T) {
 		},
 		"stops": {
 			&executorv1.Down{Epoch: 7, Message: &executorv1.Down_Stops{Stops: &executorv1.Stops{Stops: []*executorv1.Stop{
-				{Run: runA[:], Reason: executorv1.StopReason_STOP_REASON_CANCELLED},
-				{Run: runB[:], Reason: executorv1.StopReason_STOP_REASON_OVER},
+				{Run: runA[:], Job: runB[:], Reason: executorv1.StopReason_STOP_REASON_CANCELLED},
+				{Run: runB[:], Job: runA[:], Reason: executorv1.StopReason_STOP_REASON_OVER},
 			}}}},
 			lease.Down{Replica: 1, Epoch: 7, Message: lease.Stops{Stops: []lease.Stop{
-				{Run: runA, Reason: lease.StopCancelled}, {Run: runB, Reason: lease.StopOver},
+				{Run: runA, Job: job.ID(runB), Reason: lease.StopCancelled}, {Run: runB, Job: job.ID(runA), Reason: lease.StopOver},
 			}}},
 		},
 		"acknowledgements": {
@@ -96,6 +96,7 @@ func TestDownRefuses(t *testing.T) {
 		"runs before":  {&executorv1.Down{Message: &executorv1.Down_Leases{Leases: &executorv1.Leases{Leases: []*executorv1.Lease{{Run: runA[:], Job: jobA[:], After: [][]byte{short}}}}}}, job.ErrID},
 		"stop's run":   {&executorv1.Down{Message: &executorv1.Down_Stops{Stops: &executorv1.Stops{Stops: []*executorv1.Stop{{Run: short}}}}}, job.ErrID},
 		"go's run":     {&executorv1.Down{Message: &executorv1.Down_Acknowledgements{Acknowledgements: &executorv1.Acknowledgements{Go: [][]byte{short}}}}, job.ErrID},
+		"stop's job":   {&executorv1.Down{Message: &executorv1.Down_Stops{Stops: &executorv1.Stops{Stops: []*executorv1.Stop{{Run: runA[:], Job: short}}}}}, job.ErrID},
 		"no run given": {&executorv1.Down{Message: &executorv1.Down_Stops{Stops: &executorv1.Stops{Stops: []*executorv1.Stop{{}}}}}, job.ErrID},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -195,7 +195,7 @@ func Leases(epoch uint64, list []*executorv1.Lease) *executorv1.Down {
 func Stops(o lead.SendStops) *executorv1.Down {
 	list := make([]*executorv1.Stop, len(o.Stops))
 	for i, s := range o.Stops {
-		list[i] = &executorv1.Stop{Run: s.Run[:], Reason: executorv1.StopReason(s.Why)}
+		list[i] = &executorv1.Stop{Run: s.Run[:], Job: s.Job[:], Reason: executorv1.StopReason(s.Why)}
 	}
 	return &executorv1.Down{Epoch: o.Epoch, Message: &executorv1.Down_Stops{Stops: &executorv1.Stops{Stops: list}}}
 }

@@ -181,7 +181,7 @@ func TestCancel(t *testing.T) {
 	other := b.submit("s", 3, 4000)
 	b.event("s", job.CancelRequestedEvent{Head: head(id), Reason: "enough"}, job.CancelRequestedEvent{Head: head(waiting)})
 	b.readBack()
-	if stops := b.stops(); !slices.Equal(stops, []lead.Stop{{Run: lease.Run, Why: lead.StopCancelled}}) {
+	if stops := b.stops(); !slices.Equal(stops, []lead.Stop{{Run: lease.Run, Job: id, Why: lead.StopCancelled}}) {
 		t.Fatalf("stops %+v", stops)
 	}
 	// The next one has the place, and waits for the pod.
@@ -256,7 +256,7 @@ func TestPreempted(t *testing.T) {
 	b.running(victim, lease, 1)
 	id := b.submit("s", 2, 4000, urgent)
 	b.readBack()
-	if stops := b.stops(); !slices.Equal(stops, []lead.Stop{{Run: lease.Run, Why: lead.StopPreempted}}) {
+	if stops := b.stops(); !slices.Equal(stops, []lead.Stop{{Run: lease.Run, Job: victim, Why: lead.StopPreempted}}) {
 		t.Fatalf("stops %+v", stops)
 	}
 	if next := b.oneLease(); next.Job != id || !slices.Equal(next.After, []job.RunID{lease.Run}) {
@@ -334,7 +334,7 @@ func TestOrphan(t *testing.T) {
 		{Run: job.RunID{7}, Job: job.ID{7}, Phase: lead.PhaseRunning},
 		{Run: job.RunID{8}, Job: job.ID{8}, Phase: lead.PhaseLeased},
 	}, node("n1", 4000))
-	if stops := b.stops(); !slices.Equal(stops, []lead.Stop{{Run: job.RunID{8}, Why: lead.StopOver}}) {
+	if stops := b.stops(); !slices.Equal(stops, []lead.Stop{{Run: job.RunID{8}, Job: job.ID{8}, Why: lead.StopOver}}) {
 		t.Errorf("stops %+v, want that of the lease alone", stops)
 	}
 	if n := b.core.Counts().Orphans; n != 1 {

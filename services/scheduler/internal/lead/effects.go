@@ -132,7 +132,7 @@ func (f effects) givenUp(why StopReason) {
 		f.board.freed(f.rec.job.Run.ID)
 	}
 	f.lead.stale = true
-	f.stop(f.rec.place.executor, f.rec.job.Run.ID, why)
+	f.stop(f.rec.place.executor, Stop{Run: f.rec.job.Run.ID, Job: f.rec.job.ID, Why: why})
 }
 
 // ended: nothing is asked of a final job any more.

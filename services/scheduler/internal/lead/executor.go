@@ -144,7 +144,7 @@ func (c *Core) reconcile(e *executor, known []KnownRun) {
 		}
 		switch {
 		case c.table.jobs[k.Job] != nil, k.Phase == PhaseLeased:
-			c.stop(e, k.Run, StopOver) // its job went on without it, or it never had a pod
+			c.stop(e, Stop{Run: k.Run, Job: k.Job, Why: StopOver}) // its job went on without it, or it never had a pod
 		case k.Phase != PhaseEnded:
 			// Nobody has heard of it. A scheduler that lost its log must not delete a
 			// cluster's work, so it is kept and shown.
@@ -158,7 +158,7 @@ func (c *Core) reconcileRun(rec *record, phase RunPhase) {
 	run := rec.job.Run
 	switch {
 	case run.Releasing:
-		c.stop(rec.place.executor, run.ID, StopOver)
+		c.stop(rec.place.executor, Stop{Run: run.ID, Job: rec.job.ID, Why: StopOver})
 	case phase != 0:
 	case run.State == job.RunLeased || run.State == job.RunAcknowledged:
 		if rec.place.whole {
@@ -192,9 +192,9 @@ func (c *Core) sendLease(rec *record) {
 
 // stop tells an executor that a pod must go, if it is connected; else it is told
 // when it connects.
-func (c *Core) stop(e *executor, run job.RunID, why StopReason) {
+func (c *Core) stop(e *executor, s Stop) {
 	if c.phase == leading && e.session != 0 {
-		e.mail.stops = append(e.mail.stops, Stop{Run: run, Why: why})
+		e.mail.stops = append(e.mail.stops, s)
 	}
 }
 

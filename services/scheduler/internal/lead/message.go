@@ -263,6 +263,7 @@ type SendStops struct {
 // Stop orders that the pod of a run goes.
 type Stop struct {
 	Run job.RunID
+	Job job.ID
 	Why StopReason
 }
 

@@ -1280,9 +1280,12 @@ func (x *Stops) GetStops() []*Stop {
 }
 
 type Stop struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Run           []byte                 `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
-	Reason        StopReason             `protobuf:"varint,2,opt,name=reason,proto3,enum=fairlead.executor.v1.StopReason" json:"reason,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Run    []byte                 `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	Reason StopReason             `protobuf:"varint,2,opt,name=reason,proto3,enum=fairlead.executor.v1.StopReason" json:"reason,omitempty"`
+	// The run's job, so that an executor that does not know the run can report it
+	// released.
+	Job           []byte `protobuf:"bytes,3,opt,name=job,proto3" json:"job,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1329,6 +1332,13 @@ func (x *Stop) GetReason() StopReason {
 		return x.Reason
 	}
 	return StopReason_STOP_REASON_UNSPECIFIED
+}
+
+func (x *Stop) GetJob() []byte {
+	if x != nil {
+		return x.Job
+	}
+	return nil
 }
 
 // Acknowledgements: these reports were read back from the log, or will never
@@ -1524,10 +1534,11 @@ const file_fairlead_executor_v1_executor_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"9\n" +
 	"\x05Stops\x120\n" +
-	"\x05stops\x18\x01 \x03(\v2\x1a.fairlead.executor.v1.StopR\x05stops\"R\n" +
+	"\x05stops\x18\x01 \x03(\v2\x1a.fairlead.executor.v1.StopR\x05stops\"d\n" +
 	"\x04Stop\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\fR\x03run\x128\n" +
-	"\x06reason\x18\x02 \x01(\x0e2 .fairlead.executor.v1.StopReasonR\x06reason\"<\n" +
+	"\x06reason\x18\x02 \x01(\x0e2 .fairlead.executor.v1.StopReasonR\x06reason\x12\x10\n" +
+	"\x03job\x18\x03 \x01(\fR\x03job\"<\n" +
 	"\x10Acknowledgements\x12\x18\n" +
 	"\areports\x18\x01 \x03(\x04R\areports\x12\x0e\n" +
 	"\x02go\x18\x02 \x03(\fR\x02go\")\n" +
