@@ -30,7 +30,7 @@ type screen struct {
 	news   string // the newest change
 	down   string // why the connection was lost
 	downAt time.Time
-	height int    // lines of the last picture
+	height int // lines of the last picture
 
 	stop chan struct{}
 	done sync.WaitGroup
