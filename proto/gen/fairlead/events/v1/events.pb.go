@@ -1847,7 +1847,7 @@ func (x *Succeeded) GetRun() []byte {
 // Failed: the job ended badly and will not be tried again.
 type Failed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The run that ended it; empty when no run did.
+	// The run that ended it: a job that never had one is rejected.
 	Run           []byte   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
 	Failure       *Failure `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
