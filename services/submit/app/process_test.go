@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ import (
 )
 
 // processConfig is read from a file, as an operator writes it.
-func processConfig(t *testing.T, url, extra string) app.ProcessConfig {
+func processConfig(t testing.TB, url, extra string) app.ProcessConfig {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "submit.yaml")
 	text := fmt.Sprintf(`
@@ -48,7 +49,7 @@ ops: {address: "127.0.0.1:0"}
 	return cfg
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
@@ -57,7 +58,7 @@ func freePort(t *testing.T) int {
 }
 
 // serve runs the process until the returned func is called.
-func serve(t *testing.T, cfg app.ProcessConfig) (*grpc.ClientConn, func()) {
+func serve(t testing.TB, cfg app.ProcessConfig) (*grpc.ClientConn, func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -85,7 +86,7 @@ func serve(t *testing.T, cfg app.ProcessConfig) (*grpc.ClientConn, func()) {
 }
 
 // whenReady calls until a process that just started can publish.
-func whenReady[T any](t *testing.T, call func() (T, error)) T {
+func whenReady[T any](t testing.TB, call func() (T, error)) T {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; {
 		out, err := call()
@@ -138,6 +139,45 @@ func TestRun(t *testing.T) {
 	other.Publishing.Incarnation = 2
 	if err := app.Run(t.Context(), other, zap.NewNop(), prometheus.NewRegistry()); err == nil || !strings.Contains(err.Error(), "do not belong together") {
 		t.Errorf("with another incarnation: error %v", err)
+	}
+}
+
+// Two processes start at once on an empty log and database, and are sent the same
+// jobs at once: one writes the log's first entry, and each job is there once.
+func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	cfg := processConfig(t, url, "")
+	must(t, app.Migrate(t.Context(), cfg, zap.NewNop()))
+	var clients []apipb.SubmitClient
+	for range 2 {
+		conn, _ := serve(t, processConfig(t, url, ""))
+		clients = append(clients, apipb.NewSubmitClient(conn))
+	}
+	whenReady(t, func() (*emptypb.Empty, error) {
+		return clients[0].CreateQueue(t.Context(), &apipb.Queue{Name: "q", PriorityFactor: 1})
+	})
+	answers := make([]*apipb.JobSubmitResponse, 16)
+	var group sync.WaitGroup
+	for i := range answers {
+		group.Go(func() {
+			ids := []string{"a", "b", "c", fmt.Sprint("own ", i)}
+			if i%3 == 0 {
+				ids = []string{"c", "b", fmt.Sprint("own ", i), "a"}
+			}
+			req := request(t, ids...)
+			answers[i] = whenReady(t, func() (*apipb.JobSubmitResponse, error) { return clients[i%2].SubmitJobs(t.Context(), req) })
+		})
+	}
+	group.Wait()
+	known := map[string]bool{}
+	for _, answer := range answers {
+		for _, item := range answer.GetJobResponseItems() {
+			known[item.GetJobId()] = true
+		}
+	}
+	if want := 3 + len(answers); len(known) != want || jobsInLog(t, url) != want {
+		t.Errorf("%d ids were answered and %d jobs are in the log, want %d", len(known), jobsInLog(t, url), want)
 	}
 }
 

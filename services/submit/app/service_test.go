@@ -48,7 +48,7 @@ func inMemory(t *testing.T, cfg app.Config) (*app.Service, *memlog.Log) {
 }
 
 // bodies are what a partition holds, less closes.
-func bodies(t *testing.T, log eventlog.Log, p eventlog.Partition) (out []eventwire.Body) {
+func bodies(t testing.TB, log eventlog.Log, p eventlog.Partition) (out []eventwire.Body) {
 	t.Helper()
 	bounds, err := log.Bounds(t.Context(), p)
 	must(t, err)
@@ -70,7 +70,7 @@ func bodies(t *testing.T, log eventlog.Log, p eventlog.Partition) (out []eventwi
 	return out
 }
 
-func request(t *testing.T, clientIDs ...string) *apipb.JobSubmitRequest {
+func request(t testing.TB, clientIDs ...string) *apipb.JobSubmitRequest {
 	t.Helper()
 	amounts := kubev1.ResourceList{"cpu": resource.MustParse("1"), "nvidia.com/gpu": resource.MustParse("1")}
 	pod := kubev1.PodSpec{Containers: []kubev1.Container{{
