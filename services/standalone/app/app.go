@@ -39,6 +39,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog/pglog"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	"github.com/fairlead-batch/fairlead/services/internal/run"
+	lookout "github.com/fairlead-batch/fairlead/services/lookout/app"
 )
 
 const (
@@ -92,6 +93,7 @@ type process struct {
 	group   *run.Group
 	log     *pglog.Log
 	server  *rpc.Server
+	lookout *lookout.App
 }
 
 // of is the metrics of one service.

@@ -8,6 +8,7 @@ import (
 	executor "github.com/fairlead-batch/fairlead/services/executor/app"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
+	lookout "github.com/fairlead-batch/fairlead/services/lookout/app"
 	scheduler "github.com/fairlead-batch/fairlead/services/scheduler/app"
 	submit "github.com/fairlead-batch/fairlead/services/submit/app"
 )
@@ -34,8 +35,9 @@ type Config struct {
 	Partitions uint32
 	// Scheduler is the rules of scheduling. Its rate limits are off by default.
 	Scheduler scheduler.Config
-	// EventAPI is the view of events.
+	// EventAPI and Lookout are the views.
 	EventAPI eventapi.Config
+	Lookout  lookout.Config
 	// Submit is what is accepted, and with which defaults.
 	Submit submit.Config
 	// Clusters are simulated; each has an executor. Their schedulers are this process.
@@ -53,7 +55,7 @@ func DefaultConfig() Config {
 	return Config{
 		DataDir: defaultDataDir(), GRPC: rpc.DefaultConfig(), HTTP: rpc.DefaultHTTPConfig(":8080"),
 		Fsync: true, Partitions: 16,
-		Submit: submit.DefaultConfig(), Scheduler: rules, EventAPI: eventapi.DefaultConfig(),
+		Submit: submit.DefaultConfig(), Scheduler: rules, EventAPI: eventapi.DefaultConfig(), Lookout: lookout.DefaultConfig(),
 		Clusters: []executor.Config{cluster},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"google.golang.org/grpc"
 
+	apipb "github.com/fairlead-batch/fairlead/proto/gen/api"
 	"github.com/fairlead-batch/fairlead/proto/gen/binoculars"
 	"github.com/fairlead-batch/fairlead/proto/gen/schedulerobjects"
 	eventapi "github.com/fairlead-batch/fairlead/services/eventapi/app"
@@ -15,6 +16,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/auth"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
+	lookout "github.com/fairlead-batch/fairlead/services/lookout/app"
 	scheduler "github.com/fairlead-batch/fairlead/services/scheduler/app"
 	submit "github.com/fairlead-batch/fairlead/services/submit/app"
 )
@@ -29,7 +31,7 @@ func (p *process) addServices(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("make gRPC server: %w", err)
 	}
-	for _, add := range []func(context.Context) error{p.addSubmit, p.addScheduler, p.addEventAPI, p.addExecutors} {
+	for _, add := range []func(context.Context) error{p.addSubmit, p.addScheduler, p.addEventAPI, p.addLookout, p.addExecutors} {
 		if err := add(ctx); err != nil {
 			return err
 		}
@@ -58,7 +60,9 @@ func (p *process) addSubmit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make submit: %w", err)
 	}
-	service.Register(p.server)
+	service.RegisterWith(p.server, func(ctx context.Context, req *apipb.QueueInfoRequest) (*apipb.QueueInfo, error) {
+		return p.lookout.GetQueueInfo(ctx, req)
+	})
 	p.group.Add(service.Parts()...)
 	return nil
 }
@@ -99,6 +103,27 @@ func (p *process) addEventAPI(ctx context.Context) error {
 	}
 	service.Register(p.server)
 	p.group.Add(service.Parts()...)
+	return nil
+}
+
+func (p *process) addLookout(ctx context.Context) error {
+	pool, err := p.db.pool(ctx, "lookout", connectionsMax)
+	if err != nil {
+		return err
+	}
+	store, err := lookout.OpenStore(ctx, pool)
+	if err != nil {
+		return fmt.Errorf("open lookout: %w", err)
+	}
+	p.lookout, err = lookout.New(p.cfg.Lookout, lookout.Deps{
+		Log: p.log, Partitions: p.cfg.Partitions, Store: store, Authorize: auth.AllowAll{},
+		Holder: ulid.Make().String(), Now: time.Now, Logger: p.logger.Named("lookout"), Metrics: p.of("lookout"),
+	})
+	if err != nil {
+		return fmt.Errorf("make lookout: %w", err)
+	}
+	p.lookout.RegisterJobs(p.server)
+	p.group.Add(p.lookout.Parts()...)
 	return nil
 }
 

@@ -56,7 +56,7 @@ func TestArmadaClient(t *testing.T) {
 	}
 	python := venv(t)
 	at := start(t)
-	for _, part := range []string{"life", "failure", "cancel", "reprioritize", "preempt", "queues", "refusals"} {
+	for _, part := range []string{"life", "failure", "cancel", "reprioritize", "preempt", "query", "queues", "refusals"} {
 		t.Run(part, func(t *testing.T) {
 			t.Parallel()
 			out, err := exec.CommandContext(t.Context(), python, filepath.Join("..", "testdata", "python_user.py"), at.GRPC.String(), part).CombinedOutput()

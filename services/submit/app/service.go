@@ -125,6 +125,30 @@ func (s *Service) API() interface {
 // door: it is lookout's. What nobody has built yet answers Unimplemented.
 func (s *Service) Register(on grpc.ServiceRegistrar) {
 	on.RegisterService(frontdoor.Except(&apipb.Submit_ServiceDesc, "GetQueueInfo"), s.server)
+	s.registerOthers(on)
+}
+
+// QueueInfo answers api.Submit/GetQueueInfo.
+type QueueInfo func(context.Context, *apipb.QueueInfoRequest) (*apipb.QueueInfo, error)
+
+// RegisterWith is Register for a process that has lookout in it, too.
+func (s *Service) RegisterWith(on grpc.ServiceRegistrar, info QueueInfo) {
+	apipb.RegisterSubmitServer(on, withQueueInfo{s.server, info})
+	s.registerOthers(on)
+}
+
+// withQueueInfo is the whole of api.Submit.
+type withQueueInfo struct {
+	*api.Server
+	info QueueInfo
+}
+
+// GetQueueInfo is lookout's.
+func (s withQueueInfo) GetQueueInfo(ctx context.Context, req *apipb.QueueInfoRequest) (*apipb.QueueInfo, error) {
+	return s.info(ctx, req)
+}
+
+func (s *Service) registerOthers(on grpc.ServiceRegistrar) {
 	apipb.RegisterQueueServiceServer(on, s.server)
 	apipb.RegisterRetryPolicyServiceServer(on, apipb.UnimplementedRetryPolicyServiceServer{})
 	apipb.RegisterExecutorServer(on, apipb.UnimplementedExecutorServer{})
