@@ -53,12 +53,11 @@ func NewPostgres(pool *pgxpool.Pool, name string) *Postgres {
 // log decodes to at most.
 const specBytesMax = 64 << 20
 
-// Load reads the active rows of jobs, and which of them are in history.
+// Load reads the active rows of jobs, and which of them are in history. It also
+// tells the planner to go by index for the rest of the transaction.
 func (p *Postgres) Load(ctx context.Context, tx pgx.Tx, ids []job.ID) (before view.Before, err error) {
-	if len(ids) == 0 {
-		return before, nil
-	}
 	var batch pgx.Batch
+	batch.Queue(sqlByIndex)
 	batch.Queue(p.sql.load, uuids(ids)).Query(func(rows pgx.Rows) (err error) {
 		before.Jobs, err = pgx.CollectRows(rows, scanActive)
 		return err

@@ -106,11 +106,13 @@ func (p *Postgres) scanSpec(row pgx.CollectableRow) (s view.Spec, err error) {
 // query reads rows and places in one snapshot.
 func query[T any](ctx context.Context, p *Postgres, sql string, take func(pgx.Rows) (T, error), args ...any) (out T, at []project.Place, err error) {
 	err = postgres.Snapshot(ctx, p.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sql, args...)
-		if err != nil {
-			return fmt.Errorf("read rows: %w", err)
-		}
-		if out, err = take(rows); err != nil {
+		var batch pgx.Batch
+		batch.Queue(sqlByIndex)
+		batch.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+			out, err = take(rows)
+			return err
+		})
+		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return fmt.Errorf("read rows: %w", err)
 		}
 		at, err = p.PlacesIn(ctx, tx)

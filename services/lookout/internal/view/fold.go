@@ -15,8 +15,9 @@ type Before struct {
 	Settled []job.ID
 }
 
-// Changes are what must be written, each in the order of the log. The rows are the
-// caller's, and share slices and maps with rows and events from before.
+// Changes are what must be written, rows in the order in which the log came to
+// their jobs. The rows are the caller's, and share slices and maps with rows and
+// events from before.
 type Changes struct {
 	Created, Updated, Ended []*Job
 	// Gone are the ids in Ended that had a row among the unsettled: it goes.
@@ -33,7 +34,8 @@ func (c Changes) Rows() []*Job { return slices.Concat(c.Created, c.Updated) }
 // Fold turns events into changes of rows. Make it with [New], give it the entries
 // in log order, take the changes once. One goroutine.
 type Fold struct {
-	touched map[job.ID]*touched
+	rows map[job.ID]*touched
+	// order are those that changed, as they did.
 	order   []*touched
 	settled map[job.ID]bool
 	// specs of the entry in hand: batches of one entry share their pointers.
@@ -41,12 +43,11 @@ type Fold struct {
 	changes Changes
 }
 
-// touched is a row that an event of the stretch is about.
+// touched is a row that the stretch may be about.
 type touched struct {
-	// row is nil until the job is submitted. While it is stored it is what was
-	// there before, and not ours to change.
 	row *Job
-	// stored says that there was a row before, changed that row is a copy of ours.
+	// stored says that there was a row before; until changed is set, row is that one
+	// and not ours to change.
 	stored, changed bool
 }
 
@@ -57,20 +58,14 @@ type specKey struct {
 
 // New begins a fold of jobs as they stand.
 func New(before Before) *Fold {
-	f := &Fold{touched: make(map[job.ID]*touched, len(before.Jobs)), settled: make(map[job.ID]bool, len(before.Settled))}
+	f := &Fold{rows: make(map[job.ID]*touched, len(before.Jobs)), settled: make(map[job.ID]bool, len(before.Settled))}
 	for _, row := range before.Jobs {
-		f.touched[row.State.ID] = f.next(touched{row: row, stored: true})
+		f.rows[row.State.ID] = &touched{row: row, stored: true}
 	}
 	for _, id := range before.Settled {
 		f.settled[id] = true
 	}
 	return f
-}
-
-// next makes room in the order in which changes are told.
-func (f *Fold) next(t touched) *touched {
-	f.order = append(f.order, &t)
-	return &t
 }
 
 // Add folds the next entry of a partition. Entries of several partitions may take
@@ -86,7 +81,7 @@ func (f *Fold) Add(entry []job.Batch) {
 
 func (f *Fold) add(batch *job.Batch, e job.Event) {
 	id := e.Of().Job
-	t := f.touched[id]
+	t := f.rows[id]
 	var before job.Job
 	if t != nil {
 		before = t.row.State
@@ -97,19 +92,29 @@ func (f *Fold) add(batch *job.Batch, e job.Event) {
 		return
 	}
 	after.Last -= after.Last % microsecond
-	switch {
-	case t == nil:
-		t = f.next(touched{row: new(Job), changed: true})
-		f.touched[id] = t
-	case !t.changed:
-		row := *t.row
-		t.row, t.changed = &row, true
-	}
+	t = f.change(id, t)
 	t.row.State = after
 	if after.State != before.State {
 		t.row.Transitioned = after.Last
 	}
 	job.Visit(e, recorder{fold: f, row: t.row, batch: batch})
+}
+
+// change makes a job's row one of ours; t is nil where there is none.
+func (f *Fold) change(id job.ID, t *touched) *touched {
+	switch {
+	case t == nil:
+		t = &touched{row: new(Job)}
+		f.rows[id] = t
+	case t.changed:
+		return t
+	default:
+		row := *t.row
+		t.row = &row
+	}
+	t.changed = true
+	f.order = append(f.order, t)
+	return t
 }
 
 // microsecond is the smallest time that a row keeps. Apply takes the later of two
@@ -121,7 +126,6 @@ func (f *Fold) Changes() Changes {
 	c := f.changes
 	for _, t := range f.order {
 		switch {
-		case !t.changed: // only refused events, or none
 		case t.row.State.Settled():
 			end(&c, t)
 		case t.stored:

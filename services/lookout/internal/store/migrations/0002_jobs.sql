@@ -1,6 +1,7 @@
 -- Jobs that something can still happen to, each with its newest run. Rows are
 -- updated a few times and then move to job_history, so there is room on the page
 -- for their next version, and no index on what changes (but for the run's id).
+-- Submit bounds what is indexed far below the 2.7 KB that an index takes.
 CREATE TABLE active_jobs (
 	id               uuid        PRIMARY KEY,
 	queue            text        NOT NULL,
