@@ -183,6 +183,9 @@ func (c *Core) list(in Listed) {
 	for _, p := range in.Pods {
 		c.podSeen(p)
 	}
+	for _, name := range c.missingNodes() {
+		c.lostNode(name) // it went while nobody was here to be told
+	}
 	for i := range c.replicas {
 		c.dial(Replica(i))
 	}

@@ -73,7 +73,7 @@
 //     pod all the same, so the pod is removed before the run is given back.
 //   - The cluster cannot store the epoch: tried again; nothing of that epoch is obeyed
 //     before.
-//   - A pod vanishes or its node does: the run failed.
+//   - A pod vanishes or its node does, be it while this process was away: the run failed.
 //   - Deleting does not work: tried again, and forced [Config.ForceAfter] past the
 //     pod's own grace.
 //   - This process dies: leases without a pod are forgotten; the leader finds that they

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/fairlead-batch/fairlead/services/internal/job"
@@ -249,11 +250,26 @@ func (c *Core) dueRemoval(r *run) {
 	c.remove(r, Forced)
 }
 
-// nodeGone ends the runs whose pods were on a node that is no more. Nobody is left
-// to end the pods, so their removal is forced.
 func (c *Core) nodeGone(name string) {
 	delete(c.nodes, name)
 	c.changed[name] = true
+	c.lostNode(name)
+}
+
+// missingNodes are the nodes that pods name and the cluster does not have, sorted.
+func (c *Core) missingNodes() []string {
+	missing := map[string]bool{}
+	for _, r := range c.runs { //archcheck:sorted below
+		if _, there := c.nodes[r.pod.Node]; r.there && r.pod.Node != "" && !there {
+			missing[r.pod.Node] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(missing))
+}
+
+// lostNode ends the runs whose pods were on a node that is no more. Nobody is left
+// to end the pods, so their removal is forced.
+func (c *Core) lostNode(name string) {
 	for _, r := range c.onNode(name) {
 		switch r.stage {
 		case live:
