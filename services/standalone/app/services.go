@@ -95,7 +95,7 @@ func (p *process) addEventAPI(ctx context.Context) error {
 	}
 	p.db.closeFirst(store.Close)
 	service, err := eventapi.New(p.cfg.EventAPI, eventapi.Deps{
-		Log: p.log, Partitions: p.cfg.Partitions, Store: store, Authorize: auth.AllowAll{}, Holder: ulid.Make().String(),
+		Log: p.log, Partitions: p.cfg.Partitions, Store: store, Authorize: auth.AllowAll{}, Holder: p.holder(),
 		Ready: p.group.Ready, Now: time.Now, Logger: p.logger.Named("eventapi"), Metrics: p.of("eventapi"),
 	})
 	if err != nil {
@@ -104,6 +104,16 @@ func (p *process) addEventAPI(ctx context.Context) error {
 	service.Register(p.server)
 	p.group.Add(service.Parts()...)
 	return nil
+}
+
+// holder names this process among those that could move a projection. The embedded
+// database is for one process at a time, so there the name may stay, and the next
+// start need not wait until the lease of a killed one has run out.
+func (p *process) holder() string {
+	if p.db.server != nil {
+		return "standalone"
+	}
+	return ulid.Make().String()
 }
 
 func (p *process) addLookout(ctx context.Context) error {
@@ -117,7 +127,7 @@ func (p *process) addLookout(ctx context.Context) error {
 	}
 	p.lookout, err = lookout.New(p.cfg.Lookout, lookout.Deps{
 		Log: p.log, Partitions: p.cfg.Partitions, Store: store, Authorize: auth.AllowAll{},
-		Holder: ulid.Make().String(), Now: time.Now, Logger: p.logger.Named("lookout"), Metrics: p.of("lookout"),
+		Holder: p.holder(), Now: time.Now, Logger: p.logger.Named("lookout"), Metrics: p.of("lookout"),
 	})
 	if err != nil {
 		return fmt.Errorf("make lookout: %w", err)

@@ -8,16 +8,21 @@ import "fmt"
 // entryTable is the table of a segment.
 func entryTable(segment int32) string { return fmt.Sprintf("entry_%d", segment) }
 
-// createEntries makes the table of a segment. Frames are compressed already
-// (storage external: no second try). Nothing is ever updated or deleted there, so
-// there is nothing to vacuum before the table is dropped.
+// createEntries makes the table of a segment. Nothing is ever updated or deleted
+// there, so there is nothing to vacuum before the table is dropped.
 func createEntries(segment int32) string {
 	return fmt.Sprintf(`CREATE TABLE %s (
 		partition integer NOT NULL,
 		number    bigint NOT NULL,
-		frame     bytea STORAGE EXTERNAL NOT NULL,
+		frame     bytea NOT NULL,
 		PRIMARY KEY (partition, number)
 	) WITH (autovacuum_vacuum_insert_threshold = -1, toast.autovacuum_vacuum_insert_threshold = -1)`, entryTable(segment))
+}
+
+// keepFrames says that frames are compressed already: no second try. Postgres 15
+// does not take it with the table.
+func keepFrames(segment int32) string {
+	return fmt.Sprintf("ALTER TABLE %s ALTER COLUMN frame SET STORAGE EXTERNAL", entryTable(segment))
 }
 
 func dropEntries(segment int32) string { return "DROP TABLE " + entryTable(segment) }

@@ -52,8 +52,10 @@ type segment struct {
 }
 
 func createSegment(ctx context.Context, tx pgx.Tx, s segment) error {
-	if _, err := tx.Exec(ctx, createEntries(s.id)); err != nil {
-		return fmt.Errorf("create the table of segment %d: %w", s.id, err)
+	for _, sql := range []string{createEntries(s.id), keepFrames(s.id)} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("create the table of segment %d: %w", s.id, err)
+		}
 	}
 	if _, err := tx.Exec(ctx, "INSERT INTO segment (id, stream, after, opened_at) VALUES ($1, $2, $3, $4)",
 		s.id, s.stream.String(), s.after, s.openedAt); err != nil {
