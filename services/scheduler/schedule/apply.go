@@ -86,7 +86,7 @@ func (ExecutorBack) delta()     {}
 func New(cfg Config) (*State, error) {
 	s := &State{
 		cfg: &cfg, resources: map[string]int{}, classes: map[ClassID]*Class{},
-		shapes: map[ShapeID]*shape{}, jobs: map[JobID]*queuedJob{}, runs: map[RunID]*run{}, nodes: map[NodeID]*node{},
+		shapes: map[ShapeID]*shape{}, jobs: map[JobID]*queuedJob{}, runs: map[RunID]*run{}, away: map[JobID]*awayMember{}, nodes: map[NodeID]*node{},
 		queues: map[QueueID]*queue{}, lost: map[ExecutorID]bool{}, assumed: map[DecisionID]RunID{},
 	}
 	for i, name := range cfg.Resources {
@@ -138,9 +138,7 @@ func (s *State) apply(d Delta) error {
 	case JobQueued:
 		return s.addJob(d.Job)
 	case JobGone:
-		if j := s.jobs[d.Job]; j != nil {
-			s.dequeue(j)
-		}
+		s.endJob(d.Job)
 	case JobReprioritized:
 		if j := s.jobs[d.Job]; j != nil {
 			s.dequeue(j)
@@ -159,6 +157,8 @@ func (s *State) apply(d Delta) error {
 	case RunGone:
 		if r := s.runs[d.Run]; r != nil {
 			s.vacate(r)
+			s.lose(r)
+			s.dropGang(r.queue, r.gang)
 		}
 	case NodeSet:
 		return s.setNode(d.Node)
@@ -244,6 +244,29 @@ func (s *State) addJob(j Job) error {
 	return nil
 }
 
+// endJob takes a job out of its queue and its gang.
+func (s *State) endJob(id JobID) {
+	if j := s.jobs[id]; j != nil {
+		s.dequeue(j)
+		s.dropGang(s.queueOf(j.Queue), j.gang)
+		return
+	}
+	if g := s.comeBack(id); g != nil {
+		g.ended++
+		s.dropGang(s.queueOf(g.Queue), &g.Gang)
+	}
+}
+
+// dropGang forgets a gang of which nobody is left.
+func (s *State) dropGang(q *queue, gang *Gang) {
+	if gang == nil {
+		return
+	}
+	if g := q.gangs[gang.ID]; g != nil && len(g.queued)+len(g.runs)+g.placed+g.between == 0 {
+		delete(q.gangs, gang.ID)
+	}
+}
+
 // lease makes a waiting job a run.
 func (s *State) lease(r Run) (*run, error) {
 	j := s.jobs[r.Job]
@@ -252,6 +275,7 @@ func (s *State) lease(r Run) (*run, error) {
 	}
 	s.dequeue(j)
 	q := s.queueOf(j.Queue)
+	s.goAway(j, r.ID)
 	s.global.take(s.cfg.Rate, 1, r.Since)
 	q.bucket.take(s.cfg.QueueRate, 1, r.Since)
 	// A run may name a node that is not known: its executor was not heard from yet.

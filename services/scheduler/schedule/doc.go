@@ -18,7 +18,10 @@
 //   - Between queues: the higher priority class goes first; then the queue whose
 //     weighted dominant share after its next gang is smallest; then the name.
 //   - Within a queue: higher class, smaller priority number, earlier submission, id.
-//     A gang stands where its last member does, and starts whole or not at all.
+//     A gang stands where its last member does, and starts whole or not at all. A
+//     member that was given back starts again by itself, beside its mates that run or
+//     have ended, under the same value of the uniformity label. One that ended before
+//     it ever started breaks the gang: the others wait.
 //   - A node: the one on which least is left of what the job asks for; then the name.
 //   - A job that does not fit does not block jobs of other shapes behind it.
 //   - Urgency preemption: a job may take the place of preemptible runs of lower

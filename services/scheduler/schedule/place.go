@@ -13,7 +13,7 @@ func (p *planner) place(q *queueRound) bool {
 		return p.placeIn(q, "", "")
 	}
 	best, bestVictims := "", -1
-	for _, value := range p.values(c.gang.Label) {
+	for _, value := range p.values(q.gangs[c.gang.ID]) {
 		mark, starts, preempts := len(p.undone), len(p.plan.Starts), len(p.plan.Preempts)
 		if p.placeIn(q, c.gang.Label, value) {
 			if victims := len(p.plan.Preempts) - preempts; bestVictims < 0 || victims < bestVictims {
@@ -26,10 +26,16 @@ func (p *planner) place(q *queueRound) bool {
 	return bestVictims >= 0 && p.placeIn(q, c.gang.Label, best)
 }
 
-// values are those that a label has on the pool's nodes, sorted.
-func (p *planner) values(label string) (values []string) {
+// values are those of its label among which a gang may choose: that of its members
+// that run, else those of the pool's nodes, sorted.
+func (p *planner) values(g *gangState) (values []string) {
+	for _, r := range g.runs {
+		if r.node != nil && r.Phase != Releasing {
+			return []string{r.node.Labels[g.Label]}
+		}
+	}
 	for _, n := range p.pool.nodes {
-		if value, ok := n.Labels[label]; ok && !slices.Contains(values, value) {
+		if value, ok := n.Labels[g.Label]; ok && !slices.Contains(values, value) {
 			values = append(values, value)
 		}
 	}

@@ -165,9 +165,10 @@ func (p *planner) next(q *queueRound) bool {
 		}
 		c := candidate{members: []*queuedJob{j}, gang: j.gang, request: slices.Clone(j.shape.Request)}
 		if j.gang != nil {
-			members := q.gangs[j.gang.ID].queued
+			g := q.gangs[j.gang.ID]
+			members := g.queued
 			// A gang stands where its last member does, and is looked at once.
-			if q.seen[j.gang.ID] || len(members) < int(j.gang.Cardinality) || j != members[len(members)-1] {
+			if q.seen[j.gang.ID] || !g.whole() || j != members[len(members)-1] {
 				continue
 			}
 			q.seen[j.gang.ID] = true

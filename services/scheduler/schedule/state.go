@@ -21,6 +21,8 @@ type State struct {
 	// lost executors take no new runs.
 	lost   map[ExecutorID]bool
 	global bucket
+	// away are the members of gangs that were leased and neither wait nor have ended.
+	away map[JobID]*awayMember
 	// assumed are the runs of the decisions that lie over the facts.
 	assumed      map[DecisionID]RunID
 	nextDecision DecisionID
@@ -96,7 +98,24 @@ type gangState struct {
 	Gang
 	queued []*queuedJob
 	runs   []*run
+	// placed counts the members that have a run, between those whose run is gone and of
+	// which it is not known yet whether they ended, and ended those that did.
+	placed, between, ended int
 }
+
+// awayMember is a member of a gang between its lease and its end, or its return.
+type awayMember struct {
+	gang *gangState
+	// run is its run; zero once that is gone.
+	run RunID
+}
+
+// members is how many there are that wait or have had their start. A member that was
+// given back finds its mates among the latter: it starts again without them.
+func (g *gangState) members() int { return len(g.queued) + g.placed + g.ended }
+
+// whole says whether what waits of the gang may start.
+func (g *gangState) whole() bool { return g.members() >= int(g.Cardinality) }
 
 // bucket is a token bucket as GCRA: free is when it was or will be full but for
 // the tokens taken.
@@ -211,7 +230,42 @@ func (s *State) enqueue(j *queuedJob) {
 	if j.gang != nil {
 		g := q.gangs[j.gang.ID]
 		g.queued = insert(g.queued, j, compareQueued)
+		s.comeBack(j.ID)
 	}
+}
+
+// goAway notes that a member of a gang has a run.
+func (s *State) goAway(j *queuedJob, run RunID) {
+	if j.gang != nil {
+		g := s.queueOf(j.Queue).gangs[j.gang.ID]
+		s.away[j.ID] = &awayMember{gang: g, run: run}
+		g.placed++
+	}
+}
+
+// lose notes that a run is gone, if it was of a member of a gang.
+func (s *State) lose(r *run) {
+	if m := s.away[r.Job]; m != nil && m.run == r.ID {
+		m.run = RunID{}
+		m.gang.placed--
+		m.gang.between++
+	}
+}
+
+// comeBack notes that a member waits or has ended. It returns its gang; nil where it
+// was not away.
+func (s *State) comeBack(id JobID) *gangState {
+	m := s.away[id]
+	if m == nil {
+		return nil
+	}
+	delete(s.away, id)
+	if m.run != (RunID{}) {
+		m.gang.placed--
+	} else {
+		m.gang.between--
+	}
+	return m.gang
 }
 
 // dequeue takes a job out of its queue.

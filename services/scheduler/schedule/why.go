@@ -117,8 +117,8 @@ func (s *State) whyQueued(q *queue, j *queuedJob) string {
 		return fmt.Sprintf("queue %q is not defined", q.ID)
 	case q.Cordoned:
 		return fmt.Sprintf("queue %q is cordoned", q.ID)
-	case j.gang != nil && len(q.gangs[j.gang.ID].queued) < int(j.gang.Cardinality):
-		return fmt.Sprintf("gang %q has %d of %d members", j.gang.ID, len(q.gangs[j.gang.ID].queued), j.gang.Cardinality)
+	case j.gang != nil && !q.gangs[j.gang.ID].whole():
+		return fmt.Sprintf("gang %q has %d of %d members", j.gang.ID, q.gangs[j.gang.ID].members(), j.gang.Cardinality)
 	}
 	return s.countNodes(func(n *node) string { return s.whyNot(j, n) })
 }
