@@ -248,21 +248,29 @@ func (s *State) addJob(j Job) error {
 func (s *State) endJob(id JobID) {
 	if j := s.jobs[id]; j != nil {
 		s.dequeue(j)
-		s.dropGang(s.queueOf(j.Queue), j.gang)
+		if j.gang != nil {
+			s.queueOf(j.Queue).gangs[j.gang.ID].missed++
+			s.dropGang(s.queueOf(j.Queue), j.gang)
+		}
 		return
 	}
-	if g := s.comeBack(id); g != nil {
-		g.ended++
-		s.dropGang(s.queueOf(g.Queue), &g.Gang)
+	m := s.away[id]
+	if m == nil {
+		return
 	}
+	if r := s.runs[m.run]; r != nil && r.assumed && r.Phase == Leased {
+		return // the lease is no fact: it will be taken back, and the job end as one that waits
+	}
+	s.comeBack(id).ended++
+	s.dropGang(s.queueOf(m.gang.Queue), &m.gang.Gang)
 }
 
-// dropGang forgets a gang of which nobody is left.
+// dropGang forgets a gang of which every member has ended.
 func (s *State) dropGang(q *queue, gang *Gang) {
 	if gang == nil {
 		return
 	}
-	if g := q.gangs[gang.ID]; g != nil && len(g.queued)+len(g.runs)+g.placed+g.between == 0 {
+	if g := q.gangs[gang.ID]; g != nil && g.over() {
 		delete(q.gangs, gang.ID)
 	}
 }

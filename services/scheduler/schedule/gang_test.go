@@ -7,14 +7,14 @@ import (
 	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
 )
 
-// gangBed is a state with room for everybody and a gang of three.
+// gangBed is a state with room for everybody and some members of a gang of three.
 type gangBed struct {
 	t     *testing.T
 	state *schedule.State
 	now   schedule.Time
 }
 
-func newGangBed(t *testing.T) *gangBed {
+func newGangBed(t *testing.T, members byte) *gangBed {
 	t.Helper()
 	state, err := schedule.New(schedule.Config{
 		Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"pool"},
@@ -30,7 +30,7 @@ func newGangBed(t *testing.T) *gangBed {
 		schedule.NodeSet{Node: schedule.Node{ID: "e/a", Executor: "e", Pool: "pool", Total: schedule.Vec{9}, Other: schedule.Vec{0}, Labels: map[string]string{"zone": "1"}}},
 		schedule.NodeSet{Node: schedule.Node{ID: "e/b", Executor: "e", Pool: "pool", Total: schedule.Vec{9}, Other: schedule.Vec{0}, Labels: map[string]string{"zone": "2"}}},
 	)
-	for id := range byte(3) {
+	for id := range members {
 		b.queue(id + 1)
 	}
 	return b
@@ -91,7 +91,7 @@ func (b *gangBed) want(got []byte, want ...byte) {
 // and where they are.
 func TestReturnedMember(t *testing.T) {
 	t.Parallel()
-	b := newGangBed(t)
+	b := newGangBed(t, 3)
 	jobs, nodes := b.start(1)
 	b.want(jobs, 1, 2, 3)
 	first := nodes[0]
@@ -114,7 +114,7 @@ func TestReturnedMember(t *testing.T) {
 // also while the log tells of it one by one.
 func TestReturnedGang(t *testing.T) {
 	t.Parallel()
-	b := newGangBed(t)
+	b := newGangBed(t, 3)
 	jobs, _ := b.start(1)
 	b.want(jobs, 1, 2, 3)
 	for id := range byte(3) {
@@ -132,21 +132,41 @@ func TestReturnedGang(t *testing.T) {
 // TestBrokenGang: a member that ended before it ever started is missed.
 func TestBrokenGang(t *testing.T) {
 	t.Parallel()
-	b := newGangBed(t)
+	b := newGangBed(t, 3)
 	b.apply(schedule.JobGone{Job: schedule.JobID{3}})
 	jobs, _ := b.start(1)
 	b.want(jobs)
 }
 
-// TestGangForgotten: a gang of which nobody is left is begun anew by its name.
+// TestGangForgotten: a gang of which every member has ended is begun anew by its
+// name; one of which a member was not heard of yet is not.
 func TestGangForgotten(t *testing.T) {
 	t.Parallel()
-	b := newGangBed(t)
+	b := newGangBed(t, 3)
 	b.start(1)
-	for id := range byte(3) {
+	b.ends(1, 1)
+	b.ends(2, 1)
+	b.returns(3, 1)
+	jobs, _ := b.start(2)
+	b.want(jobs, 3)
+	b.ends(3, 2)
+	b.queue(4)
+	jobs, _ = b.start(1)
+	b.want(jobs)
+}
+
+// TestGangReplayed: facts on members of several partitions come one partition after
+// the other.
+func TestGangReplayed(t *testing.T) {
+	t.Parallel()
+	b := newGangBed(t, 2)
+	for id := range byte(2) {
+		b.apply(schedule.RunLeased{Run: schedule.Run{ID: memberRun(id+1, 1), Job: schedule.JobID{id + 1}, Node: "e/a", Pool: "pool", Phase: schedule.Leased}})
 		b.ends(id+1, 1)
 	}
-	b.queue(4)
-	jobs, _ := b.start(1)
-	b.want(jobs)
+	b.queue(3)
+	b.apply(schedule.RunLeased{Run: schedule.Run{ID: memberRun(3, 1), Job: schedule.JobID{3}, Node: "e/a", Pool: "pool", Phase: schedule.Leased}})
+	b.returns(3, 1)
+	jobs, _ := b.start(2)
+	b.want(jobs, 3)
 }

@@ -99,8 +99,10 @@ type gangState struct {
 	queued []*queuedJob
 	runs   []*run
 	// placed counts the members that have a run, between those whose run is gone and of
-	// which it is not known yet whether they ended, and ended those that did.
-	placed, between, ended int
+	// which it is not known yet whether they ended, ended those that did, and missed
+	// those that ended without a start. What a member adds to them follows from facts
+	// on that member alone, for the facts on its mates come in any order.
+	placed, between, ended, missed int
 }
 
 // awayMember is a member of a gang between its lease and its end, or its return.
@@ -113,6 +115,11 @@ type awayMember struct {
 // members is how many there are that wait or have had their start. A member that was
 // given back finds its mates among the latter: it starts again without them.
 func (g *gangState) members() int { return len(g.queued) + g.placed + g.ended }
+
+// over says that nothing can happen to the gang any more.
+func (g *gangState) over() bool {
+	return len(g.queued)+len(g.runs)+g.placed+g.between == 0 && g.ended+g.missed >= int(g.Cardinality)
+}
 
 // whole says whether what waits of the gang may start.
 func (g *gangState) whole() bool { return g.members() >= int(g.Cardinality) }
