@@ -53,7 +53,7 @@ func failureText(p Pod) string {
 	var text strings.Builder
 	for _, e := range p.Ends {
 		if e.ExitCode != 0 {
-			fmt.Fprintf(&text, "Container %s failed with exit code %d because %s: %s\n", e.Name, e.ExitCode, e.Reason, e.Message)
+			fmt.Fprintf(&text, "Container %s failed with exit code %d because %s\n", e.Name, e.ExitCode, because(e))
 		}
 	}
 	switch {
@@ -107,4 +107,12 @@ func nodeLostFailure(node string, name job.Pod) job.Failure {
 		Cause: job.CauseError, Message: fmt.Sprintf("Node %s was lost, and the pod with it", node),
 		Category: categoryInternal, Subcategory: "node-lost", Pod: name,
 	}
+}
+
+// because is the reason of a container's end, and its message where it has one.
+func because(e job.ContainerEnd) string {
+	if e.Message == "" {
+		return e.Reason
+	}
+	return e.Reason + ": " + e.Message
 }

@@ -79,7 +79,11 @@ func write(message proto.Message) ([]byte, error) {
 		return nil, fmt.Errorf("write %s as JSON: %w", message.ProtoReflect().Descriptor().FullName(), err)
 	}
 	if !reachesKubernetes(message.ProtoReflect().Descriptor()) {
-		return raw, nil
+		var out bytes.Buffer // protojson puts spaces in at random, so that nobody relies on them
+		if err := json.Compact(&out, raw); err != nil {
+			return nil, fmt.Errorf("write %s as JSON: %w", message.ProtoReflect().Descriptor().FullName(), err)
+		}
+		return out.Bytes(), nil
 	}
 	tree, err := parse(raw)
 	if err != nil {
