@@ -30,11 +30,11 @@ UNCACHED := /tools/archcheck$$
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## one command from a clone to finished jobs
-	$(call not-built,demo)
+demo: build ## one command from a clone to finished jobs
+	examples/demo.sh
 
-run: ## all services in one process, until stopped
-	$(call not-built,run)
+run: build ## all services in one process, until stopped: gRPC on 50051, REST on 8080
+	bin/fairlead-standalone serve
 
 build: ## every binary into bin/
 	@set -eu; all=$$(go list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' work); \

@@ -1,8 +1,11 @@
 package app
 
 import (
+	"cmp"
+	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	eventapi "github.com/fairlead-batch/fairlead/services/eventapi/app"
 	executor "github.com/fairlead-batch/fairlead/services/executor/app"
@@ -40,9 +43,46 @@ type Config struct {
 	Lookout  lookout.Config
 	// Submit is what is accepted, and with which defaults.
 	Submit submit.Config
-	// Clusters are simulated; each has an executor. Their schedulers are this process.
-	// Default: one of 100 nodes.
-	Clusters []executor.Config
+	// Clusters are simulated, each with an executor. Default: one of 100 nodes of 32
+	// cores and 256Gi.
+	Clusters []Cluster
+}
+
+// Cluster is a simulated cluster.
+type Cluster struct {
+	// Name is its executor's; no other cluster may have it. Needed.
+	Name string
+	// Pool its nodes are in. Empty: default.
+	Pool string
+	// Nodes are its nodes, by kind. None: 100 of 32 cores and 256Gi.
+	Nodes []executor.NodeKind
+	// ImagePullWithin is how long an image may fail to be pulled before its run fails.
+	// 0: 90s.
+	ImagePullWithin time.Duration
+}
+
+// executor is the configuration of the cluster's executor.
+func (c Cluster) executor() executor.Config {
+	cfg := executor.DefaultConfig()
+	cfg.Name, cfg.Schedulers = c.Name, []string{inProcess}
+	cfg.Pool = cmp.Or(c.Pool, cfg.Pool)
+	cfg.ImagePullWithin = cmp.Or(c.ImagePullWithin, cfg.ImagePullWithin)
+	if len(c.Nodes) > 0 {
+		cfg.Simulated.Nodes = c.Nodes
+	}
+	return cfg
+}
+
+// Validate implements config.Validator.
+func (c Cluster) Validate() error {
+	var check fault.Check
+	if c.Name == "" {
+		check.Violate("name", nil, "must not be empty")
+	}
+	if c.ImagePullWithin < 0 {
+		check.Violate("imagePullWithin", c.ImagePullWithin, "must not be negative")
+	}
+	return check.Err()
 }
 
 // DefaultConfig returns what is used where the user says nothing.
@@ -50,13 +90,11 @@ func DefaultConfig() Config {
 	rules := scheduler.DefaultConfig()
 	rules.Scheduling.Rate = scheduler.Rate{}
 	rules.Scheduling.QueueRate = scheduler.Rate{}
-	cluster := executor.DefaultConfig()
-	cluster.Name, cluster.Schedulers = "local", []string{inProcess}
 	return Config{
 		DataDir: defaultDataDir(), GRPC: rpc.DefaultConfig(), HTTP: rpc.DefaultHTTPConfig(":8080"),
 		Fsync: true, Partitions: 16,
 		Submit: submit.DefaultConfig(), Scheduler: rules, EventAPI: eventapi.DefaultConfig(), Lookout: lookout.DefaultConfig(),
-		Clusters: []executor.Config{cluster},
+		Clusters: []Cluster{{Name: "local"}},
 	}
 }
 
@@ -88,6 +126,13 @@ func (c Config) Validate() error {
 	}
 	if len(c.Clusters) == 0 {
 		check.Violate("clusters", nil, "must have at least one cluster")
+	}
+	names := map[string]bool{}
+	for i, cluster := range c.Clusters {
+		if names[cluster.Name] {
+			check.Violate(fmt.Sprintf("clusters[%d].name", i), cluster.Name, "must be a name that no other cluster has")
+		}
+		names[cluster.Name] = true
 	}
 	return check.Err()
 }

@@ -139,8 +139,7 @@ func (p *process) addLookout(ctx context.Context) error {
 
 func (p *process) addExecutors(context.Context) error {
 	for _, cluster := range p.cfg.Clusters {
-		cluster.Schedulers = []string{inProcess}
-		service, err := executor.NewService(cluster, executor.Deps{
+		service, err := executor.NewService(cluster.executor(), executor.Deps{
 			NewID: newID, Now: time.Now, Logger: p.logger.Named("executor"), Registry: p.of("executor-" + cluster.Name),
 			Dial: func(context.Context, string) (*grpc.ClientConn, error) {
 				return p.server.Loopback(rpc.DefaultClientConfig(""))
