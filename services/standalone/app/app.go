@@ -102,7 +102,7 @@ func (p *process) of(service string) prometheus.Registerer {
 }
 
 func (p *process) openLog(ctx context.Context) error {
-	pool, err := p.db.pool(ctx, "log", connectionsMax)
+	pool, err := p.db.pool(ctx, "log")
 	if err != nil {
 		return err
 	}

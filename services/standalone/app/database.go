@@ -53,8 +53,8 @@ func openDatabase(ctx context.Context, cfg Config, log *zap.Logger, reg promethe
 }
 
 // pool opens a pool on a schema.
-func (db *database) pool(ctx context.Context, schema string, connections int) (*pgxpool.Pool, error) {
-	pool, err := postgres.Open(ctx, postgres.Config{URL: db.url, Schema: schema, ConnectionsMax: connections},
+func (db *database) pool(ctx context.Context, schema string) (*pgxpool.Pool, error) {
+	pool, err := postgres.Open(ctx, postgres.Config{URL: db.url, Schema: schema, ConnectionsMax: connectionsMax},
 		postgres.Deps{Log: db.log, Registerer: db.reg, Now: db.now})
 	if err != nil {
 		return nil, fmt.Errorf("open schema %s: %w", schema, err)

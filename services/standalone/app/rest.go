@@ -8,10 +8,9 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
-	openapi "github.com/fairlead-batch/fairlead/proto/openapi"
-
 	apipb "github.com/fairlead-batch/fairlead/proto/gen/api"
 	gatewayapi "github.com/fairlead-batch/fairlead/proto/gen/gateway/api"
+	openapi "github.com/fairlead-batch/fairlead/proto/openapi"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc/kubejson"
 )

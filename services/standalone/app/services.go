@@ -45,7 +45,7 @@ func (p *process) addServices(ctx context.Context) (err error) {
 func newID(at time.Time) [16]byte { return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()) }
 
 func (p *process) addSubmit(ctx context.Context) error {
-	pool, err := p.db.pool(ctx, "submit", connectionsMax)
+	pool, err := p.db.pool(ctx, "submit")
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (p *process) addSubmit(ctx context.Context) error {
 }
 
 func (p *process) addScheduler(ctx context.Context) error {
-	pool, err := p.db.pool(ctx, "scheduler", connectionsMax)
+	pool, err := p.db.pool(ctx, "scheduler")
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (p *process) addScheduler(ctx context.Context) error {
 }
 
 func (p *process) addEventAPI(ctx context.Context) error {
-	pool, err := p.db.pool(ctx, "eventapi", connectionsMax)
+	pool, err := p.db.pool(ctx, "eventapi")
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (p *process) holder() string {
 }
 
 func (p *process) addLookout(ctx context.Context) error {
-	pool, err := p.db.pool(ctx, "lookout", connectionsMax)
+	pool, err := p.db.pool(ctx, "lookout")
 	if err != nil {
 		return err
 	}
