@@ -117,7 +117,7 @@ func (p *planner) enter(id PoolID) {
 	}
 	fair, ideal := fairShares(queues, demand)
 	for _, q := range queues {
-		if demand[q] == 0 {
+		if demand[q] == 0 && len(q.queued) == 0 {
 			continue
 		}
 		p.plan.Shares = append(p.plan.Shares, Share{Pool: id, Queue: q.ID, Actual: p.dominant(q.held[id], p.pool.total), Ideal: ideal[q], Fair: fair[q]})

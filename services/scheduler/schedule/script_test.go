@@ -83,7 +83,7 @@ func newScript(t *testing.T) *script {
 	t.Helper()
 	return &script{
 		t: t, shapes: map[string]schedule.ShapeID{}, levels: map[schedule.ShapeID]int32{}, pools: map[schedule.NodeID]schedule.PoolID{},
-		jobs:  map[schedule.RunID]schedule.Job{},
+		jobs:      map[schedule.RunID]schedule.Job{},
 		decisions: map[schedule.RunID]schedule.DecisionID{},
 		cfg: schedule.Config{
 			Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"default"},
