@@ -127,6 +127,30 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// TestGangComesBack: the members of a gang are given up at once and read back one
+// after the other. The first to wait again does not start beside mates that wait
+// too, though the log does not say so yet.
+func TestGangComesBack(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	first, second := twoSets()
+	ids := []job.ID{b.submit(first, 1, 1000, gang("g", 2)), b.submit(second, 2, 1000, gang("g", 2))}
+	b.readBack()
+	if list := b.leases(); len(list) != 2 {
+		t.Fatalf("%d leases were sent, want 2", len(list))
+	}
+	b.pass(2 * time.Minute) // the executor is silent: both leases, never acknowledged, expire
+	b.connect(2, node("n1", 4000))
+	b.readSome(eventlog.PartitionOf("q", first, partitions), 1)
+	b.wantStory(first, ids[0], "Submitted", "Leased", "RunExpired", "Requeued")
+	b.readBack()
+	b.wantStory(first, ids[0], "Submitted", "Leased", "RunExpired", "Requeued", "Leased")
+	b.wantStory(second, ids[1], "Submitted", "Leased", "RunExpired", "Requeued", "Leased")
+	if list := b.leases(); len(list) != 2 {
+		t.Errorf("%d leases were sent, want both of the gang", len(list))
+	}
+}
+
 // TestDeposed: a leader that reads a higher epoch stops at once, and what it had
 // appended since does not count.
 func TestDeposed(t *testing.T) {

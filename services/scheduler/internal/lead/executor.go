@@ -161,7 +161,7 @@ func (c *Core) reconcileRun(rec *record, phase RunPhase) {
 		c.stop(rec.place.executor, Stop{Run: run.ID, Job: rec.job.ID, Why: StopOver})
 	case phase != 0:
 	case run.State == job.RunLeased || run.State == job.RunAcknowledged:
-		if rec.place.whole {
+		if rec.place.whole && rec.ahead.Run.State.Live() { // else an own entry has given it up
 			c.counts.LeasesResent++
 			c.sendLease(rec)
 		}

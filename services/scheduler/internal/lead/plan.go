@@ -174,22 +174,41 @@ func (c *Core) publish(plan *schedule.Plan) {
 	c.append(drafts, nil)
 }
 
-// startable is the starts but those of jobs that an own entry, not read back yet,
-// ends: their leases would be refused. A gang goes with its first such member.
+// gangKey names a gang.
+type gangKey struct{ queue, id string }
+
+func (rec *record) gangKey() gangKey { return gangKey{rec.set.queue, rec.gang.ID} }
+
+// startable is the starts but those that own entries, not read back yet, stand
+// against: of jobs that they end, whose leases would be refused, and of gangs of
+// which they end one of those or let another member wait again.
 func (c *Core) startable(starts []schedule.Start) []schedule.Start {
-	type gang struct {
-		queue string
-		id    schedule.GangID
-	}
-	broken := map[gang]bool{}
 	waits := func(s schedule.Start) bool { return c.table.jobs[job.ID(s.Job)].ahead.State == job.Queued }
-	of := func(s schedule.Start) gang { return gang{c.table.jobs[job.ID(s.Job)].set.queue, s.Gang} }
+	of := func(s schedule.Start) gangKey { return c.table.jobs[job.ID(s.Job)].gangKey() }
+	members, broken := map[gangKey]uint32{}, map[gangKey]bool{}
 	for _, s := range starts {
-		if s.Gang != "" && !waits(s) {
-			broken[of(s)] = true
+		if s.Gang != "" {
+			members[of(s)]++
+			broken[of(s)] = broken[of(s)] || !waits(s)
+		}
+	}
+	for _, s := range starts {
+		if s.Gang != "" && members[of(s)] < c.table.jobs[job.ID(s.Job)].gang.Cardinality {
+			broken[of(s)] = broken[of(s)] || c.comesBack(of(s))
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(starts), func(s schedule.Start) bool { return !waits(s) || broken[of(s)] })
+}
+
+// comesBack says whether an own entry, not read back yet, lets a member of a gang
+// wait again. It looks at every job: it is asked only for gangs that started before.
+func (c *Core) comesBack(gang gangKey) bool {
+	for _, rec := range c.table.jobs { //archcheck:unordered looks whether there is one
+		if rec.gangKey() == gang && rec.job.State != job.Queued && rec.ahead.State == job.Queued {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *Core) plannedEvent(parts *post, rec *record, e job.Event) {
