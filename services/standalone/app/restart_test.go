@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/fairlead-batch/fairlead/proto/gen/api"
 	corev1 "github.com/fairlead-batch/fairlead/proto/gen/k8s.io/api/core/v1"
