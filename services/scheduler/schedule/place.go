@@ -148,10 +148,12 @@ func (p *planner) lay(q *queueRound, j *queuedJob, n *node, domain string) {
 		p.enqueue(j)
 		q.at = at
 	})
+	q.left.lookback--
 }
 
 // take preempts victims for the rest of the round.
 func (p *planner) take(j *queuedJob, victims []victim) {
+		q.left.lookback++
 	for _, v := range victims {
 		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: v.run.ID, For: j.ID, Rule: v.rule})
 		p.plan.Steps++

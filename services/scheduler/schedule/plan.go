@@ -13,7 +13,7 @@ func (s *State) Plan(r Round) *Plan {
 	if !s.changed && s.mayReject == r.MayReject && (s.wake == 0 || r.Now < s.wake) {
 		return &Plan{Stop: StopDone, Wake: s.wake}
 	}
-	p := &planner{State: s, round: r, plan: &Plan{Stop: StopDone}, global: s.global, buckets: map[*queue]*bucket{}}
+	p := &planner{State: s, round: r, plan: &Plan{Stop: StopDone}, global: s.global, left: map[*queue]*left{}}
 	for _, pool := range s.cfg.Pools {
 		if p.plan.Stop != StopBudget {
 			p.planPool(pool)
@@ -34,16 +34,24 @@ type planner struct {
 	*State
 	round Round
 	plan  *Plan
-	// global and buckets are the tokens left after what the round starts.
-	global  bucket
-	buckets map[*queue]*bucket
-	pool    poolRound
+	// global and left are what is left after what the round starts.
+	global bucket
+	left   map[*queue]*left
+	pool   poolRound
 	// undone are what to take back, the newest last.
 	undone []func()
 }
 
 // poolRound is a round of one pool.
 type poolRound struct {
+// left is what the round may still take of a queue.
+type left struct {
+	tokens bucket
+	// lookback is how many of its queued jobs the round looks at: those that started
+	// are no longer in the queue and were looked at all the same.
+	lookback int
+}
+
 	id     PoolID
 	total  Vec
 	nodes  []*node
@@ -64,6 +72,7 @@ type queueRound struct {
 	done bool
 }
 
+	left *left
 // candidate is the next gang of a queue: its members, one for a single job.
 type candidate struct {
 	members []*queuedJob
@@ -123,12 +132,11 @@ func (p *planner) enter(id PoolID) {
 		p.plan.Shares = append(p.plan.Shares, Share{Pool: id, Queue: q.ID, Actual: p.dominant(q.held[id], p.pool.total), Ideal: ideal[q], Fair: fair[q]})
 		p.pool.queues = append(p.pool.queues, &queueRound{
 			queue: q, failed: map[ShapeID]bool{}, seen: map[GangID]bool{}, fair: fair[q], ideal: ideal[q],
-			done: !q.known || q.Cordoned,
-		})
-		if p.buckets[q] == nil {
-			left := q.bucket
-			p.buckets[q] = &left
+		if p.left[q] == nil {
+			p.left[q] = &left{tokens: q.bucket, lookback: p.cfg.Lookback}
 		}
+			done: !q.known || q.Cordoned, left: p.left[q],
+		})
 	}
 }
 
@@ -158,7 +166,7 @@ func (p *planner) before(a, b *queueRound) bool {
 
 // next finds the next gang of a queue that is worth a try.
 func (p *planner) next(q *queueRound) bool {
-	for ; q.at < len(q.queued) && q.at < p.cfg.Lookback; q.at++ {
+	for ; q.at < len(q.queued) && q.at < q.left.lookback; q.at++ {
 		j := q.queued[q.at]
 		if q.failed[j.shape.id] || !p.mayUse(j) || p.tooEarly(j) {
 			continue
@@ -221,8 +229,7 @@ func (p *planner) start(q *queueRound) bool {
 		p.limited(q, ready, n, p.cfg.Rate)
 		return false
 	}
-	tokens := p.buckets[q.queue]
-	if ok, ready := tokens.has(p.cfg.QueueRate, n, p.round.Now); !ok {
+	if ok, ready := q.left.tokens.has(p.cfg.QueueRate, n, p.round.Now); !ok {
 		p.limited(q, ready, n, p.cfg.QueueRate)
 		return false
 	}
@@ -230,7 +237,7 @@ func (p *planner) start(q *queueRound) bool {
 		return false
 	}
 	p.global.take(p.cfg.Rate, n, p.round.Now)
-	tokens.take(p.cfg.QueueRate, n, p.round.Now)
+	q.left.tokens.take(p.cfg.QueueRate, n, p.round.Now)
 	p.plan.Steps++
 	return true
 }
