@@ -60,17 +60,22 @@ func (p *planner) placeIn(q *queueRound, label, value string) bool {
 // by preemption.
 func (p *planner) placeJob(q *queueRound, j *queuedJob, label, value string) bool {
 	var free, releasing *node
+	var room Vec // of releasing
 	for _, n := range p.pool.nodes {
 		if label != "" && n.Labels[label] != value || !p.usable(j, n) {
 			continue
 		}
-		switch {
-		case n.free.holds(j.shape.Request):
+		if n.free.holds(j.shape.Request) {
 			if free == nil || tighter(n.free, free.free, j.shape.Request) {
 				free = n
 			}
-		case free == nil && releasing == nil && n.withoutReleasing().holds(j.shape.Request):
-			releasing = n
+			continue
+		}
+		if free != nil {
+			continue
+		}
+		if later := n.withoutReleasing(); later.holds(j.shape.Request) && (releasing == nil || tighter(later, room, j.shape.Request)) {
+			releasing, room = n, later
 		}
 	}
 	switch {
@@ -143,17 +148,17 @@ func (p *planner) lay(q *queueRound, j *queuedJob, n *node, domain string) {
 	p.dequeue(j)
 	p.occupy(r)
 	q.at-- // the list became shorter before it
+	q.left.lookback--
 	p.do(func() {
 		p.vacate(r)
 		p.enqueue(j)
 		q.at = at
+		q.left.lookback++
 	})
-	q.left.lookback--
 }
 
 // take preempts victims for the rest of the round.
 func (p *planner) take(j *queuedJob, victims []victim) {
-		q.left.lookback++
 	for _, v := range victims {
 		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: v.run.ID, For: j.ID, Rule: v.rule})
 		p.plan.Steps++
