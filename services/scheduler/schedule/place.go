@@ -164,7 +164,10 @@ func (p *planner) take(j *queuedJob, victims []victim) {
 		p.plan.Steps++
 		before := v.run.Phase
 		p.setPhase(v.run, Releasing)
-		p.do(func() { p.setPhase(v.run, before) })
+		p.do(func() {
+			p.setPhase(v.run, before)
+			p.plan.Steps--
+		})
 	}
 	for _, q := range p.pool.queues {
 		clear(q.failed) // a victim may leave more room than is taken

@@ -22,7 +22,9 @@ func (s *State) Plan(r Round) *Plan {
 	if r.MayReject {
 		p.rejectHopeless()
 	}
-	p.undo()
+	steps := p.plan.Steps
+	p.undoTo(0)
+	p.plan.Steps = steps
 	s.wake, s.mayReject = p.plan.Wake, r.MayReject
 	s.changed = p.plan.Stop == StopBudget || len(p.plan.Starts)+len(p.plan.Preempts)+len(p.plan.Rejects) > 0
 	return p.plan
@@ -42,8 +44,6 @@ type planner struct {
 	undone []func()
 }
 
-// poolRound is a round of one pool.
-type poolRound struct {
 // left is what the round may still take of a queue.
 type left struct {
 	tokens bucket
@@ -52,6 +52,8 @@ type left struct {
 	lookback int
 }
 
+// poolRound is a round of one pool.
+type poolRound struct {
 	id     PoolID
 	total  Vec
 	nodes  []*node
@@ -70,9 +72,9 @@ type queueRound struct {
 	candidate   candidate
 	// done says that the round looks at the queue no more.
 	done bool
+	left *left
 }
 
-	left *left
 // candidate is the next gang of a queue: its members, one for a single job.
 type candidate struct {
 	members []*queuedJob
@@ -130,11 +132,11 @@ func (p *planner) enter(id PoolID) {
 			continue
 		}
 		p.plan.Shares = append(p.plan.Shares, Share{Pool: id, Queue: q.ID, Actual: p.dominant(q.held[id], p.pool.total), Ideal: ideal[q], Fair: fair[q]})
-		p.pool.queues = append(p.pool.queues, &queueRound{
-			queue: q, failed: map[ShapeID]bool{}, seen: map[GangID]bool{}, fair: fair[q], ideal: ideal[q],
 		if p.left[q] == nil {
 			p.left[q] = &left{tokens: q.bucket, lookback: p.cfg.Lookback}
 		}
+		p.pool.queues = append(p.pool.queues, &queueRound{
+			queue: q, failed: map[ShapeID]bool{}, seen: map[GangID]bool{}, fair: fair[q], ideal: ideal[q],
 			done: !q.known || q.Cordoned, left: p.left[q],
 		})
 	}
@@ -291,9 +293,7 @@ func (p *planner) limit(q *queue, class ClassID) map[string]int64 {
 // do lays a start or a loss over the state for the rest of the round.
 func (p *planner) do(undo func()) { p.undone = append(p.undone, undo) }
 
-// undo takes off everything that the round laid over the state.
-func (p *planner) undo() { p.undoTo(0) }
-
+// undoTo takes off what the round laid over the state since a mark.
 func (p *planner) undoTo(mark int) {
 	for i := len(p.undone) - 1; i >= mark; i-- {
 		p.undone[i]()
