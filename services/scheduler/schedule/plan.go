@@ -170,23 +170,22 @@ func (p *planner) before(a, b *queueRound) bool {
 func (p *planner) next(q *queueRound) bool {
 	for ; q.at < len(q.queued) && q.at < q.left.lookback; q.at++ {
 		j := q.queued[q.at]
-		if q.failed[j.shape.id] || !p.mayUse(j) || p.tooEarly(j) {
-			continue
-		}
 		c := candidate{members: []*queuedJob{j}, gang: j.gang, request: slices.Clone(j.shape.Request)}
 		if j.gang != nil {
 			g := q.gangs[j.gang.ID]
-			members := g.queued
 			// A gang stands where its last member does, and is looked at once.
-			if q.seen[j.gang.ID] || !g.whole() || j != members[len(members)-1] {
+			if q.seen[j.gang.ID] || !g.whole() || j != g.queued[len(g.queued)-1] {
 				continue
 			}
 			q.seen[j.gang.ID] = true
-			c.members = slices.Clone(members)
+			c.members = slices.Clone(g.queued)
 			c.request = make(Vec, len(p.cfg.Resources))
-			for _, m := range members {
+			for _, m := range c.members {
 				c.request.add(m.shape.Request)
 			}
+		}
+		if q.failed[j.shape.id] || !p.mayUse(c) || p.tooEarly(c) {
+			continue
 		}
 		after := slices.Clone(p.heldIn(q.queue, p.pool.id))
 		after.add(c.request)
@@ -198,15 +197,23 @@ func (p *planner) next(q *queueRound) bool {
 	return false
 }
 
-func (p *planner) mayUse(j *queuedJob) bool {
-	return len(j.shape.Pools) == 0 || slices.Contains(j.shape.Pools, p.pool.id)
+// mayUse says whether every member may run in the pool.
+func (p *planner) mayUse(c candidate) bool {
+	return !slices.ContainsFunc(c.members, func(j *queuedJob) bool {
+		return len(j.shape.Pools) > 0 && !slices.Contains(j.shape.Pools, p.pool.id)
+	})
 }
 
-func (p *planner) tooEarly(j *queuedJob) bool {
-	if j.NotBefore <= p.round.Now {
+// tooEarly says whether the time of a member has not come.
+func (p *planner) tooEarly(c candidate) bool {
+	var ready Time
+	for _, j := range c.members {
+		ready = max(ready, j.NotBefore)
+	}
+	if ready <= p.round.Now {
 		return false
 	}
-	p.wakeAt(j.NotBefore)
+	p.wakeAt(ready)
 	return true
 }
 
