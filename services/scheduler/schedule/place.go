@@ -281,11 +281,11 @@ func (p *planner) mayTake(q *queueRound, j *queuedJob, r *run, lost map[*queue]V
 	held.sub(r.shape.Request)
 	after := weighted(p.dominant(held, p.pool.total), r.queue.Weight)
 	victimShares, ours := p.sharesOf(r.queue), max(q.ideal, q.fair)
-	cost := q.candidate.cost
+	c := q.candidate
 	switch {
-	case cost >= before || share <= scale(victimShares, uint64(p.cfg.Protected), Million):
+	case c.cost >= before || share <= scale(victimShares, uint64(p.cfg.Protected), Million):
 		return 0
-	case after > cost, after == cost && cost <= weighted(ours, q.Weight):
+	case after > c.before, after == c.before && c.cost <= weighted(ours, q.Weight):
 		return FairShare
 	}
 	return 0

@@ -80,8 +80,8 @@ type candidate struct {
 	members []*queuedJob
 	gang    *Gang
 	request Vec
-	// cost is the queue's weighted share once it has started.
-	cost uint64
+	// before is the queue's weighted share, and cost what it is once it has started.
+	before, cost uint64
 }
 
 func (c candidate) head() *queuedJob { return c.members[0] }
@@ -189,6 +189,7 @@ func (p *planner) next(q *queueRound) bool {
 		}
 		after := slices.Clone(p.heldIn(q.queue, p.pool.id))
 		after.add(c.request)
+		c.before = weighted(p.dominant(p.heldIn(q.queue, p.pool.id), p.pool.total), q.Weight)
 		c.cost = weighted(p.dominant(after, p.pool.total), q.Weight)
 		q.candidate = c
 		q.at++
