@@ -85,8 +85,29 @@ func (s *Service) Parts() []run.Part {
 	return []run.Part{{Name: "scheduler", Run: s.run}}
 }
 
+// consumer names the scheduler to the log.
+const consumer = "scheduler"
+
+// hold keeps the whole log: a term reads it from its beginning, so nothing may be
+// forgotten that a job of today stands on.
+func (s *Service) hold(ctx context.Context) error {
+	all := []eventlog.Partition{eventlog.ControlPartition}
+	for n := range s.deps.Partitions {
+		all = append(all, eventlog.Partition{Stream: eventlog.Events, Number: n})
+	}
+	for _, p := range all {
+		if err := s.deps.Log.Hold(ctx, consumer, p, eventlog.Position{}); err != nil {
+			return fmt.Errorf("hold %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
 // run leads in terms until it is told to stop.
 func (s *Service) run(ctx context.Context) error {
+	if err := s.hold(ctx); err != nil {
+		return stopping(ctx, err)
+	}
 	for {
 		err := s.runTerm(ctx)
 		if ctx.Err() != nil {
