@@ -319,6 +319,7 @@ func (s *State) setNode(n Node) error {
 	old := s.nodes[n.ID]
 	fresh := &node{Node: n, free: slices.Clone(n.Total)}
 	fresh.free.sub(n.Other)
+	fresh.later = slices.Clone(fresh.free)
 	s.nodes[n.ID] = fresh
 	if old != nil {
 		fresh.runs = old.runs
@@ -327,7 +328,7 @@ func (s *State) setNode(n Node) error {
 	}
 	for _, r := range fresh.runs {
 		r.node = fresh
-		fresh.free.sub(r.shape.Request)
+		fresh.hold(r)
 	}
 	s.nodesChanged()
 	return nil

@@ -60,22 +60,20 @@ func (p *planner) placeIn(q *queueRound, label, value string) bool {
 // by preemption.
 func (p *planner) placeJob(q *queueRound, j *queuedJob, label, value string) bool {
 	var free, releasing *node
-	var room Vec // of releasing
+	request := j.shape.Request
 	for _, n := range p.pool.nodes {
 		if label != "" && n.Labels[label] != value || !p.usable(j, n) {
 			continue
 		}
-		if n.free.holds(j.shape.Request) {
-			if free == nil || tighter(n.free, free.free, j.shape.Request) {
+		switch {
+		case n.holdsNow(request):
+			if free == nil || tighter(n.free, free.free, request) {
 				free = n
 			}
-			continue
-		}
-		if free != nil {
-			continue
-		}
-		if later := n.withoutReleasing(); later.holds(j.shape.Request) && (releasing == nil || tighter(later, room, j.shape.Request)) {
-			releasing, room = n, later
+		case free == nil && n.holdsLater(request):
+			if releasing == nil || tighter(n.later, releasing.later, request) {
+				releasing = n
+			}
 		}
 	}
 	switch {
@@ -96,7 +94,7 @@ func (p *planner) placeJob(q *queueRound, j *queuedJob, label, value string) boo
 
 // usable says whether a job may run on a node, whatever room there is.
 func (p *planner) usable(j *queuedJob, n *node) bool {
-	if n.Unschedulable || p.lost[n.Executor] || n.MaxPods > 0 && len(n.runs) >= int(n.MaxPods) {
+	if n.Unschedulable || p.lost[n.Executor] {
 		return false
 	}
 	matches, known := j.shape.matches[n]
@@ -118,21 +116,10 @@ func tighter(a, b, request Vec) bool {
 	return false
 }
 
-// withoutReleasing is the node's room once its releasing runs are gone.
-func (n *node) withoutReleasing() Vec {
-	free := slices.Clone(n.free)
-	for _, r := range n.runs {
-		if r.Phase == Releasing {
-			free.add(r.shape.Request)
-		}
-	}
-	return free
-}
-
 // lay starts a job on a node for the rest of the round.
 func (p *planner) lay(q *queueRound, j *queuedJob, n *node, domain string) {
 	start := Start{Job: j.ID, Gang: j.Gang, Pool: p.pool.id, Node: n.ID, Level: j.shape.class.Priority, Domain: domain}
-	if !n.free.holds(j.shape.Request) {
+	if !n.holdsNow(j.shape.Request) {
 		for _, r := range n.runs {
 			if r.Phase == Releasing {
 				start.After = append(start.After, r.ID)
@@ -212,12 +199,13 @@ func highest(victims []victim) (level int32) {
 // lowest in rank go first, until it fits; then each, from the best in rank on, is
 // kept if the job still fits.
 func (p *planner) victimsOn(q *queueRound, j *queuedJob, n *node) []victim {
-	room := n.withoutReleasing()
+	room, pods := slices.Clone(n.later), len(n.runs)-n.releasing
+	fits := func() bool { return room.holds(j.shape.Request) && n.hasPods(pods) }
 	ranked := slices.Clone(n.runs)
 	slices.SortFunc(ranked, compareRank)
 	lost := map[*queue]Vec{}
 	var victims []victim
-	for i := len(ranked) - 1; i >= 0 && !room.holds(j.shape.Request); i-- {
+	for i := len(ranked) - 1; i >= 0 && !fits(); i-- {
 		r := ranked[i]
 		rule := p.mayTake(q, j, r, lost)
 		if rule == 0 {
@@ -225,21 +213,24 @@ func (p *planner) victimsOn(q *queueRound, j *queuedJob, n *node) []victim {
 		}
 		victims = append(victims, victim{r, rule})
 		room.add(r.shape.Request)
+		pods--
 		if lost[r.queue] == nil {
 			lost[r.queue] = make(Vec, len(room))
 		}
 		lost[r.queue].add(r.shape.Request)
 	}
-	if !room.holds(j.shape.Request) {
+	if !fits() {
 		return nil
 	}
 	slices.Reverse(victims) // the best in rank first
 	victims = slices.DeleteFunc(victims, func(v victim) bool {
 		room.sub(v.run.shape.Request)
-		if room.holds(j.shape.Request) {
+		pods++
+		if fits() {
 			return true
 		}
 		room.add(v.run.shape.Request)
+		pods--
 		return false
 	})
 	return p.withMates(victims)

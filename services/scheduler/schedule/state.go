@@ -72,9 +72,45 @@ type run struct {
 
 type node struct {
 	Node
-	// free is what nobody holds; it is negative when the node shrank.
-	free Vec
-	runs []*run // by id
+	// free is what nobody holds; it is negative when the node shrank, or when a start
+	// waits for room. Later is the same once the releasing runs are gone.
+	free, later Vec
+	runs        []*run // by id
+	// releasing counts the runs that are.
+	releasing int
+}
+
+// holdsNow says whether a node has room for a request and its pod.
+func (n *node) holdsNow(request Vec) bool {
+	return n.free.holds(request) && n.hasPods(len(n.runs))
+}
+
+// holdsLater says the same of the node once its releasing runs are gone.
+func (n *node) holdsLater(request Vec) bool {
+	return n.later.holds(request) && n.hasPods(len(n.runs)-n.releasing)
+}
+
+// hasPods says whether a node with so many pods takes another.
+func (n *node) hasPods(pods int) bool { return n.MaxPods == 0 || pods < int(n.MaxPods) }
+
+// hold notes that a run is on the node.
+func (n *node) hold(r *run) {
+	n.free.sub(r.shape.Request)
+	if r.Phase == Releasing {
+		n.releasing++
+	} else {
+		n.later.sub(r.shape.Request)
+	}
+}
+
+// drop notes that a run is off the node.
+func (n *node) drop(r *run) {
+	n.free.add(r.shape.Request)
+	if r.Phase == Releasing {
+		n.releasing--
+	} else {
+		n.later.add(r.shape.Request)
+	}
 }
 
 type queue struct {
@@ -295,7 +331,7 @@ func (s *State) occupy(r *run) {
 		g.runs = insert(g.runs, r, compareRuns)
 	}
 	if r.node != nil {
-		r.node.free.sub(r.shape.Request)
+		r.node.hold(r)
 		r.node.runs = insert(r.node.runs, r, compareRuns)
 	}
 	if r.Phase != Releasing {
@@ -311,7 +347,7 @@ func (s *State) vacate(r *run) {
 		g.runs = remove(g.runs, r, compareRuns)
 	}
 	if r.node != nil {
-		r.node.free.add(r.shape.Request)
+		r.node.drop(r)
 		r.node.runs = remove(r.node.runs, r, compareRuns)
 	}
 	if r.Phase != Releasing {
@@ -337,5 +373,11 @@ func (s *State) setPhase(r *run, to Phase) {
 	if r.Phase == Releasing && to != Releasing {
 		s.charge(r)
 	}
+	if r.node != nil {
+		r.node.drop(r)
+	}
 	r.Phase = to
+	if r.node != nil {
+		r.node.hold(r)
+	}
 }
