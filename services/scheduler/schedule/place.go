@@ -9,18 +9,43 @@ func (p *planner) place(q *queueRound) bool {
 	if c.gang == nil || c.gang.Label == "" {
 		return p.placeIn(q, "", "")
 	}
-	best, bestVictims := "", -1
+	var best *domain
 	for _, value := range p.values(q.gangs[c.gang.ID]) {
 		mark, starts, preempts := len(p.undone), len(p.plan.Starts), len(p.plan.Preempts)
 		if p.placeIn(q, c.gang.Label, value) {
-			if victims := len(p.plan.Preempts) - preempts; bestVictims < 0 || victims < bestVictims {
-				best, bestVictims = value, victims
+			found := &domain{value: value, victims: len(p.plan.Preempts) - preempts, left: p.leftIn(c.gang.Label, value)}
+			if best == nil || found.better(best, c.request) {
+				best = found
 			}
 		}
 		p.undoTo(mark)
 		p.plan.Starts, p.plan.Preempts = p.plan.Starts[:starts], p.plan.Preempts[:preempts]
 	}
-	return bestVictims >= 0 && p.placeIn(q, c.gang.Label, best)
+	return best != nil && p.placeIn(q, c.gang.Label, best.value)
+}
+
+// domain is the nodes with one value of a gang's label, as they are once it is there.
+type domain struct {
+	value   string
+	victims int
+	// left is what they have in all, when what is releasing is gone.
+	left Vec
+}
+
+// better says whether a domain is to be chosen before another whose value is smaller.
+func (d *domain) better(than *domain, request Vec) bool {
+	return d.victims < than.victims || d.victims == than.victims && tighter(d.left, than.left, request)
+}
+
+// leftIn sums what the nodes with a value of a label have.
+func (p *planner) leftIn(label, value string) Vec {
+	sum := make(Vec, len(p.cfg.Resources))
+	for _, n := range p.pool.nodes {
+		if n.Labels[label] == value {
+			sum.add(n.later)
+		}
+	}
+	return sum
 }
 
 // values are those of its label among which a gang may choose: that of its members
