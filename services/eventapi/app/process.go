@@ -2,19 +2,16 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/fairlead-batch/fairlead/services/internal/auth"
-	"github.com/fairlead-batch/fairlead/services/internal/eventlog/pglog"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
+	"github.com/fairlead-batch/fairlead/services/internal/process"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
-	"github.com/fairlead-batch/fairlead/services/internal/run"
 )
 
 // ProcessConfig is what an operator may set on the event API as a process of its own.
@@ -22,7 +19,7 @@ type ProcessConfig struct {
 	// Events is the service itself.
 	Events Config
 	// Log is where the log is.
-	Log LogConfig
+	Log process.LogConfig
 	// Postgres is the database of the service. Default schema: eventapi.
 	Postgres postgres.Config
 	// GRPC is the port of api.Event. Default :50051.
@@ -33,120 +30,71 @@ type ProcessConfig struct {
 	StopWithin time.Duration
 }
 
-// LogConfig says where the log is.
-type LogConfig struct {
-	// Partitions is how many the events stream has, as it was agreed when the log was
-	// made. Default 16.
-	Partitions uint32
-	// Postgres is the database of a log in Postgres. Default schema: log.
-	Postgres postgres.Config
-}
-
-// Validate implements config.Validator.
-func (c LogConfig) Validate() error {
-	var check fault.Check
-	if c.Partitions < 1 || c.Partitions > 4096 {
-		check.Violate("partitions", c.Partitions, "must be from 1 to 4096")
-	}
-	return check.Err()
-}
-
 // DefaultProcessConfig returns what is used where the operator says nothing.
 func DefaultProcessConfig() ProcessConfig {
 	return ProcessConfig{
 		Events:     DefaultConfig(),
-		Log:        LogConfig{Partitions: 16, Postgres: postgres.Config{Schema: "log"}},
+		Log:        process.DefaultLogConfig(),
 		Postgres:   postgres.Config{Schema: "eventapi"},
 		GRPC:       rpc.DefaultConfig(),
 		Ops:        rpc.DefaultHTTPConfig(":9090"),
-		StopWithin: 30 * time.Second,
+		StopWithin: process.StopWithin,
 	}
 }
 
 // Validate implements config.Validator.
 func (c ProcessConfig) Validate() error {
 	var check fault.Check
-	if c.StopWithin <= 0 {
-		check.Violate("stopWithin", c.StopWithin, "must be above 0")
-	}
+	process.CheckStopWithin(&check, c.StopWithin)
 	return check.Err()
 }
 
 // Migrate brings the database of the service up to date.
 func Migrate(ctx context.Context, cfg ProcessConfig, logger *zap.Logger) error {
-	pool, err := postgres.Open(ctx, cfg.Postgres, postgres.Deps{Log: logger, Now: time.Now})
-	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
-	}
-	defer pool.Close()
-	store, err := OpenStore(ctx, pool, cfg.Log.Partitions, cfg.Events)
-	if err != nil {
-		return err
-	}
-	store.Close()
-	return nil
+	p := process.New(cfg.StopWithin, process.Deps{Logger: logger, Metrics: prometheus.NewRegistry(), Now: time.Now})
+	defer p.Close()
+	_, err := openStore(ctx, p, cfg)
+	return err
 }
 
-// Registry takes metrics and gives them out again.
-type Registry interface {
-	prometheus.Registerer
-	prometheus.Gatherer
+func openStore(ctx context.Context, p *process.Process, cfg ProcessConfig) (Store, error) {
+	pool, err := p.Postgres(ctx, cfg.Postgres)
+	if err != nil {
+		return nil, err
+	}
+	store, err := OpenStore(ctx, pool, cfg.Log.Partitions, cfg.Events)
+	if err != nil {
+		return nil, err
+	}
+	p.OnClose(store.Close)
+	return store, nil
 }
 
 // Run serves the event API until ctx is done, and returns why a part failed.
-func Run(ctx context.Context, cfg ProcessConfig, logger *zap.Logger, metrics Registry) error {
-	watched := postgres.Deps{Log: logger, Registerer: metrics, Now: time.Now}
-	pool, err := postgres.Open(ctx, cfg.Postgres, watched)
-	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
-	}
-	defer pool.Close()
-	store, err := OpenStore(ctx, pool, cfg.Log.Partitions, cfg.Events)
+func Run(ctx context.Context, cfg ProcessConfig, logger *zap.Logger, metrics process.Registry) error {
+	p := process.New(cfg.StopWithin, process.Deps{Logger: logger, Metrics: metrics, Now: time.Now})
+	defer p.Close()
+	store, err := openStore(ctx, p, cfg)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	logPool, err := postgres.Open(ctx, cfg.Log.Postgres, watched)
+	log, err := p.Log(ctx, cfg.Log, 0)
 	if err != nil {
-		return fmt.Errorf("open postgres of the log: %w", err)
+		return err
 	}
-	defer logPool.Close()
-	log, err := pglog.Open(ctx, logPool, pglog.Config{Partitions: cfg.Log.Partitions}, pglog.Deps{Log: logger, Registerer: metrics})
-	if err != nil {
-		return fmt.Errorf("open log: %w", err)
-	}
-	group := run.New(cfg.StopWithin, run.Observe(logger, metrics))
-	group.Add(run.Part{Name: "log", Run: log.Run, Ready: log.Ready})
 	a, err := New(cfg.Events, Deps{
-		Log: log, Partitions: cfg.Log.Partitions, Store: store, Authorize: auth.AllowAll{}, Holder: ulid.Make().String(),
-		Ready: group.Ready, Now: time.Now, Logger: logger, Metrics: metrics,
+		Log: log, Partitions: cfg.Log.Partitions, Store: store, Authorize: auth.AllowAll{}, Holder: process.NewName(),
+		Ready: p.Ready, Now: time.Now, Logger: logger, Metrics: metrics,
 	})
 	if err != nil {
 		return err
 	}
-	group.Add(a.Parts()...)
-	servers, err := serve(a, cfg, logger, metrics, group.Ready)
-	if err != nil {
+	p.Add(a.Parts()...)
+	if err := p.Ops(cfg.Ops); err != nil {
 		return err
 	}
-	group.Add(servers...)
-	return group.Run(ctx)
-}
-
-// serve makes the two servers.
-func serve(a *App, cfg ProcessConfig, logger *zap.Logger, metrics Registry, ready func() error) ([]run.Part, error) {
-	server, err := rpc.NewServer(cfg.GRPC, rpc.Deps{
-		Auth: auth.Anonymous{}, Log: logger, Metrics: metrics, Now: time.Now,
-		NewID: func() string { return ulid.Make().String() }, Ready: ready,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("make gRPC server: %w", err)
+	if err := p.GRPC(cfg.GRPC, a.Register); err != nil {
+		return err
 	}
-	a.Register(server)
-	alive := func() error { return nil } // a part that fails ends the process
-	ops, err := rpc.NewHTTP(cfg.Ops, rpc.Ops(rpc.Health{Ready: ready, Alive: alive}, metrics), logger)
-	if err != nil {
-		return nil, fmt.Errorf("make ops server: %w", err)
-	}
-	return []run.Part{{Name: "grpc", Run: server.Run}, {Name: "ops", Run: ops.Run}}, nil
+	return p.Run(ctx)
 }

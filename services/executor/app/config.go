@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
+	"github.com/fairlead-batch/fairlead/services/internal/process"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 )
 
@@ -150,6 +151,7 @@ func (c Config) Validate() error {
 			check.Violate(d.key, d.value, "must be above 0")
 		}
 	}
+	process.CheckStopWithin(&check, c.StopWithin)
 	if c.ForceAfter < 0 {
 		check.Violate("forceAfter", c.ForceAfter, "must not be negative")
 	}

@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
 	"github.com/fairlead-batch/fairlead/services/internal/job"
+	"github.com/fairlead-batch/fairlead/services/internal/process"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	"github.com/fairlead-batch/fairlead/services/internal/run"
 )
@@ -48,28 +48,27 @@ type Deps struct {
 
 // Run runs an executor of the configuration until ctx is done, and returns why a
 // part failed.
-func Run(ctx context.Context, cfg Config, log *zap.Logger, reg *prometheus.Registry) error {
+func Run(ctx context.Context, cfg Config, logger *zap.Logger, metrics process.Registry) error {
+	p := process.New(cfg.StopWithin, process.Deps{Logger: logger, Metrics: metrics, Now: time.Now})
+	defer p.Close()
 	service, err := NewService(cfg, Deps{
-		NewID: func(at time.Time) [16]byte { return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()) },
+		NewID: process.NewID,
 		Now:   time.Now,
 		Dial: func(_ context.Context, target string) (*grpc.ClientConn, error) {
 			client := rpc.DefaultClientConfig(target)
 			client.TLS = cfg.TLS
 			return rpc.Dial(client)
 		},
-		Logger: log, Registry: reg,
+		Logger: logger, Registry: metrics,
 	})
 	if err != nil {
 		return err
 	}
-	group := run.New(cfg.StopWithin, run.Observe(log, reg))
-	ops, err := rpc.NewHTTP(cfg.HTTP, rpc.Ops(rpc.Health{Ready: group.Ready, Alive: func() error { return nil }}, reg), log)
-	if err != nil {
-		return fmt.Errorf("make http server: %w", err)
+	p.Add(service.Parts()...)
+	if err := p.Ops(cfg.HTTP); err != nil {
+		return err
 	}
-	group.Add(service.Parts()...)
-	group.Add(run.Part{Name: "http", Run: ops.Run})
-	return group.Run(ctx)
+	return p.Run(ctx)
 }
 
 // Service is the shell around a core. Make it with NewService and run its parts,

@@ -10,18 +10,16 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
 	"github.com/fairlead-batch/fairlead/services/internal/auth"
-	"github.com/fairlead-batch/fairlead/services/internal/eventlog/pglog"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
+	"github.com/fairlead-batch/fairlead/services/internal/process"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc/frontdoor"
-	"github.com/fairlead-batch/fairlead/services/internal/run"
 )
 
 // ProcessConfig is what an operator may set on submit as a process of its own.
@@ -30,7 +28,7 @@ type ProcessConfig struct {
 	Submission Submission
 	Publishing Publishing
 	// Log is where the log is.
-	Log LogConfig
+	Log process.LogConfig
 	// Postgres is the database of the service. Default schema: submit.
 	Postgres postgres.Config
 	// GRPC is the public port. Default :50051.
@@ -55,44 +53,24 @@ type Backend struct {
 	TLS rpc.ClientTLS
 }
 
-// LogConfig says where the log is.
-type LogConfig struct {
-	// Partitions is how many the events stream has. It is agreed at the very first
-	// start and cannot be changed. Default 16.
-	Partitions uint32
-	// Postgres is the database of a log in Postgres. Default schema: log.
-	Postgres postgres.Config
-}
-
-// Validate implements config.Validator.
-func (c LogConfig) Validate() error {
-	var check fault.Check
-	if c.Partitions < 1 || c.Partitions > 4096 {
-		check.Violate("partitions", c.Partitions, "must be from 1 to 4096")
-	}
-	return check.Err()
-}
-
 // DefaultProcessConfig returns what is used where the operator says nothing.
 func DefaultProcessConfig() ProcessConfig {
 	core := DefaultConfig()
 	return ProcessConfig{
 		Submission: core.Submission,
 		Publishing: core.Publishing,
-		Log:        LogConfig{Partitions: 16, Postgres: postgres.Config{Schema: "log"}},
+		Log:        process.DefaultLogConfig(),
 		Postgres:   postgres.Config{Schema: "submit"},
 		GRPC:       rpc.DefaultConfig(),
 		Ops:        rpc.DefaultHTTPConfig(":9090"),
-		StopWithin: 30 * time.Second,
+		StopWithin: process.StopWithin,
 	}
 }
 
 // Validate implements config.Validator.
 func (c ProcessConfig) Validate() error {
 	var check fault.Check
-	if c.StopWithin <= 0 {
-		check.Violate("stopWithin", c.StopWithin, "must be above 0")
-	}
+	process.CheckStopWithin(&check, c.StopWithin)
 	for _, route := range slices.Sorted(maps.Keys(c.Routes)) {
 		if _, known := c.Backends[c.Routes[route]]; !known {
 			check.Violate(fmt.Sprintf("routes[%s]", route), c.Routes[route], "must be one of backends")
@@ -106,77 +84,58 @@ func (c ProcessConfig) Validate() error {
 	return check.Err()
 }
 
-// Registry takes metrics and gives them out again.
-type Registry interface {
-	prometheus.Registerer
-	prometheus.Gatherer
-}
-
 // Migrate brings the database of the service up to date.
 func Migrate(ctx context.Context, cfg ProcessConfig, logger *zap.Logger) error {
-	pool, err := postgres.Open(ctx, cfg.Postgres, postgres.Deps{Log: logger, Now: time.Now})
+	p := process.New(cfg.StopWithin, process.Deps{Logger: logger, Metrics: prometheus.NewRegistry(), Now: time.Now})
+	defer p.Close()
+	pool, err := p.Postgres(ctx, cfg.Postgres)
 	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
+		return err
 	}
-	defer pool.Close()
 	_, err = OpenStore(ctx, pool)
 	return err
 }
 
 // Run serves submit and the front door until ctx is done, and returns why a part
 // failed.
-func Run(ctx context.Context, cfg ProcessConfig, logger *zap.Logger, metrics Registry) error {
-	watched := postgres.Deps{Log: logger, Registerer: metrics, Now: time.Now}
-	pool, err := postgres.Open(ctx, cfg.Postgres, watched)
+func Run(ctx context.Context, cfg ProcessConfig, logger *zap.Logger, metrics process.Registry) error {
+	p := process.New(cfg.StopWithin, process.Deps{Logger: logger, Metrics: metrics, Now: time.Now})
+	defer p.Close()
+	pool, err := p.Postgres(ctx, cfg.Postgres)
 	if err != nil {
-		return fmt.Errorf("open postgres: %w", err)
+		return err
 	}
-	defer pool.Close()
 	rows, err := OpenStore(ctx, pool)
 	if err != nil {
 		return err
 	}
-	logPool, err := postgres.Open(ctx, cfg.Log.Postgres, watched)
+	log, err := p.Log(ctx, cfg.Log, cfg.Publishing.Incarnation)
 	if err != nil {
-		return fmt.Errorf("open postgres of the log: %w", err)
-	}
-	defer logPool.Close()
-	log, err := pglog.Open(ctx, logPool, pglog.Config{Partitions: cfg.Log.Partitions, Incarnation: cfg.Publishing.Incarnation},
-		pglog.Deps{Log: logger, Registerer: metrics})
-	if err != nil {
-		return fmt.Errorf("open log: %w", err)
+		return err
 	}
 	service, err := New(Config{Submission: cfg.Submission, Publishing: cfg.Publishing}, Deps{
 		Store: rows, Log: log, Partitions: cfg.Log.Partitions, Clock: RealClock(), Logger: logger, Metrics: metrics,
-		NewID:     newULID,
-		Authorize: auth.AllowAll{}, Alone: alone(pool),
+		NewID: process.NewID, Authorize: auth.AllowAll{}, Alone: alone(pool),
 	})
 	if err != nil {
 		return err
 	}
-	group := run.New(cfg.StopWithin, run.Observe(logger, metrics))
-	group.Add(run.Part{Name: "log", Run: log.Run, Ready: log.Ready})
-	group.Add(service.Parts()...)
+	p.Add(service.Parts()...)
 	table, closeBackends, err := dial(cfg)
 	if err != nil {
 		return err
 	}
-	defer closeBackends()
+	p.OnClose(closeBackends)
 	door := frontdoor.New(table)
-	servers, err := serve(service, cfg, metrics, rpc.Deps{
-		Auth: auth.Anonymous{}, Log: logger, Metrics: metrics, Now: time.Now,
-		NewID: func() string { return ulid.Make().String() }, Ready: group.Ready, Options: door.ServerOptions(),
-	})
-	if err != nil {
+	p.OnClose(door.Wait)
+	if err := p.Ops(cfg.Ops); err != nil {
 		return err
 	}
-	group.Add(servers...)
-	err = group.Run(ctx)
-	door.Wait()
-	return err
+	if err := p.GRPC(cfg.GRPC, service.Register, door.ServerOptions()...); err != nil {
+		return err
+	}
+	return p.Run(ctx)
 }
-
-func newULID(at time.Time) [16]byte { return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()) }
 
 // alone holds the lock under which the schema is migrated, so that of several
 // processes that start for the first time one writes the log's first entry.
@@ -215,19 +174,4 @@ func dial(cfg ProcessConfig) (frontdoor.Table, func(), error) {
 		table[route] = conn
 	}
 	return table, closeAll, nil
-}
-
-// serve makes the two servers.
-func serve(service *Service, cfg ProcessConfig, metrics prometheus.Gatherer, deps rpc.Deps) ([]run.Part, error) {
-	server, err := rpc.NewServer(cfg.GRPC, deps)
-	if err != nil {
-		return nil, fmt.Errorf("make gRPC server: %w", err)
-	}
-	service.Register(server)
-	alive := func() error { return nil } // a part that fails ends the process
-	ops, err := rpc.NewHTTP(cfg.Ops, rpc.Ops(rpc.Health{Ready: deps.Ready, Alive: alive}, metrics), deps.Log)
-	if err != nil {
-		return nil, fmt.Errorf("make ops server: %w", err)
-	}
-	return []run.Part{{Name: "ops", Run: ops.Run}, {Name: "grpc", Run: server.Run}}, nil
 }

@@ -1,0 +1,126 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	"github.com/fairlead-batch/fairlead/services/internal/auth"
+	"github.com/fairlead-batch/fairlead/services/internal/fault"
+	"github.com/fairlead-batch/fairlead/services/internal/postgres"
+	"github.com/fairlead-batch/fairlead/services/internal/rpc"
+	"github.com/fairlead-batch/fairlead/services/internal/run"
+)
+
+// StopWithin is how long a process may take to stop where the operator says nothing.
+const StopWithin = 30 * time.Second
+
+// Registry takes metrics and gives them out again.
+type Registry interface {
+	prometheus.Registerer
+	prometheus.Gatherer
+}
+
+// Deps are what a process stands on. All are needed.
+type Deps struct {
+	Logger *zap.Logger
+	// Metrics is the process' own: one process a registry.
+	Metrics Registry
+	// Now tells the time.
+	Now func() time.Time
+}
+
+// Process holds the parts of one process, and what they stand on. Make it with New,
+// and close it in any case. It is for one goroutine.
+type Process struct {
+	deps    Deps
+	group   *run.Group
+	closers []func()
+}
+
+// New makes a process without parts, which may take stopWithin to stop. The caller
+// closes it.
+func New(stopWithin time.Duration, deps Deps) *Process {
+	return &Process{deps: deps, group: run.New(stopWithin, run.Observe(deps.Logger, deps.Metrics))}
+}
+
+// CheckStopWithin notes in check what is wrong with the stopWithin of a
+// configuration.
+func CheckStopWithin(check *fault.Check, stopWithin time.Duration) {
+	if stopWithin <= 0 {
+		check.Violate("stopWithin", stopWithin, "must be above 0")
+	}
+}
+
+// Postgres opens a pool, which Close closes.
+func (p *Process) Postgres(ctx context.Context, cfg postgres.Config) (*pgxpool.Pool, error) {
+	pool, err := postgres.Open(ctx, cfg, postgres.Deps{Log: p.deps.Logger, Registerer: p.deps.Metrics, Now: p.deps.Now})
+	if err != nil {
+		return nil, fmt.Errorf("open postgres, schema %s: %w", cfg.Schema, err)
+	}
+	p.OnClose(pool.Close)
+	return pool, nil
+}
+
+// OnClose has something done by Close, before what was opened earlier is closed.
+func (p *Process) OnClose(do func()) { p.closers = append(p.closers, do) }
+
+// Add appends parts, in the order in which they start.
+func (p *Process) Add(parts ...run.Part) { p.group.Add(parts...) }
+
+// Ready says why the process cannot work now, nil when it can. Safe for concurrent
+// use.
+func (p *Process) Ready() error { return p.group.Ready() }
+
+// Ops adds the server of health and metrics.
+func (p *Process) Ops(cfg rpc.HTTPConfig) error {
+	alive := func() error { return nil } // a part that fails ends the process
+	server, err := rpc.NewHTTP(cfg, rpc.Ops(rpc.Health{Ready: p.Ready, Alive: alive}, p.deps.Metrics), p.deps.Logger)
+	if err != nil {
+		return fmt.Errorf("make ops server: %w", err)
+	}
+	p.Add(run.Part{Name: "ops", Run: server.Run})
+	return nil
+}
+
+// GRPC adds the server of calls, which register puts services on. It lets work in,
+// so it comes last.
+func (p *Process) GRPC(cfg rpc.Config, register func(grpc.ServiceRegistrar), options ...grpc.ServerOption) error {
+	server, err := rpc.NewServer(cfg, rpc.Deps{
+		Auth: auth.Anonymous{}, Log: p.deps.Logger, Metrics: p.deps.Metrics, Now: p.deps.Now,
+		NewID: NewName, Ready: p.Ready, Options: options,
+	})
+	if err != nil {
+		return fmt.Errorf("make gRPC server: %w", err)
+	}
+	register(server)
+	p.Add(run.Part{Name: "grpc", Run: server.Run})
+	return nil
+}
+
+// Run runs the parts until ctx is done, and returns why one failed. It is called
+// once.
+func (p *Process) Run(ctx context.Context) error { return p.group.Run(ctx) }
+
+// Close closes what was opened, the last one first. Call it when Run has returned,
+// or instead of Run.
+func (p *Process) Close() {
+	for _, closeIt := range slices.Backward(p.closers) {
+		closeIt()
+	}
+	p.closers = nil
+}
+
+// NewID makes a ULID of a time. Safe for concurrent use.
+func NewID(at time.Time) [16]byte { return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()) }
+
+// NewName makes a name that nobody has had, such as that of a process among its
+// replicas: a ULID of now. Safe for concurrent use.
+func NewName() string { return ulid.Make().String() }
