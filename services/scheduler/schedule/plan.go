@@ -65,7 +65,7 @@ type queueRound struct {
 	*queue
 	// at is how far the round has looked.
 	at int
-	// failed are the shapes that found no room since any was gained.
+	// failed are the shapes that found no room in this walk.
 	failed      map[ShapeID]bool
 	seen        map[GangID]bool
 	fair, ideal uint64
@@ -86,20 +86,38 @@ type candidate struct {
 
 func (c candidate) head() *queuedJob { return c.members[0] }
 
-// planPool starts and preempts in one pool until nothing more can be decided.
+// planPool starts and preempts in one pool until nothing more can be decided. It walks
+// the queues in turn; what failed is not tried again in a walk. A start that took
+// victims ends the walk: they may leave room for what failed, and their queues cost
+// less now. So does the end of the queues, for what a queue gained in the walk may put
+// it above its share. A walk that starts nothing is the last.
 func (p *planner) planPool(id PoolID) {
 	p.enter(id)
+	for p.walk() {
+		for _, q := range p.pool.queues {
+			q.at, q.candidate, q.done = 0, candidate{}, !q.known || q.Cordoned
+			clear(q.failed)
+			clear(q.seen)
+		}
+	}
+}
+
+// walk walks the queues of the pool. It says whether there is to be another walk.
+func (p *planner) walk() (again bool) {
 	for {
 		q := p.cheapest()
 		if q == nil {
-			return
+			return again
 		}
 		if p.round.Steps > 0 && p.plan.Steps >= p.round.Steps {
 			p.plan.Stop = StopBudget
-			return
+			return false
 		}
+		victims := len(p.plan.Preempts)
 		if !p.start(q) {
 			p.fail(q)
+		} else if again = true; len(p.plan.Preempts) > victims {
+			return true
 		}
 		q.candidate = candidate{}
 	}

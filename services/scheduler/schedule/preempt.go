@@ -42,9 +42,6 @@ func (p *planner) take(j *queuedJob, victims []victim) {
 			p.plan.Steps--
 		})
 	}
-	for _, q := range p.pool.queues {
-		clear(q.failed) // a victim may leave more room than is taken
-	}
 }
 
 // preemptFor finds the node on which a job fits at the least cost to others: the
