@@ -3,6 +3,7 @@ package schedule
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Match is on which nodes a job may run. The zero Match is every node without
@@ -38,11 +39,27 @@ type Toleration struct{ Key, Operator, Value, Effect string }
 // its business.
 func (m *Match) Mismatch(n *Node) string {
 	for i := range n.Taints {
-		if t := &n.Taints[i]; t.Effect != "PreferNoSchedule" && !m.tolerates(t) {
-			return "taint " + t.Key + "=" + t.Value + ":" + t.Effect + " not tolerated"
+		if t := &n.Taints[i]; !m.tolerates(t) {
+			return t.refuses()
 		}
 	}
-	for key, want := range m.Selector { //archcheck:unordered all must hold; the text names any
+	return m.unmatched(n)
+}
+
+// mismatchEver is Mismatch without the taints that Kubernetes itself puts on a node
+// for as long as it is in some condition: cordoned, not ready, under pressure.
+func (m *Match) mismatchEver(n *Node) string {
+	for i := range n.Taints {
+		if t := &n.Taints[i]; !strings.HasPrefix(t.Key, "node.kubernetes.io/") && !m.tolerates(t) {
+			return t.refuses()
+		}
+	}
+	return m.unmatched(n)
+}
+
+// unmatched says why the labels and the name of a node are not those asked for.
+func (m *Match) unmatched(n *Node) string {
+	for key, want := range m.Selector { //archcheck:unordered all must hold; the text names none
 		if have, ok := n.Labels[key]; !ok || have != want {
 			return "node does not match the node selector"
 		}
@@ -58,8 +75,13 @@ func (m *Match) Mismatch(n *Node) string {
 	return "node does not match the node affinity"
 }
 
+func (t *Taint) refuses() string {
+	return "taint " + t.Key + "=" + t.Value + ":" + t.Effect + " not tolerated"
+}
+
+// tolerates says whether a taint keeps no job off that matches so.
 func (m *Match) tolerates(taint *Taint) bool {
-	return slices.ContainsFunc(m.Tolerations, func(t Toleration) bool {
+	return taint.Effect == "PreferNoSchedule" || slices.ContainsFunc(m.Tolerations, func(t Toleration) bool {
 		if t.Effect != "" && t.Effect != taint.Effect {
 			return false
 		}

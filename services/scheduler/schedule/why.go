@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ func (s *State) couldEver(sh *shape, n *node) string {
 	if len(sh.Pools) > 0 && !slices.Contains(sh.Pools, n.Pool) || !slices.Contains(s.cfg.Pools, n.Pool) {
 		return "of a pool that it may not use"
 	}
-	if why := sh.Match.Mismatch(&n.Node); why != "" {
+	if why := sh.Match.mismatchEver(&n.Node); why != "" {
 		return why
 	}
 	for i, name := range s.cfg.Resources {
@@ -125,7 +126,7 @@ func (s *State) whyQueued(q *queue, j *queuedJob) string {
 
 // whyNot says why a job does not start on a node now; empty: it has room for it.
 func (s *State) whyNot(j *queuedJob, n *node) string {
-	if why := s.couldEver(j.shape, n); why != "" {
+	if why := cmp.Or(s.couldEver(j.shape, n), j.shape.Match.Mismatch(&n.Node)); why != "" {
 		return why
 	}
 	switch {
