@@ -31,6 +31,10 @@ type JobQueued struct{ Job Job }
 // JobGone: a waiting job waits no more.
 type JobGone struct{ Job JobID }
 
+// JobHeld: a waiting job is not to start any more, and has not ended: somebody wants
+// it cancelled. A lease that is a fact all the same is one. It holds until JobGone.
+type JobHeld struct{ Job JobID }
+
 // JobReprioritized: a waiting job has another priority.
 type JobReprioritized struct {
 	Job      JobID
@@ -71,6 +75,7 @@ func (ShapeAdded) delta()       {}
 func (GangAdded) delta()        {}
 func (JobQueued) delta()        {}
 func (JobGone) delta()          {}
+func (JobHeld) delta()          {}
 func (JobReprioritized) delta() {}
 func (RunLeased) delta()        {}
 func (RunPhased) delta()        {}
@@ -86,7 +91,7 @@ func (ExecutorBack) delta()     {}
 func New(cfg Config) (*State, error) {
 	s := &State{
 		cfg: &cfg, resources: map[string]int{}, classes: map[ClassID]*Class{},
-		shapes: map[ShapeID]*shape{}, jobs: map[JobID]*queuedJob{}, runs: map[RunID]*run{}, away: map[JobID]*awayMember{}, nodes: map[NodeID]*node{},
+		shapes: map[ShapeID]*shape{}, jobs: map[JobID]*queuedJob{}, held: map[JobID]*queuedJob{}, runs: map[RunID]*run{}, away: map[JobID]*awayMember{}, nodes: map[NodeID]*node{},
 		queues: map[QueueID]*queue{}, lost: map[ExecutorID]bool{}, assumed: map[DecisionID]RunID{},
 	}
 	for i, name := range cfg.Resources {
@@ -139,6 +144,8 @@ func (s *State) apply(d Delta) error {
 		return s.addJob(d.Job)
 	case JobGone:
 		s.endJob(d.Job)
+	case JobHeld:
+		s.hold(d.Job)
 	case JobReprioritized:
 		if j := s.jobs[d.Job]; j != nil {
 			s.dequeue(j)
@@ -229,7 +236,7 @@ func (s *State) addJob(j Job) error {
 		return fmt.Errorf("%w: job %x is of shape %d, which is not known", ErrInvalid, j.ID, j.Shape)
 	case j.ID == JobID{} || j.Queue == "":
 		return fmt.Errorf("%w: job %x of queue %q", ErrInvalid, j.ID, j.Queue)
-	case s.jobs[j.ID] != nil:
+	case s.jobs[j.ID] != nil || s.held[j.ID] != nil:
 		return fmt.Errorf("%w: job %x waits already", ErrInvalid, j.ID)
 	}
 	queued := &queuedJob{Job: j, shape: shape}
@@ -248,10 +255,12 @@ func (s *State) addJob(j Job) error {
 func (s *State) endJob(id JobID) {
 	if j := s.jobs[id]; j != nil {
 		s.dequeue(j)
-		if j.gang != nil {
-			s.queueOf(j.Queue).gangs[j.gang.ID].missed++
-			s.dropGang(s.queueOf(j.Queue), j.gang)
-		}
+		s.miss(j)
+		return
+	}
+	if j := s.held[id]; j != nil {
+		delete(s.held, id)
+		s.miss(j)
 		return
 	}
 	m := s.away[id]
@@ -263,6 +272,31 @@ func (s *State) endJob(id JobID) {
 	}
 	s.comeBack(id).ended++
 	s.dropGang(s.queueOf(m.gang.Queue), &m.gang.Gang)
+}
+
+// miss notes that a job ended while it waited.
+func (s *State) miss(j *queuedJob) {
+	if j.gang != nil {
+		q := s.queueOf(j.Queue)
+		q.gangs[j.gang.ID].missed++
+		s.dropGang(q, j.gang)
+	}
+}
+
+// hold takes a job out of its queue, also one whose lease is assumed, for that may
+// be taken back.
+func (s *State) hold(id JobID) {
+	if j := s.jobs[id]; j != nil {
+		s.dequeue(j)
+		j.held = true
+		s.held[id] = j
+		return
+	}
+	for _, run := range s.assumed { //archcheck:unordered a job has one run that is assumed
+		if r := s.runs[run]; r != nil && r.Job == id && r.assumed && r.Phase == Leased {
+			r.job.held = true
+		}
+	}
 }
 
 // dropGang forgets a gang of which every member has ended.
@@ -278,10 +312,16 @@ func (s *State) dropGang(q *queue, gang *Gang) {
 // lease makes a waiting job a run.
 func (s *State) lease(r Run) (*run, error) {
 	j := s.jobs[r.Job]
-	if j == nil || r.ID == (RunID{}) || r.Phase != Leased {
+	held := s.held[r.Job]
+	if j == nil && held == nil || r.ID == (RunID{}) || r.Phase != Leased {
 		return nil, fmt.Errorf("%w: run %x of job %x, which does not wait", ErrInvalid, r.ID, r.Job)
 	}
-	s.dequeue(j)
+	if j != nil {
+		s.dequeue(j)
+	} else {
+		j = held
+		delete(s.held, j.ID)
+	}
 	q := s.queueOf(j.Queue)
 	s.goAway(j, r.ID)
 	s.global.take(s.cfg.Rate, 1, r.Since)
@@ -430,6 +470,11 @@ func (s *State) Forget(id DecisionID) {
 		return
 	}
 	s.vacate(r)
+	if r.job.held {
+		s.comeBack(r.Job)
+		s.held[r.Job] = r.job
+		return
+	}
 	s.enqueue(r.job)
 }
 

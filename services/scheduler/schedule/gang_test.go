@@ -170,3 +170,23 @@ func TestGangReplayed(t *testing.T) {
 	jobs, _ := b.start(2)
 	b.want(jobs, 3)
 }
+
+// TestHeldJob: a job that is held starts no more. A lease of it that is a fact all
+// the same is one, and one that is taken back leaves it held.
+func TestHeldJob(t *testing.T) {
+	t.Parallel()
+	lease := schedule.Run{ID: memberRun(1, 1), Job: schedule.JobID{1}, Node: "e/a", Pool: "pool", Phase: schedule.Leased}
+	b := newGangBed(t, 3)
+	id, err := b.state.AssumeLeased(lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.apply(schedule.JobHeld{Job: schedule.JobID{1}})
+	b.state.Forget(id)
+	jobs, _ := b.start(1)
+	b.want(jobs)
+	b.apply(schedule.RunLeased{Run: lease})
+	jobs, _ = b.start(1)
+	b.want(jobs, 2, 3) // beside the first, which runs
+	b.apply(schedule.JobHeld{Job: schedule.JobID{1}}, schedule.JobGone{Job: schedule.JobID{1}})
+}

@@ -15,6 +15,8 @@ type State struct {
 
 	shapes map[ShapeID]*shape
 	jobs   map[JobID]*queuedJob
+	// held are jobs that have not ended and are not to start.
+	held   map[JobID]*queuedJob
 	runs   map[RunID]*run
 	nodes  map[NodeID]*node
 	queues map[QueueID]*queue
@@ -54,6 +56,8 @@ type queuedJob struct {
 	Job
 	shape *shape
 	gang  *Gang
+	// held says that it is not to start.
+	held bool
 }
 
 type run struct {

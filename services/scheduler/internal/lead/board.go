@@ -80,6 +80,9 @@ func (b *board) queued(rec *record) {
 // ended takes a job out of its queue, if it waits.
 func (b *board) ended(rec *record) { b.apply(schedule.JobGone{Job: schedule.JobID(rec.job.ID)}) }
 
+// held takes a job out of its queue that is to be cancelled and has not ended yet.
+func (b *board) held(rec *record) { b.apply(schedule.JobHeld{Job: schedule.JobID(rec.job.ID)}) }
+
 func (b *board) reprioritized(rec *record) {
 	b.apply(schedule.JobReprioritized{Job: schedule.JobID(rec.job.ID), Priority: rec.job.Priority})
 }

@@ -16,7 +16,7 @@ func (c *Core) command(partition uint32, cmd job.Command) {
 		case job.Cancel:
 			if w.cancel == nil { // the first one counts
 				w.cancel = by
-				c.board.ended(rec) // it starts no more
+				c.board.held(rec)
 			}
 		case job.Preempt:
 			if rec.job.Preemptible && rec.job.Run.State.Live() && w.preempt == nil {

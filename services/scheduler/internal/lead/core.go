@@ -116,6 +116,8 @@ type Counts struct {
 	RoundsEmpty  uint64
 	LeasesSent   uint64
 	LeasesResent uint64
+	// RoundRefused counts facts that the state of the round did not take: our bug.
+	RoundRefused uint64
 }
 
 // New makes a core that has read nothing. newID makes run ids: a ULID of the
@@ -136,7 +138,11 @@ func New(cfg Config, round schedule.Config, newID func(job.Time) [16]byte) (*Cor
 }
 
 // Counts are the counters so far.
-func (c *Core) Counts() Counts { return c.counts }
+func (c *Core) Counts() Counts {
+	n := c.counts
+	n.RoundRefused = c.board.refused
+	return n
+}
 
 // Leading says whether this replica decides.
 func (c *Core) Leading() bool { return c.phase == leading }

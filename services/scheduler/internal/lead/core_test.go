@@ -506,3 +506,48 @@ func TestCancelOvertakesLease(t *testing.T) {
 	b.readBack()
 	b.oneLease()
 }
+
+// TestCommandOvertakesLease: a command to cancel stands in the log before a lease
+// that was decided without it. The lease counts, for a command asks nothing of the
+// log; who reads it behind the command takes it for the fact that it is.
+func TestCommandOvertakesLease(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.users("s", lead.Body{Commands: []job.Command{{Action: job.Cancel, Select: job.Selector{Queues: []string{"q"}, JobSet: "s"}}}})
+	b.readBack()
+	b.wantStory("s", id, "Submitted", "Leased", "Cancelled")
+	heir := newBed(t, b.log, 2)
+	heir.readBack()
+	heir.takeOver()
+	for name, core := range map[string]*lead.Core{"leader": b.core, "heir": heir.core} {
+		if n := core.Counts().RoundRefused; n > 0 {
+			t.Errorf("the round of the %s refused %d facts", name, n)
+		}
+	}
+}
+
+// TestDeposedAtOnce: a leader whose own lease was lost reads, in one run, the fence
+// of a newer leader and the lease that it decided for the same job. It stops before
+// the two meet.
+func TestDeposedAtOnce(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	b.submit("s", 1, 1000)
+	p := eventlog.PartitionOf("q", "s", partitions)
+	b.readSome(p, 1)
+	b.log.entries[p] = b.log.entries[p][:len(b.log.entries[p])-1] // its lease is lost
+
+	heir := newBed(t, b.log, 2)
+	heir.readBack()
+	heir.takeOver()
+	heir.connect(1, node("n1", 4000))
+	heir.readBack()
+	b.readSome(p, 10)
+	if end, ok := b.ended.(lead.StepDown); !ok || !errors.Is(end.Why, lead.ErrDeposed) {
+		t.Fatalf("ended with %+v, want ErrDeposed", b.ended)
+	}
+	if n := b.core.Counts().RoundRefused; n > 0 {
+		t.Errorf("the round refused %d facts", n)
+	}
+}

@@ -24,7 +24,7 @@ func (f effects) Submitted(job.SubmittedEvent) none { return none{} } // Core.su
 
 func (f effects) CancelRequested(e job.CancelRequestedEvent) none {
 	f.rec.wishes().cancel = &asked{by: f.cause.User, why: e.Reason}
-	f.board.ended(f.rec) // it starts no more
+	f.board.held(f.rec)
 	return none{}
 }
 

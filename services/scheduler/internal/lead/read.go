@@ -36,6 +36,11 @@ func (c *Core) read(in LogRead) {
 		return
 	}
 	c.counts.Dropped = c.counts.Dropped.Add(admitted.Dropped)
+	if newer := admitted.Next.Epoch(); c.epoch > 0 && newer > c.epoch {
+		// At once: what a newer leader decided would meet what lies ahead of the log here.
+		c.stepDown(fmt.Errorf("%w: epoch %d, ours is %d", ErrDeposed, newer, c.epoch))
+		return
+	}
 	// The position moves first: what an entry sets off may ask for it.
 	c.moveTo(run.Partition, rest.To, admitted.Next)
 	bodies := in.Bodies[len(run.Entries)-len(rest.Entries):]
@@ -44,10 +49,6 @@ func (c *Core) read(in LogRead) {
 			c.entry(run.Partition, admitted.Entries[i], bodies[j])
 			i++
 		}
-	}
-	if c.phase != following && c.newestEpoch() > c.epoch && c.epoch > 0 {
-		c.stepDown(fmt.Errorf("%w: epoch %d, ours is %d", ErrDeposed, c.newestEpoch(), c.epoch))
-		return
 	}
 	c.maybeTake()
 }
@@ -141,7 +142,7 @@ func (c *Core) event(from source, batch job.Batch, e job.Event) {
 		c.counts.Refused++
 		if from.mine {
 			c.board.forget(job.RunOf(e)) // if it was a decision on a run
-			if rec.job.State.Final() || rec.wish.cancels() {
+			if rec.job.State.Final() {
 				c.board.ended(rec) // the decision that was taken back had it wait again
 			}
 		}

@@ -57,9 +57,6 @@ type wish struct {
 	priority                      uint32
 }
 
-// cancels says whether the job is to be cancelled.
-func (w *wish) cancels() bool { return w != nil && w.cancel != nil }
-
 // asked is who asked, and why.
 type asked struct{ by, why string }
 
