@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,19 +41,7 @@ func command() *cobra.Command {
 		return cfg, err
 	}
 	root.AddCommand(
-		&cobra.Command{Use: "serve", Short: "Serve until stopped", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load()
-			if err != nil {
-				return err
-			}
-			logger, err := zap.NewProduction()
-			if err != nil {
-				return fmt.Errorf("make logger: %w", err)
-			}
-			return app.Run(cmd.Context(), cfg, logger, prometheus.NewRegistry(), func(at app.Addresses) {
-				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "Fairlead is up: gRPC on %s, REST on %s, data in %s\n", at.GRPC, at.HTTP, cfg.DataDir)
-			})
-		}},
+		serve(load),
 		&cobra.Command{Use: "config", Short: "Print the configuration that is in force", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load()
 			if err != nil {
@@ -60,4 +50,42 @@ func command() *cobra.Command {
 			return config.Print(cmd.OutOrStdout(), cfg)
 		}})
 	return root
+}
+
+func serve(load func() (app.Config, error)) *cobra.Command {
+	cmd := &cobra.Command{Use: "serve", Short: "Serve until stopped", Args: cobra.NoArgs}
+	profile := cmd.Flags().String("cpuprofile", "", "file to write a CPU profile to (go tool pprof), complete when the process stops")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		logger, err := zap.NewProduction()
+		if err != nil {
+			return fmt.Errorf("make logger: %w", err)
+		}
+		return profiled(*profile, func() error {
+			return app.Run(cmd.Context(), cfg, logger, prometheus.NewRegistry(), func(at app.Addresses) {
+				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "Fairlead is up: gRPC on %s, REST on %s, data in %s\n", at.GRPC, at.HTTP, cfg.DataDir)
+			})
+		})
+	}
+	return cmd
+}
+
+// profiled runs f with its CPU profiled into a file; without a path, just f.
+func profiled(path string, f func() error) (err error) {
+	if path == "" {
+		return f()
+	}
+	file, err := os.Create(path) //nolint:gosec // the user names it
+	if err != nil {
+		return fmt.Errorf("make profile: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return fmt.Errorf("begin profile: %w", err)
+	}
+	defer pprof.StopCPUProfile()
+	return f()
 }
