@@ -7,7 +7,8 @@
 // beginning, waits for the leader lock, and leads until it is deposed, loses the
 // lock, or finds an own entry unread for too long. Then everything it had ahead of
 // the log is thrown away, and the next term begins. One goroutine steps the core;
-// others hand it what the log, the lock and executors say.
+// others hand it what the log, the lock and executors say. A follower is ready when
+// it has read what the log held as its term began, so that it could lead at once.
 //
 // # When a neighbour fails
 //
@@ -25,6 +26,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
@@ -35,7 +37,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/scheduler/internal/api"
 )
 
-// Deps are what a scheduler stands on. All are needed.
+// Deps are what a scheduler stands on. All but Metrics are needed.
 type Deps struct {
 	Log eventlog.Log
 	// Partitions is how many partitions the events stream of Log has.
@@ -46,6 +48,8 @@ type Deps struct {
 	// NewID makes a ULID of a time. Safe for concurrent use.
 	NewID  func(time.Time) [16]byte
 	Logger *zap.Logger
+	// Metrics is where metrics are registered; one Service a registerer. Nil: nowhere.
+	Metrics prometheus.Registerer
 }
 
 // Leader decides which process may lead.
@@ -68,11 +72,17 @@ type Service struct {
 	cfg    Config
 	deps   Deps
 	server *api.Server
+	// standing is what others see of the present term.
+	standing standing
 }
 
 // New makes a scheduler. The configuration was validated.
 func New(cfg Config, deps Deps) *Service {
-	return &Service{cfg: cfg, deps: deps, server: api.New()}
+	s := &Service{cfg: cfg, deps: deps, server: api.New()}
+	if deps.Metrics != nil {
+		deps.Metrics.MustRegister(newCollector(&s.standing))
+	}
+	return s
 }
 
 // Register adds the executor stream to a server.
@@ -82,7 +92,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 
 // Parts are what has to run.
 func (s *Service) Parts() []run.Part {
-	return []run.Part{{Name: "scheduler", Run: s.run}}
+	return []run.Part{{Name: "scheduler", Run: s.run, Ready: s.standing.ready}}
 }
 
 // consumer names the scheduler to the log.
@@ -110,6 +120,7 @@ func (s *Service) run(ctx context.Context) error {
 	}
 	for {
 		err := s.runTerm(ctx)
+		s.standing.over()
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop
 		}

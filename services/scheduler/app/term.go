@@ -230,6 +230,7 @@ func (t *term) loop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		t.standing.note(t.node)
 		for _, o := range outputs {
 			if err := t.do(ctx, o); err != nil {
 				return err

@@ -120,6 +120,17 @@ type Counts struct {
 	RoundRefused uint64
 }
 
+// Add is the sum of the counts of two cores.
+func (n Counts) Add(m Counts) Counts {
+	return Counts{
+		Dropped: n.Dropped.Add(m.Dropped), Refused: n.Refused + m.Refused, Damaged: n.Damaged + m.Damaged,
+		LateReports: n.LateReports + m.LateReports, Orphans: n.Orphans + m.Orphans, Plans: n.Plans + m.Plans,
+		Repaired: n.Repaired + m.Repaired, Takeovers: n.Takeovers + m.Takeovers, RoundsEmpty: n.RoundsEmpty + m.RoundsEmpty,
+		LeasesSent: n.LeasesSent + m.LeasesSent, LeasesResent: n.LeasesResent + m.LeasesResent,
+		RoundRefused: n.RoundRefused + m.RoundRefused,
+	}
+}
+
 // New makes a core that has read nothing. newID makes run ids: a ULID of the
 // given time.
 func New(cfg Config, round schedule.Config, newID func(job.Time) [16]byte) (*Core, error) {

@@ -10,16 +10,25 @@ import (
 // maybeTake asks for an epoch once the lock is held and the log was read as far
 // as it reached when the process started.
 func (c *Core) maybeTake() {
-	if c.phase != following || !c.lead.locked || c.warm == nil {
+	if c.phase != following || !c.lead.locked || !c.CaughtUp() {
 		return
-	}
-	for p, to := range c.warm { //archcheck:unordered every one must be reached
-		if c.position(p).Before(to) {
-			return
-		}
 	}
 	c.phase = taking
 	c.emit(TakeEpoch{Above: c.newestEpoch()})
+}
+
+// CaughtUp says whether the log was read as far as it reached when the core was told
+// so ([Warm]): what it knows is of no older time.
+func (c *Core) CaughtUp() bool {
+	if c.warm == nil {
+		return false
+	}
+	for p, to := range c.warm { //archcheck:unordered every one must be reached
+		if c.position(p).Before(to) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *Core) newestEpoch() (epoch uint64) {
