@@ -31,7 +31,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## one command from a clone to finished jobs
-	examples/demo.sh
+	examples/demo/demo.sh
 
 run: build ## all services in one process, until stopped: gRPC on 50051, REST on 8080
 	bin/fairlead-standalone serve

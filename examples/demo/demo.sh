@@ -2,7 +2,7 @@
 # Starts a Fairlead of its own in a throw-away folder, submits the examples, follows them, and ends with a table
 # of what happened and why. Needs bin/fairlead and bin/fairlead-standalone; `make demo` builds them first.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/fairlead-demo.XXXXXX")
 chmod 755 "$work" # as root, the database runs as another user
@@ -18,7 +18,7 @@ fairlead() { bin/fairlead --url "$address" "$@"; }
 
 say "Starting Fairlead (the first time it fetches a database: 15 MB)"
 FAIRLEAD__GRPC__ADDRESS=127.0.0.1:0 FAIRLEAD__HTTP__ADDRESS=127.0.0.1:0 \
-  bin/fairlead-standalone serve --config examples/standalone.yaml --data-dir "$work/data" >"$work/out" 2>"$work/log" &
+  bin/fairlead-standalone serve --config examples/demo/standalone.yaml --data-dir "$work/data" >"$work/out" 2>"$work/log" &
 server=$!
 until grep -q '^Fairlead is up' "$work/out"; do
   if ! kill -0 "$server" 2>/dev/null; then
@@ -88,4 +88,4 @@ for pair in "${begun[@]:$first}"; do
 done
 
 say "What happened, and why"
-fairlead get job "${ids[@]}" -o json | python3 examples/summary.py
+fairlead get job "${ids[@]}" -o json | python3 examples/demo/summary.py
