@@ -32,10 +32,23 @@ type Server struct {
 
 // session is one open stream.
 type session struct {
+	// down are the messages that wait; nil ends the session with the reason in last.
 	down   chan *executorv1.Down
+	last   error
 	closed chan struct{}
 	once   sync.Once
 	why    error
+}
+
+// end closes the session behind what waits, or at once where nothing more can wait.
+// It is called once.
+func (s *session) end(why error) {
+	s.last = why
+	select {
+	case s.down <- nil:
+	default:
+		s.close(why)
+	}
 }
 
 func (s *session) close(why error) {
@@ -86,13 +99,14 @@ func (s *Server) Send(to lead.Session, m *executorv1.Down) {
 	}
 }
 
-// Refuse ends a session.
+// Refuse ends a session behind what it was sent: the executor must have heard which
+// epoch it is refused under. It is called once for a session.
 func (s *Server) Refuse(to lead.Session, why string) {
 	s.mu.Lock()
 	open := s.sessions[to]
 	s.mu.Unlock()
 	if open != nil {
-		open.close(fault.NewConflict("%s", why))
+		open.end(fault.NewConflict("%s", why))
 	}
 }
 
@@ -163,6 +177,9 @@ func send(stream executorv1.ExecutorService_ConnectServer, open *session) error 
 		case <-open.closed:
 			return open.why
 		case m := <-open.down:
+			if m == nil {
+				return open.last
+			}
 			if err := stream.Send(m); err != nil {
 				return fmt.Errorf("send to executor: %w", err)
 			}

@@ -190,6 +190,28 @@ func TestClosedByUs(t *testing.T) {
 	}
 }
 
+// TestRefusedBehindOthers: what was sent before a refusal arrives before it.
+func TestRefusedBehindOthers(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	stream := b.connect(t, page(true, nil))
+	hello := next[lead.Connected](t, b)
+	const sent = api.SendMax / 2 // so many that some still wait when it is refused
+	for n := range uint64(sent) {
+		b.server.Send(hello.Session, api.Greet(lead.Greet{Session: hello.Session, Epoch: n + 1}))
+	}
+	b.server.Refuse(hello.Session, "say everything again")
+	for n := range uint64(sent) {
+		if m, err := stream.Recv(); err != nil || m.GetEpoch() != n+1 {
+			t.Fatalf("message %d is %v, %v", n+1, m, err)
+		}
+	}
+	if _, err := stream.Recv(); status.Code(err) != codes.FailedPrecondition {
+		t.Fatalf("then came %v, want FailedPrecondition", err)
+	}
+	next[lead.Disconnected](t, b)
+}
+
 // TestNoCore: without a core nobody is let in.
 func TestNoCore(t *testing.T) {
 	t.Parallel()

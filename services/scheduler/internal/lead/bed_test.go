@@ -224,7 +224,15 @@ func (b *bed) connect(session lead.Session, nodes ...lead.Node) {
 
 func (b *bed) hello(session lead.Session, runs []lead.KnownRun, nodes ...lead.Node) {
 	b.t.Helper()
-	b.step(lead.Connected{Session: session, Executor: "east", Pool: "default", Began: [16]byte{byte(session)}, Runs: runs, Nodes: nodes})
+	b.helloOf(b.core.Epoch(), session, runs, nodes...)
+}
+
+// helloOf is a hello that was said when the executor obeyed an epoch.
+func (b *bed) helloOf(epoch uint64, session lead.Session, runs []lead.KnownRun, nodes ...lead.Node) {
+	b.t.Helper()
+	b.step(lead.Connected{
+		Session: session, Executor: "east", Pool: "default", Began: [16]byte{byte(session)}, Epoch: epoch, Runs: runs, Nodes: nodes,
+	})
 }
 
 // report tells the core of runs in a session, numbered from a number.

@@ -349,6 +349,37 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+// TestOldHello: a hello was on its way for so long that the run which it lacks was
+// taken from the leader before us meanwhile. It proves nothing; one that was said
+// under our epoch does.
+func TestOldHello(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.readBack()
+	run := b.oneLease().Run
+	b.report(1, 1,
+		job.RunAcknowledgedEvent{Head: head(id), Run: run}, job.RunPendingEvent{Head: head(id), Run: run}, job.RunRunningEvent{Head: head(id), Run: run})
+	b.readBack()
+	story := []string{"Submitted", "Leased", "RunAcknowledged", "RunPending", "RunRunning"}
+
+	heir := newBed(t, b.log, 2)
+	heir.readBack()
+	heir.takeOver()
+	heir.helloOf(b.core.Epoch(), 1, nil, node("n1", 4000))
+	heir.readBack()
+	heir.wantStory("s", id, story...)
+	if last, ok := heir.sent[len(heir.sent)-1].(lead.Refuse); !ok || last.Session != 1 {
+		t.Errorf("%+v was put out last, want that the executor says everything again", heir.sent)
+	}
+	if _, ok := heir.sent[0].(lead.Greet); !ok {
+		t.Errorf("%+v was put out first, want Greet: it tells the epoch", heir.sent)
+	}
+	heir.hello(2, nil, node("n1", 4000))
+	heir.readBack()
+	heir.wantStory("s", id, append(story, "RunFailed", "Failed")...)
+}
+
 // TestOrphan: a pod of a job that nobody has heard of is kept, for a scheduler
 // that lost its log must not delete a cluster's work; a lease without a pod goes.
 func TestOrphan(t *testing.T) {

@@ -73,7 +73,7 @@ func (c *Core) connected(in Connected) {
 	c.lead.stale = true
 	c.emit(Greet{Session: in.Session, Epoch: c.Epoch()})
 	if c.phase == leading {
-		c.reconcile(e, in.Runs)
+		c.reconcile(e, in)
 	}
 }
 
@@ -129,15 +129,35 @@ func (c *Core) refuse(e *executor, why string) {
 }
 
 // reconcile compares the runs that an executor holds with those that the log says
-// it has.
-func (c *Core) reconcile(e *executor, known []KnownRun) {
-	phases := make(map[job.RunID]RunPhase, len(known))
-	for _, k := range known {
+// it has. What an executor says before it has heard of our epoch it may have said
+// before it took a run from the leader before us, so that a run lacks in it proves
+// nothing: then it has to say everything again.
+func (c *Core) reconcile(e *executor, in Connected) {
+	phases := make(map[job.RunID]RunPhase, len(in.Runs))
+	for _, k := range in.Runs {
 		phases[k.Run] = k.Phase
+	}
+	for _, rec := range byRun(e.runs) {
+		if phases[rec.job.Run.ID] == 0 && in.Epoch < c.epoch && isMissed(rec) {
+			c.refuse(e, "it does not name all runs and may be older than this leadership: say everything again")
+			return
+		}
 	}
 	for _, rec := range byRun(e.runs) {
 		c.reconcileRun(rec, phases[rec.job.Run.ID])
 	}
+	c.reconcileOthers(e, in.Runs)
+}
+
+// isMissed says whether a run that its executor does not hold has failed by that: it
+// was reported pending or later, and nobody told it to go.
+func isMissed(rec *record) bool {
+	state := rec.job.Run.State
+	return (state == job.RunPending || state == job.RunRunning) && rec.unread == 0
+}
+
+// reconcileOthers looks at the runs that the log does not say the executor has.
+func (c *Core) reconcileOthers(e *executor, known []KnownRun) {
 	for _, k := range known {
 		if e.runs[k.Run] != nil {
 			continue
@@ -165,8 +185,7 @@ func (c *Core) reconcileRun(rec *record, phase RunPhase) {
 			c.counts.LeasesResent++
 			c.sendLease(rec)
 		}
-	case run.State.Live() && rec.unread == 0:
-		// It was reported pending or later, and nobody told it to go.
+	case isMissed(rec):
 		failure := job.Failure{
 			Cause: job.CauseError, Message: "Pod is unexpectedly missing in Kubernetes",
 			Category: "internal", Subcategory: "pod-missing",
