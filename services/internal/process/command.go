@@ -61,12 +61,12 @@ func (c Command[C]) Execute(ctx context.Context, call Invocation) error {
 	root.SetErr(call.Err)
 	files := root.PersistentFlags().StringArrayP("config", "c", nil, "configuration file (YAML); may be given several times, the last one wins")
 	add := func(use, short string, do func(ctx context.Context, cfg C) error) {
-		root.AddCommand(&cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		root.AddCommand(&cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
 			cfg, err := config.Load(c.Defaults, *files, call.Environ)
 			if err != nil {
 				return fmt.Errorf("load configuration: %w", err)
 			}
-			return do(cmd.Context(), cfg)
+			return do(ctx, cfg)
 		}})
 	}
 	add("serve", "Serve until stopped", logged(func(ctx context.Context, cfg C, logger *zap.Logger) error {

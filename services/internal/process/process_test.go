@@ -144,7 +144,7 @@ func freeAddress(t *testing.T) string {
 	t.Helper()
 	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
-	defer lis.Close() //nolint:errcheck // given back at once
+	defer lis.Close()
 	return lis.Addr().String()
 }
 

@@ -9,8 +9,8 @@ import (
 
 // fill sets every number inside v to one of its own.
 func fill(v reflect.Value, next *int) {
-	for i := range v.NumField() {
-		switch field := v.Field(i); field.Kind() {
+	for _, field := range v.Fields() {
+		switch field.Kind() {
 		case reflect.Struct:
 			fill(field, next)
 		case reflect.Int:
