@@ -40,6 +40,9 @@ type planner struct {
 	global bucket
 	left   map[*queue]*left
 	pool   poolRound
+	// spared is when a run began, at this moment, that else would go for the candidate's
+	// share; zero: there is none.
+	spared Time
 	// undone are what to take back, the newest last.
 	undone []func()
 }
@@ -114,6 +117,7 @@ func (p *planner) walk() (again bool) {
 			return false
 		}
 		victims := len(p.plan.Preempts)
+		p.spared = 0
 		if !p.start(q) {
 			p.fail(q)
 		} else if again = true; len(p.plan.Preempts) > victims {
@@ -245,6 +249,9 @@ func (p *planner) wakeAt(at Time) {
 // fail notes that a gang did not start: jobs of its shape are not tried again in
 // this round. Mixed gangs prove nothing of their shapes.
 func (p *planner) fail(q *queueRound) {
+	if p.spared != 0 {
+		p.wakeAt(p.spared + 1)
+	}
 	if q.candidate.gang == nil && len(q.candidate.head().Avoid) == 0 {
 		q.failed[q.candidate.head().shape.id] = true
 	}

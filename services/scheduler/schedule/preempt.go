@@ -167,27 +167,37 @@ func (u *unit) holds(pool PoolID) Vec {
 }
 
 // mayTake says by which rule a job of queue q may preempt a unit, when the queues
-// have lost so much to it already; zero: by none. Who starts in this very round is
-// not preempted in it.
+// have lost so much to it already; zero: by none. What starts in this very round is
+// not preempted in it, and neither is for a share what began at this moment: else a
+// plan would leave something to decide to the next at the same moment.
 func (p *planner) mayTake(q *queueRound, j *queuedJob, u *unit, lost map[*queue]Vec) Rule {
-	owner, level := u.runs[0].queue, u.runs[0].Level
+	level, since := u.runs[0].Level, u.runs[0].Since
 	for _, runs := range [][]*run{u.runs, u.mates} {
 		for _, r := range runs {
 			if !r.shape.class.Preemptible || r.laid {
 				return 0
 			}
-			level = max(level, r.Level)
+			level, since = max(level, r.Level), max(since, r.Since)
 		}
 	}
-	switch {
+	switch owner := u.runs[0].queue; {
 	case level < j.shape.class.Priority:
 		return Urgency
-	case level > j.shape.class.Priority || owner == q.queue:
+	case level > j.shape.class.Priority || owner == q.queue || !p.mayShare(q, u, lost[owner]):
+		return 0
+	case since >= p.round.Now:
+		p.spared = since // it began at this moment: not now
 		return 0
 	}
+	return FairShare
+}
+
+// mayShare is the rule of fair-share preemption: see share.go.
+func (p *planner) mayShare(q *queueRound, u *unit, lost Vec) bool {
+	owner := u.runs[0].queue
 	held := slices.Clone(p.heldIn(owner, p.pool.id))
-	if lost[owner] != nil {
-		held.sub(lost[owner])
+	if lost != nil {
+		held.sub(lost)
 	}
 	share := p.dominant(held, p.pool.total)
 	before := weighted(share, owner.Weight)
@@ -195,13 +205,10 @@ func (p *planner) mayTake(q *queueRound, j *queuedJob, u *unit, lost map[*queue]
 	after := weighted(p.dominant(held, p.pool.total), owner.Weight)
 	theirs, ours := p.sharesOf(owner), max(q.ideal, q.fair)
 	c := q.candidate
-	switch {
-	case c.cost >= before || share <= scale(theirs, uint64(p.cfg.Protected), Million):
-		return 0
-	case after > c.before, after == c.before && c.cost <= weighted(ours, q.Weight):
-		return FairShare
+	if c.cost >= before || share <= scale(theirs, uint64(p.cfg.Protected), Million) {
+		return false
 	}
-	return 0
+	return after > c.before || after == c.before && c.cost <= weighted(ours, q.Weight)
 }
 
 // sharesOf is what a queue should have of the pool: the larger of its two shares.

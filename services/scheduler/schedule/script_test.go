@@ -63,7 +63,8 @@ func TestScenarios(t *testing.T) {
 //	shares | why j1 | jobs a
 //
 // The first class is that of jobs which name none; so it is for pools. A started
-// job j1 has the run r.j1. Times are in seconds, amounts in the resource's unit.
+// job j1 has the run r.j1. Times are in seconds, amounts in the resource's unit;
+// it is 10 at first, and what names no time was there at 0.
 type script struct {
 	t      *testing.T
 	cfg    schedule.Config
@@ -82,7 +83,7 @@ type script struct {
 func newScript(t *testing.T) *script {
 	t.Helper()
 	return &script{
-		t: t, shapes: map[string]schedule.ShapeID{}, levels: map[schedule.ShapeID]int32{}, pools: map[schedule.NodeID]schedule.PoolID{},
+		t: t, now: 10, shapes: map[string]schedule.ShapeID{}, levels: map[schedule.ShapeID]int32{}, pools: map[schedule.NodeID]schedule.PoolID{},
 		jobs:      map[schedule.RunID]schedule.Job{},
 		decisions: map[schedule.RunID]schedule.DecisionID{},
 		cfg: schedule.Config{
