@@ -2,26 +2,61 @@ package schedule
 
 import "slices"
 
-// place finds nodes for the candidate of a queue and lays it over the state: all
-// members or none.
+// spot is where a job fits: on a node, when the victims are gone.
+type spot struct {
+	node    *node
+	victims []victim
+}
+
+// hasPlace says whether nodes have room for all members of the candidate of a queue.
+func (p *planner) hasPlace(q *queueRound) bool {
+	c := &q.candidate
+	if c.gang != nil {
+		return p.trial(func() bool { return p.place(q) })
+	}
+	if c.spot.node == nil || len(c.spot.victims) > 0 || !c.spot.node.holdsLater(c.head().shape.Request) {
+		c.spot, c.found = p.find(q, c.head(), "", ""), p.started
+	}
+	return c.spot.node != nil
+}
+
+// place lays the candidate of a queue over the state: all members or none.
 func (p *planner) place(q *queueRound) bool {
-	c := q.candidate
-	if c.gang == nil || c.gang.Label == "" {
+	c := &q.candidate
+	if c.gang == nil {
+		if c.found != p.started {
+			c.spot = p.find(q, c.head(), "", "") // there may be a better one now
+		}
+		p.settle(q, c.head(), c.spot, "")
+		return true
+	}
+	if c.gang.Label == "" {
 		return p.placeIn(q, "", "")
 	}
 	var best *domain
 	for _, value := range p.values(q.gangs[c.gang.ID]) {
-		mark, starts, preempts := len(p.undone), len(p.plan.Starts), len(p.plan.Preempts)
-		if p.placeIn(q, c.gang.Label, value) {
+		preempts := len(p.plan.Preempts)
+		p.trial(func() bool {
+			if !p.placeIn(q, c.gang.Label, value) {
+				return false
+			}
 			found := &domain{value: value, victims: len(p.plan.Preempts) - preempts, left: p.leftIn(c.gang.Label, value)}
 			if best == nil || found.better(best, c.request) {
 				best = found
 			}
-		}
-		p.undoTo(mark)
-		p.plan.Starts, p.plan.Preempts = p.plan.Starts[:starts], p.plan.Preempts[:preempts]
+			return true
+		})
 	}
 	return best != nil && p.placeIn(q, c.gang.Label, best.value)
+}
+
+// trial does something and takes back what it laid over the state.
+func (p *planner) trial(try func() bool) bool {
+	mark, starts, preempts := len(p.undone), len(p.plan.Starts), len(p.plan.Preempts)
+	ok := try()
+	p.undoTo(mark)
+	p.plan.Starts, p.plan.Preempts = p.plan.Starts[:starts], p.plan.Preempts[:preempts]
+	return ok
 }
 
 // domain is the nodes with one value of a gang's label, as they are once it is there.
@@ -69,18 +104,20 @@ func (p *planner) values(g *gangState) (values []string) {
 func (p *planner) placeIn(q *queueRound, label, value string) bool {
 	mark, starts, preempts := len(p.undone), len(p.plan.Starts), len(p.plan.Preempts)
 	for _, j := range q.candidate.members {
-		if !p.placeJob(q, j, label, value) {
+		at := p.find(q, j, label, value)
+		if at.node == nil {
 			p.undoTo(mark)
 			p.plan.Starts, p.plan.Preempts = p.plan.Starts[:starts], p.plan.Preempts[:preempts]
 			return false
 		}
+		p.settle(q, j, at, value)
 	}
 	return true
 }
 
-// placeJob places one job: in free room, else in room that is being released, else
-// by preemption.
-func (p *planner) placeJob(q *queueRound, j *queuedJob, label, value string) bool {
+// find finds where a job fits: in free room, else in room that is being released, else
+// by preemption. The zero spot is nowhere.
+func (p *planner) find(q *queueRound, j *queuedJob, label, value string) spot {
 	var free, releasing *node
 	request := j.shape.Request
 	for _, n := range p.pool.nodes {
@@ -100,18 +137,20 @@ func (p *planner) placeJob(q *queueRound, j *queuedJob, label, value string) boo
 	}
 	switch {
 	case free != nil:
-		p.lay(q, j, free, value)
+		return spot{node: free}
 	case releasing != nil:
-		p.lay(q, j, releasing, value)
-	default:
-		best := p.preemptFor(q, j, label, value)
-		if best == nil {
-			return false
-		}
-		p.take(j, best.victims)
-		p.lay(q, j, best.node, value)
+		return spot{node: releasing}
 	}
-	return true
+	if best := p.preemptFor(q, j, label, value); best != nil {
+		return spot{best.node, best.victims}
+	}
+	return spot{}
+}
+
+// settle takes the victims of a job and lays it on its node.
+func (p *planner) settle(q *queueRound, j *queuedJob, at spot, domain string) {
+	p.take(j, at.victims)
+	p.lay(q, j, at.node, domain)
 }
 
 // usable says whether a job may run on a node, whatever room there is.

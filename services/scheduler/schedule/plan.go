@@ -40,6 +40,8 @@ type planner struct {
 	global bucket
 	left   map[*queue]*left
 	pool   poolRound
+	// started counts the gangs started in the round.
+	started int
 	// spared is when a run began, at this moment, that else would go for the candidate's
 	// share; zero: there is none.
 	spared Time
@@ -85,6 +87,9 @@ type candidate struct {
 	request Vec
 	// before is the queue's weighted share, and cost what it is once it has started.
 	before, cost uint64
+	// spot is where a single job was found to fit, after so many starts of the round.
+	spot  spot
+	found int
 }
 
 func (c candidate) head() *queuedJob { return c.members[0] }
@@ -117,13 +122,11 @@ func (p *planner) walk() (again bool) {
 			return false
 		}
 		victims := len(p.plan.Preempts)
-		p.spared = 0
-		if !p.start(q) {
-			p.fail(q)
-		} else if again = true; len(p.plan.Preempts) > victims {
+		p.start(q)
+		again = true
+		if len(p.plan.Preempts) > victims {
 			return true
 		}
-		q.candidate = candidate{}
 	}
 }
 
@@ -167,18 +170,28 @@ func (p *planner) enter(id PoolID) {
 // cheapest is the queue whose next gang goes first; nil when none is left.
 func (p *planner) cheapest() (best *queueRound) {
 	for _, q := range p.pool.queues {
-		if q.done {
-			continue
-		}
-		if q.candidate.members == nil && !p.next(q) {
-			q.done = true
-			continue
-		}
-		if best == nil || p.before(q, best) {
+		if p.ready(q) && (best == nil || p.before(q, best)) {
 			best = q
 		}
 	}
 	return best
+}
+
+// ready finds the next gang of a queue, which is the first that can start as things
+// are: what cannot counts for nothing in the order of the queues. So a round needs no
+// memory of what it tried, and goes on after a cut as if there had been none.
+func (p *planner) ready(q *queueRound) bool {
+	for !q.done {
+		if q.candidate.members == nil && !p.next(q) {
+			q.done = true
+			break
+		}
+		if p.canStart(q) {
+			return true
+		}
+		q.candidate = candidate{}
+	}
+	return false
 }
 
 func (p *planner) before(a, b *queueRound) bool {
@@ -246,20 +259,11 @@ func (p *planner) wakeAt(at Time) {
 	}
 }
 
-// fail notes that a gang did not start: jobs of its shape are not tried again in
-// this round. Mixed gangs prove nothing of their shapes.
-func (p *planner) fail(q *queueRound) {
-	if p.spared != 0 {
-		p.wakeAt(p.spared + 1)
-	}
-	if q.candidate.gang == nil && len(q.candidate.head().Avoid) == 0 {
-		q.failed[q.candidate.head().shape.id] = true
-	}
-}
-
-// start starts the candidate of a queue if the limits and the nodes let it.
-func (p *planner) start(q *queueRound) bool {
-	n := uint32(len(q.candidate.members))
+// canStart says whether the limits and the nodes let the candidate of a queue start.
+// Where they do not it notes that: a single job's shape is not tried again in this
+// walk. Mixed gangs prove nothing of their shapes, nor does a job that avoids nodes.
+func (p *planner) canStart(q *queueRound) bool {
+	c, n := &q.candidate, uint32(len(q.candidate.members))
 	if ok, ready := p.global.has(p.cfg.Rate, n, p.round.Now); !ok {
 		p.limited(q, ready, n, p.cfg.Rate)
 		return false
@@ -268,13 +272,28 @@ func (p *planner) start(q *queueRound) bool {
 		p.limited(q, ready, n, p.cfg.QueueRate)
 		return false
 	}
-	if p.overLimit(q) || !p.place(q) {
-		return false
+	p.spared = 0
+	if !p.overLimit(q) && p.hasPlace(q) {
+		return true
 	}
+	if p.spared != 0 {
+		p.wakeAt(p.spared + 1)
+	}
+	if c.gang == nil && len(c.head().Avoid) == 0 {
+		q.failed[c.head().shape.id] = true
+	}
+	return false
+}
+
+// start starts the candidate of a queue, which can.
+func (p *planner) start(q *queueRound) {
+	n := uint32(len(q.candidate.members))
+	p.place(q)
 	p.global.take(p.cfg.Rate, n, p.round.Now)
 	q.left.tokens.take(p.cfg.QueueRate, n, p.round.Now)
 	p.plan.Steps++
-	return true
+	p.started++
+	q.candidate = candidate{}
 }
 
 // limited ends the queue for this round; a gang above the burst waits for ever and
