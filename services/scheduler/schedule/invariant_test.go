@@ -1,0 +1,287 @@
+package schedule_test
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// The invariants of a plan, each a function of the world before it, the plan, and the
+// world after it. Each gives what is wrong; nil: nothing.
+
+// noOvercommit: at no moment does a node hold more than it has. A pod is there from
+// the moment that those it waits for are gone, so every set of releasing runs that
+// may still be there is tried. What was too much before may stay, but grow no more.
+func noOvercommit(_ *world, plan *schedule.Plan, after *world) error {
+	for _, s := range plan.Starts {
+		var releasing []schedule.RunID
+		for _, r := range after.runs {
+			if r.Node == s.Node && !stays(r) {
+				releasing = append(releasing, r.ID)
+			}
+		}
+		for present := range 1 << len(releasing) {
+			there := func(id schedule.RunID) bool {
+				i := slices.Index(releasing, id)
+				return i >= 0 && present>>i&1 == 1
+			}
+			if slices.ContainsFunc(s.After, there) {
+				continue // the pod is not there yet
+			}
+			counts := func(r worldRun) bool {
+				return stays(r) && !slices.ContainsFunc(r.after, there) || there(r.ID)
+			}
+			room, n := after.room(s.Node, counts), after.nodes[s.Node]
+			for i, amount := range after.shapes[after.jobOf(s).Shape].Request {
+				if amount > 0 && room[i] < 0 {
+					return fmt.Errorf("start %x on %s after %x: %d too much of resource %d with %d of its runs releasing", s.Job, s.Node, s.After, -room[i], i, bits.OnesCount(uint(present)))
+				}
+			}
+			if n.MaxPods > 0 && after.pods(s.Node, counts) > n.MaxPods {
+				return fmt.Errorf("start %x on %s after %x: more pods than %d", s.Job, s.Node, s.After, n.MaxPods)
+			}
+		}
+	}
+	return nil
+}
+
+// jobOf is the job of a start that became a run.
+func (w *world) jobOf(s schedule.Start) schedule.Job {
+	for _, r := range w.runs {
+		if r.Job == s.Job && r.Node == s.Node && stays(r) {
+			return r.job
+		}
+	}
+	return schedule.Job{}
+}
+
+// placedOnce: a job that waits starts once, on a node that may have it, and the plan
+// says so of nothing else.
+func placedOnce(w *world, plan *schedule.Plan, _ *world) error {
+	seen := map[schedule.JobID]bool{}
+	for _, s := range plan.Starts {
+		j, waits := w.waiting[s.Job]
+		if !waits || seen[s.Job] {
+			return fmt.Errorf("start %x: it does not wait, or starts twice", s.Job)
+		}
+		seen[s.Job] = true
+		if why := w.mayNot(j, s.Node); why != "" {
+			return fmt.Errorf("start %x on %s: %s", s.Job, s.Node, why)
+		}
+		if s.Pool != w.nodes[s.Node].Pool || s.Gang != j.Gang || s.Level != w.classes[w.shapeOf(j).Class].Priority {
+			return fmt.Errorf("start %x: %+v is not of its job and node", s.Job, s)
+		}
+	}
+	for _, r := range plan.Rejects {
+		if _, waits := w.waiting[r.Job]; !waits || seen[r.Job] {
+			return fmt.Errorf("reject %x: it does not wait, or starts", r.Job)
+		}
+	}
+	return nil
+}
+
+// mayNot says why a job may not start on a node, whatever room there is.
+func (w *world) mayNot(j schedule.Job, id schedule.NodeID) string {
+	n, shape := w.nodes[id], w.shapeOf(j)
+	q, known := w.queues[j.Queue]
+	switch {
+	case !known || q.Cordoned:
+		return "its queue starts nothing"
+	case n.Unschedulable || w.lost[n.Executor]:
+		return "the node takes nothing"
+	case shape.Match.Mismatch(&n) != "":
+		return shape.Match.Mismatch(&n)
+	case len(shape.Pools) > 0 && !slices.Contains(shape.Pools, n.Pool):
+		return "its pool is another"
+	case slices.Contains(j.Avoid, id):
+		return "it was tried there"
+	case j.NotBefore > w.now:
+		return "its time has not come"
+	}
+	return ""
+}
+
+// gangsWhole: of a gang all that waits starts, on nodes with one value of its label,
+// or nothing; and all that runs is preempted, or nothing.
+func gangsWhole(w *world, plan *schedule.Plan, after *world) error {
+	for id, g := range w.gangs {
+		var started, waiting, ran, preempted int
+		values := map[string]bool{}
+		for _, s := range plan.Starts {
+			if s.Gang == id {
+				started++
+				values[w.nodes[s.Node].Labels[g.Label]] = true
+				if s.Domain != w.nodes[s.Node].Labels[g.Label] {
+					return fmt.Errorf("gang %s: start on %s in domain %q", id, s.Node, s.Domain)
+				}
+			}
+		}
+		for _, j := range w.waiting {
+			if j.Gang == id {
+				waiting++
+			}
+		}
+		for _, r := range w.runs {
+			if r.job.Gang == id && stays(r) {
+				ran++
+				if !stays(after.runs[r.ID]) {
+					preempted++
+				}
+			}
+		}
+		switch {
+		case started > 0 && (started < waiting || started+ran < int(g.Cardinality)):
+			return fmt.Errorf("gang %s: %d start, %d wait, %d run of %d", id, started, waiting, ran, g.Cardinality)
+		case g.Label != "" && len(values) > 1:
+			return fmt.Errorf("gang %s: on %d values of its label", id, len(values))
+		case preempted > 0 && preempted < ran:
+			return fmt.Errorf("gang %s: %d of %d preempted", id, preempted, ran)
+		}
+	}
+	return nil
+}
+
+// limitsKept: what starts takes no queue above the limit of a class.
+func limitsKept(w *world, plan *schedule.Plan, after *world) error {
+	for _, s := range plan.Starts {
+		j := w.waiting[s.Job]
+		class := w.shapeOf(j).Class
+		held := after.classHeld(j.Queue, class, s.Pool)
+		if name := after.overLimit(j.Queue, class, s.Pool, held); name != "" {
+			return fmt.Errorf("start %x: queue %s holds %d of %s, class %s", s.Job, j.Queue, held, name, class)
+		}
+	}
+	return nil
+}
+
+// classHeld is what the runs of a queue and class hold of a pool.
+func (w *world) classHeld(queue schedule.QueueID, class schedule.ClassID, pool schedule.PoolID) schedule.Vec {
+	sum := make(schedule.Vec, len(w.cfg.Resources))
+	for _, r := range w.runs {
+		if shape := w.shapeOf(r.job); r.job.Queue == queue && shape.Class == class && r.Pool == pool && stays(r) {
+			for i, amount := range shape.Request {
+				sum[i] += amount
+			}
+		}
+	}
+	return sum
+}
+
+// overLimit is the resource of which an amount is above a limit; empty: none.
+func (w *world) overLimit(queue schedule.QueueID, class schedule.ClassID, pool schedule.PoolID, held schedule.Vec) string {
+	limit := w.classes[class].Limit
+	for _, l := range w.queues[queue].Limits {
+		if l.Class == class && (l.Pool == pool || l.Pool == "") {
+			limit = l.Limit
+		}
+	}
+	total := make(schedule.Vec, len(held))
+	for _, n := range w.nodes {
+		if n.Pool == pool {
+			for i := range total {
+				total[i] += n.Total[i] - n.Other[i]
+			}
+		}
+	}
+	for i, name := range w.cfg.Resources {
+		if part, limited := limit[name]; limited && held[i] > total[i]*part/schedule.Million {
+			return name
+		}
+	}
+	return ""
+}
+
+// victimsMayGo: who is preempted may be, once, for a job that starts where it ran and
+// by a rule that its class and queue allow.
+func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
+	seen := map[schedule.RunID]bool{}
+	for _, p := range plan.Preempts {
+		r, known := w.runs[p.Run]
+		if !known || !stays(r) || seen[p.Run] || !w.classes[w.shapeOf(r.job).Class].Preemptible {
+			return fmt.Errorf("preempt %x: it may not be, or goes already", p.Run)
+		}
+		seen[p.Run] = true
+		i := slices.IndexFunc(plan.Starts, func(s schedule.Start) bool { return s.Job == p.For })
+		if i < 0 {
+			return fmt.Errorf("preempt %x for %x, which does not start", p.Run, p.For)
+		}
+		start, by := plan.Starts[i], w.waiting[p.For]
+		switch {
+		case p.Rule == schedule.Urgency && r.Level >= start.Level,
+			p.Rule == schedule.FairShare && (r.Level != start.Level || r.job.Queue == by.Queue),
+			p.Rule == schedule.GangMate && r.job.Gang == "",
+			p.Rule != schedule.GangMate && r.Node != start.Node,
+			p.Rule < schedule.Urgency || p.Rule > schedule.GangMate:
+			return fmt.Errorf("preempt %x for %x: not by rule %d", p.Run, p.For, p.Rule)
+		case r.Node == start.Node && !slices.Contains(start.After, p.Run):
+			return fmt.Errorf("start %x does not wait for %x, which goes for it", start.Job, p.Run)
+		}
+	}
+	return nil
+}
+
+// victimsNeeded: where one job starts, it would not fit with any of its victims, or
+// of the gangs among them, in its place.
+func victimsNeeded(_ *world, plan *schedule.Plan, after *world) error {
+	if len(plan.Starts) != 1 {
+		return nil
+	}
+	start := plan.Starts[0]
+	for _, p := range plan.Preempts {
+		v := after.runs[p.Run]
+		if v.Node != start.Node {
+			continue
+		}
+		back := func(r worldRun) bool {
+			return stays(r) || r.ID == v.ID || v.job.Gang != "" && r.job.Gang == v.job.Gang && slices.ContainsFunc(plan.Preempts, func(p schedule.Preempt) bool { return p.Run == r.ID })
+		}
+		room, n := after.room(start.Node, back), after.nodes[start.Node]
+		fits := n.MaxPods == 0 || after.pods(start.Node, back) <= n.MaxPods
+		for i, amount := range after.shapeOf(after.jobOf(start)).Request {
+			fits = fits && (amount == 0 || room[i] >= 0)
+		}
+		if fits {
+			return fmt.Errorf("start %x fits on %s beside its victim %x", start.Job, start.Node, v.ID)
+		}
+	}
+	return nil
+}
+
+// workConserved: when a round is done no job of its own that may start fits on room
+// that nobody holds.
+func workConserved(_ *world, plan *schedule.Plan, after *world) error {
+	if plan.Stop != schedule.StopDone {
+		return nil
+	}
+	for _, j := range after.waiting {
+		if j.Gang != "" {
+			continue
+		}
+		shape := after.shapeOf(j)
+		for id, n := range after.nodes {
+			all := func(worldRun) bool { return true }
+			if after.mayNot(j, id) != "" || !holds(after.room(id, all), shape.Request) || n.MaxPods > 0 && after.pods(id, all) >= n.MaxPods {
+				continue
+			}
+			held := after.classHeld(j.Queue, shape.Class, n.Pool)
+			for i, amount := range shape.Request {
+				held[i] += amount
+			}
+			if after.overLimit(j.Queue, shape.Class, n.Pool, held) == "" {
+				return fmt.Errorf("job %x waits and fits on %s", j.ID, id)
+			}
+		}
+	}
+	return nil
+}
+
+func holds(room, request schedule.Vec) bool {
+	for i, amount := range request {
+		if amount > 0 && amount > room[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,152 @@
+package schedule_test
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// anyOrder is an order of loading that the draw decides.
+func anyOrder(t *rapid.T) *rand.Rand {
+	return rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0)) //nolint:gosec // an order of facts
+}
+
+// TestPlanInvariants: whole rounds and rounds of one step keep every invariant, and
+// Plan changes nothing.
+func TestPlanInvariants(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string]uint64{"whole": 0, "one step": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				w := drawWorld(t)
+				s := w.load(t, anyOrder(t))
+				before := s.Dump()
+				plan := s.Plan(schedule.Round{Now: w.now, Steps: steps, MayReject: true})
+				if diff := gocmp.Diff(before, s.Dump()); diff != "" {
+					t.Fatalf("Plan changed the content (-before +after):\n%s", diff)
+				}
+				after := w.clone()
+				after.facts(plan)
+				checkInvariants(t, w, plan, after)
+			})
+		})
+	}
+}
+
+func checkInvariants(t *rapid.T, w *world, plan *schedule.Plan, after *world) {
+	t.Helper()
+	for _, invariant := range []func(*world, *schedule.Plan, *world) error{
+		noOvercommit, placedOnce, gangsWhole, limitsKept, victimsMayGo, victimsNeeded, workConserved,
+	} {
+		if err := invariant(w, plan, after); err != nil {
+			name := runtime.FuncForPC(reflect.ValueOf(invariant).Pointer()).Name()
+			t.Errorf("%s: %v", name[strings.LastIndex(name, ".")+1:], err)
+		}
+	}
+}
+
+// TestPlanFixedPoint: after the facts of a plan that nothing stopped the next plan at
+// the same moment decides nothing.
+func TestPlanFixedPoint(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		s := w.load(t, anyOrder(t))
+		plan := s.Plan(schedule.Round{Now: w.now})
+		after := w.clone()
+		if err := s.Apply(after.facts(plan)...); err != nil {
+			t.Fatal(err)
+		}
+		next := s.Plan(schedule.Round{Now: w.now})
+		if len(next.Starts)+len(next.Preempts) > 0 {
+			t.Fatalf("after\n%+v\nthe next plan is\n%+v", *plan, *next)
+		}
+	})
+}
+
+// TestPlanSettles: with victims that are gone at once and wait again, plans come to
+// an end, within as many rounds as there are jobs.
+func TestPlanSettles(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		s := w.load(t, anyOrder(t))
+		for range len(w.waiting) + len(w.runs) + 1 {
+			plan := s.Plan(schedule.Round{Now: w.now})
+			if len(plan.Starts)+len(plan.Preempts) == 0 {
+				return
+			}
+			apply := func(deltas ...schedule.Delta) {
+				if err := s.Apply(deltas...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.now++
+			apply(w.facts(plan)...)
+			for _, p := range plan.Preempts {
+				r := w.runs[p.Run]
+				apply(schedule.RunGone{Run: p.Run}, schedule.JobQueued{Job: r.job})
+				delete(w.runs, p.Run)
+				w.waiting[r.Job] = r.job
+			}
+		}
+		t.Fatalf("plans do not come to an end")
+	})
+}
+
+// TestPlanLoadOrder: the same content told in any order gives the same plan.
+func TestPlanLoadOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		round := schedule.Round{Now: w.now, Steps: rapid.Uint64Range(0, 3).Draw(t, "steps"), MayReject: true}
+		one, other := w.load(t, anyOrder(t)), w.load(t, anyOrder(t))
+		if diff := gocmp.Diff(one.Dump(), other.Dump()); diff != "" {
+			t.Fatalf("content (-one +other):\n%s", diff)
+		}
+		if diff := gocmp.Diff(one.Plan(round), other.Plan(round)); diff != "" {
+			t.Fatalf("plans (-one +other):\n%s", diff)
+		}
+	})
+}
+
+// TestPlanCut: where nothing is preempted, cut rounds at one moment start what one
+// whole round starts.
+func TestPlanCut(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		whole := w.load(t, anyOrder(t)).Plan(schedule.Round{Now: w.now})
+		if len(whole.Preempts) > 0 {
+			t.Skip("something is preempted")
+		}
+		s := w.load(t, anyOrder(t))
+		steps := rapid.Uint64Range(1, 3).Draw(t, "steps")
+		var cut []schedule.Start
+		for {
+			plan := s.Plan(schedule.Round{Now: w.now, Steps: steps})
+			cut = append(cut, plan.Starts...)
+			if err := s.Apply(w.facts(plan)...); err != nil {
+				t.Fatal(err)
+			}
+			if plan.Stop != schedule.StopBudget {
+				break
+			}
+			if plan.Steps == 0 {
+				t.Fatal("a cut round decided nothing")
+			}
+		}
+		if diff := gocmp.Diff(whole.Starts, cut, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("starts (-whole +cut):\n%s", diff)
+		}
+	})
+}

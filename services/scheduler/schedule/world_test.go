@@ -1,0 +1,335 @@
+package schedule_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+
+	"pgregory.net/rapid"
+
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// world is what facts make of things, kept beside the state that they are told to:
+// the invariants are checked against it, and not against the state's own sums.
+type world struct {
+	cfg     schedule.Config
+	classes map[schedule.ClassID]schedule.Class
+	nodes   map[schedule.NodeID]schedule.Node
+	queues  map[schedule.QueueID]schedule.Queue
+	shapes  map[schedule.ShapeID]schedule.Shape
+	gangs   map[schedule.GangID]schedule.Gang
+	waiting map[schedule.JobID]schedule.Job
+	runs    map[schedule.RunID]worldRun
+	lost    map[schedule.ExecutorID]bool
+	now     schedule.Time
+	next    uint64
+}
+
+// worldRun is a run, its job, and the runs whose pods must be gone before its own is
+// there.
+type worldRun struct {
+	schedule.Run
+	job   schedule.Job
+	after []schedule.RunID
+}
+
+func (w *world) clone() *world {
+	c := *w
+	c.nodes, c.queues, c.waiting, c.runs, c.lost = maps.Clone(w.nodes), maps.Clone(w.queues), maps.Clone(w.waiting), maps.Clone(w.runs), maps.Clone(w.lost)
+	return &c
+}
+
+// id makes an id that is larger than all before it.
+func (w *world) id() (id [16]byte) {
+	w.next++
+	binary.BigEndian.PutUint64(id[8:], w.next)
+	return id
+}
+
+// facts turns a plan into the facts that it leads to, and records them.
+func (w *world) facts(plan *schedule.Plan) (deltas []schedule.Delta) {
+	for _, p := range plan.Preempts {
+		r := w.runs[p.Run]
+		r.Phase = schedule.Releasing
+		w.runs[p.Run] = r
+		deltas = append(deltas, schedule.RunPhased{Run: p.Run, Phase: schedule.Releasing})
+	}
+	for _, s := range plan.Starts {
+		r := schedule.Run{ID: w.id(), Job: s.Job, Node: s.Node, Pool: s.Pool, Level: s.Level, Since: w.now, Phase: schedule.Leased}
+		w.runs[r.ID] = worldRun{r, w.waiting[s.Job], s.After}
+		delete(w.waiting, s.Job)
+		deltas = append(deltas, schedule.RunLeased{Run: r})
+	}
+	return deltas
+}
+
+// load makes a state of the world's content, told in some order.
+func (w *world) load(t rapid.TB, order *rand.Rand) *schedule.State {
+	t.Helper()
+	s, err := schedule.New(w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make([]schedule.Delta, 0, len(w.shapes)+len(w.queues)+len(w.nodes)+len(w.gangs))
+	for id, shape := range w.shapes {
+		first = append(first, schedule.ShapeAdded{ID: id, Shape: shape})
+	}
+	for _, g := range w.gangs {
+		first = append(first, schedule.GangAdded{Gang: g})
+	}
+	var then [][]schedule.Delta
+	for _, q := range w.queues {
+		then = append(then, []schedule.Delta{schedule.QueueSet{Queue: q}})
+	}
+	for _, n := range w.nodes {
+		then = append(then, []schedule.Delta{schedule.NodeSet{Node: n}})
+	}
+	for id := range w.lost {
+		then = append(then, []schedule.Delta{schedule.ExecutorLost{Executor: id}})
+	}
+	for _, j := range w.waiting {
+		then = append(then, []schedule.Delta{schedule.JobQueued{Job: j}})
+	}
+	for _, r := range w.runs {
+		lease := r.Run
+		lease.Phase = schedule.Leased
+		then = append(then, []schedule.Delta{
+			schedule.JobQueued{Job: r.job}, schedule.RunLeased{Run: lease}, schedule.RunPhased{Run: r.ID, Phase: r.Phase},
+		})
+	}
+	order.Shuffle(len(first), func(i, j int) { first[i], first[j] = first[j], first[i] })
+	order.Shuffle(len(then), func(i, j int) { then[i], then[j] = then[j], then[i] })
+	if err := s.Apply(append(first, slices.Concat(then...)...)...); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// shapeOf is what a job asks for.
+func (w *world) shapeOf(j schedule.Job) schedule.Shape { return w.shapes[j.Shape] }
+
+// drawWorld draws a small world: a few nodes, queues and shapes, jobs that wait, and
+// runs of which some are going and some are where there is no room for them.
+func drawWorld(t *rapid.T) *world {
+	w := &world{
+		cfg: drawConfig(t), classes: map[schedule.ClassID]schedule.Class{}, nodes: map[schedule.NodeID]schedule.Node{},
+		queues: map[schedule.QueueID]schedule.Queue{}, shapes: map[schedule.ShapeID]schedule.Shape{},
+		gangs: map[schedule.GangID]schedule.Gang{}, waiting: map[schedule.JobID]schedule.Job{},
+		runs: map[schedule.RunID]worldRun{}, lost: map[schedule.ExecutorID]bool{}, now: 1000,
+	}
+	for _, c := range w.cfg.Classes {
+		w.classes[c.ID] = c
+	}
+	for i := range rapid.IntRange(1, 5).Draw(t, "nodes") {
+		n := drawNode(t, w.cfg, i)
+		w.nodes[n.ID] = n
+	}
+	if rapid.IntRange(0, 9).Draw(t, "lost") == 0 {
+		w.lost["x"] = true
+	}
+	queues := rapid.IntRange(1, 4).Draw(t, "queues")
+	for i := range queues {
+		if q := drawQueue(t, i); rapid.IntRange(0, 9).Draw(t, "unknown") > 0 {
+			w.queues[q.ID] = q
+		}
+	}
+	for i := range rapid.IntRange(1, 5).Draw(t, "shapes") {
+		w.shapes[schedule.ShapeID(i+1)] = drawShape(t, w.cfg)
+	}
+	for i := range rapid.IntRange(0, 14).Draw(t, "jobs") {
+		j := w.drawJob(t, queues)
+		if rapid.Bool().Draw(t, "runs") {
+			w.drawRun(t, j)
+			continue
+		}
+		w.waiting[j.ID] = j
+		if i%4 == 0 {
+			w.drawMates(t, j)
+		}
+	}
+	return w
+}
+
+func drawConfig(t *rapid.T) schedule.Config {
+	cfg := schedule.Config{
+		Resources: []string{"cpu", "mem"}, Dominant: []string{"cpu", "mem"}, Pools: []schedule.PoolID{"p", "q"},
+		Classes: []schedule.Class{
+			{ID: "low", Priority: 0, Preemptible: true}, {ID: "firm", Priority: 0},
+			{ID: "mid", Priority: 5, Preemptible: true}, {ID: "high", Priority: 10},
+		},
+		Protected: rapid.SampledFrom([]int64{0, 500_000, schedule.Million, 2 * schedule.Million}).Draw(t, "protected"),
+		Lookback:  1000,
+	}
+	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
+	if rapid.IntRange(0, 4).Draw(t, "limited") == 0 {
+		cfg.Classes[0].Limit = map[string]int64{"cpu": rapid.Int64Range(0, schedule.Million).Draw(t, "limit")}
+	}
+	return cfg
+}
+
+func drawNode(t *rapid.T, cfg schedule.Config, i int) schedule.Node {
+	executor := rapid.SampledFrom([]schedule.ExecutorID{"x", "y"}).Draw(t, "executor")
+	n := schedule.Node{
+		ID: schedule.NodeID(fmt.Sprintf("%s/n%d", executor, i)), Executor: executor,
+		Pool:   cfg.Pools[min(1, rapid.IntRange(0, 5).Draw(t, "pool")/5)],
+		Total:  schedule.Vec{rapid.Int64Range(1, 8).Draw(t, "cpu"), rapid.Int64Range(0, 8).Draw(t, "mem")},
+		Other:  schedule.Vec{0, 0},
+		Labels: map[string]string{"zone": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "zone")},
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "node") {
+	case 0:
+		n.Unschedulable = true
+	case 1:
+		n.Taints = []schedule.Taint{{Key: "team", Value: "red", Effect: "NoSchedule"}}
+	case 2:
+		n.MaxPods = rapid.Int32Range(1, 3).Draw(t, "pods")
+	case 3:
+		n.Other[0] = 1
+	}
+	return n
+}
+
+func drawQueue(t *rapid.T, i int) schedule.Queue {
+	q := schedule.Queue{
+		ID: schedule.QueueID(fmt.Sprintf("q%d", i)), Weight: rapid.Int64Range(1, 3).Draw(t, "weight") * schedule.Million,
+		Cordoned: rapid.IntRange(0, 9).Draw(t, "cordoned") == 0,
+	}
+	if rapid.IntRange(0, 9).Draw(t, "limits") == 0 {
+		q.Limits = []schedule.ClassLimit{{Class: "mid", Pool: "p", Limit: map[string]int64{"mem": schedule.Million / 2}}}
+	}
+	return q
+}
+
+func drawShape(t *rapid.T, cfg schedule.Config) schedule.Shape {
+	s := schedule.Shape{
+		Request: schedule.Vec{rapid.Int64Range(0, 4).Draw(t, "cpu"), rapid.Int64Range(0, 3).Draw(t, "mem")},
+		Class:   cfg.Classes[rapid.IntRange(0, len(cfg.Classes)-1).Draw(t, "class")].ID,
+	}
+	switch rapid.IntRange(0, 7).Draw(t, "shape") {
+	case 0:
+		s.Match.Selector = map[string]string{"zone": "a"}
+	case 1:
+		s.Match.Tolerations = []schedule.Toleration{{Operator: "Exists"}}
+	case 2:
+		s.Pools = cfg.Pools[:1]
+	}
+	return s
+}
+
+func (w *world) drawJob(t *rapid.T, queues int) schedule.Job {
+	j := schedule.Job{
+		ID: w.id(), Queue: schedule.QueueID(fmt.Sprintf("q%d", rapid.IntRange(0, queues-1).Draw(t, "queue"))),
+		Shape:    schedule.ShapeID(rapid.IntRange(1, len(w.shapes)).Draw(t, "shape")),
+		Priority: rapid.Uint32Range(0, 2).Draw(t, "priority"), Submitted: schedule.Time(rapid.Int64Range(0, 5).Draw(t, "submitted")),
+	}
+	switch rapid.IntRange(0, 15).Draw(t, "job") {
+	case 0:
+		j.NotBefore = w.now + 5
+	case 1:
+		j.Avoid = []schedule.NodeID{w.anyNode(t)}
+	}
+	return j
+}
+
+func (w *world) anyNode(t *rapid.T) schedule.NodeID {
+	return rapid.SampledFrom(slices.Sorted(maps.Keys(w.nodes))).Draw(t, "node")
+}
+
+// drawMates makes a job a member of a gang of its shape, that waits or runs.
+func (w *world) drawMates(t *rapid.T, j schedule.Job) {
+	n := rapid.IntRange(0, 3).Draw(t, "mates")
+	if n == 0 {
+		return
+	}
+	g := schedule.Gang{ID: schedule.GangID(fmt.Sprintf("g%d", len(w.gangs))), Queue: j.Queue, Cardinality: uint32(n + 1)}
+	if rapid.Bool().Draw(t, "label") {
+		g.Label = "zone"
+	}
+	w.gangs[g.ID] = g
+	j.Gang = g.ID
+	w.waiting[j.ID] = j
+	mates := []schedule.Job{j}
+	for range n {
+		j.ID = w.id()
+		mates = append(mates, j)
+		w.waiting[j.ID] = j
+	}
+	if g.Label == "" && rapid.Bool().Draw(t, "runs") {
+		for _, mate := range mates {
+			delete(w.waiting, mate.ID)
+			w.drawRun(t, mate)
+		}
+		w.wholeOrNothing(mates)
+	}
+}
+
+// wholeOrNothing has all members wait where not all have a run.
+func (w *world) wholeOrNothing(mates []schedule.Job) {
+	if !slices.ContainsFunc(mates, func(j schedule.Job) bool { _, waits := w.waiting[j.ID]; return waits }) {
+		return
+	}
+	for _, j := range mates {
+		w.waiting[j.ID] = j
+	}
+	maps.DeleteFunc(w.runs, func(_ schedule.RunID, r worldRun) bool { return r.job.Gang == mates[0].Gang })
+}
+
+// drawRun gives a job a run on a node that has room for it, seldom where there is
+// none. Else it waits.
+func (w *world) drawRun(t *rapid.T, j schedule.Job) {
+	node := w.anyNode(t)
+	if !w.fits(j, node) && rapid.IntRange(0, 9).Draw(t, "forced") > 0 {
+		w.waiting[j.ID] = j
+		return
+	}
+	shape := w.shapeOf(j)
+	phase := rapid.SampledFrom([]schedule.Phase{schedule.Leased, schedule.Running, schedule.Running, schedule.Releasing}).Draw(t, "phase")
+	r := schedule.Run{
+		ID: w.id(), Job: j.ID, Node: node, Pool: w.nodes[node].Pool, Level: w.classes[shape.Class].Priority,
+		Since: schedule.Time(rapid.Int64Range(0, 5).Draw(t, "since")), Phase: phase,
+	}
+	w.runs[r.ID] = worldRun{r, j, nil}
+}
+
+func (w *world) fits(j schedule.Job, node schedule.NodeID) bool {
+	room := w.room(node, func(worldRun) bool { return true })
+	for i, amount := range w.shapeOf(j).Request {
+		if amount > room[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// room is what a node has beside some of its runs.
+func (w *world) room(id schedule.NodeID, counts func(worldRun) bool) schedule.Vec {
+	n := w.nodes[id]
+	room := slices.Clone(n.Total)
+	for i := range room {
+		room[i] -= n.Other[i]
+	}
+	for _, r := range w.runs {
+		if r.Node != id || !counts(r) {
+			continue
+		}
+		for i, amount := range w.shapeOf(r.job).Request {
+			room[i] -= amount
+		}
+	}
+	return room
+}
+
+// pods is how many pods a node has of some of its runs.
+func (w *world) pods(id schedule.NodeID, counts func(worldRun) bool) (n int32) {
+	for _, r := range w.runs {
+		if r.Node == id && counts(r) {
+			n++
+		}
+	}
+	return n
+}
+
+func stays(r worldRun) bool { return r.Phase != schedule.Releasing }
