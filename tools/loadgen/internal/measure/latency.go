@@ -95,7 +95,7 @@ func (b *bench) latency(ctx context.Context) error {
 	for _, kind := range slices.Sorted(maps.Keys(seen)) {
 		b.durations("event made to seen, "+kind, seen[kind])
 	}
-	b.cost("", "us/job", used, jobs)
+	b.cost("", used, jobs)
 	return nil
 }
 

@@ -57,7 +57,7 @@ func (b *bench) lives(ctx context.Context) error {
 	b.add("whole lives", float64(n)/window.Seconds(), "jobs/s")
 	b.add("whole lives, window", window.Seconds(), "s")
 	b.add("whole lives, jobs under way", QueuedMax, "jobs")
-	b.cost("a life, ", "us/job", end.since(begin), int(l.done.Load()))
+	b.cost("a life, ", end.since(begin), int(l.done.Load()))
 	b.add("from the last call until all have ended and all views hold it", end.at.Sub(over).Seconds(), "s")
 	return b.peaks()
 }

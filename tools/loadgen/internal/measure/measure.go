@@ -85,8 +85,10 @@ type Measurement struct {
 // All are the measurements.
 func All() []Measurement {
 	return []Measurement{
-		{Name: "submit", run: (*bench).submit}, {Name: "latency", run: (*bench).latency},
-		{Name: "lives", run: (*bench).lives}, {Name: "start", run: (*bench).start},
+		{Name: "submit", run: (*bench).submit},
+		{Name: "latency", run: (*bench).latency},
+		{Name: "lives", run: (*bench).lives},
+		{Name: "start", run: (*bench).start},
 	}
 }
 
@@ -103,7 +105,7 @@ func (m Measurement) Run(ctx context.Context, cfg Config, report *figure.Report)
 		return fmt.Errorf("open the data folder: %w", err)
 	}
 	b := &bench{name: m.Name, cfg: cfg, dir: dir, report: report}
-	defer b.end()
+	defer func() { err = errors.Join(err, b.end()) }()
 	if err := b.serve(ctx); err != nil {
 		return err
 	}
@@ -111,7 +113,7 @@ func (m Measurement) Run(ctx context.Context, cfg Config, report *figure.Report)
 	if err := m.run(b, ctx); err != nil {
 		return fmt.Errorf("measure %s: %w", m.Name, err)
 	}
-	return errors.Join(b.end(), report.Err())
+	return report.Err()
 }
 
 // bench is a measurement in progress. For one goroutine, but its clients.

@@ -14,8 +14,9 @@ func each(d time.Duration, n int) float64 {
 	return float64(d) / float64(time.Microsecond) / float64(max(1, n))
 }
 
-// cost says what was used for n of a thing, in all and by process.
-func (b *bench) cost(prefix, unit string, s spent, n int) {
+// cost says what was used for n jobs, in all and by process.
+func (b *bench) cost(prefix string, s spent, n int) {
+	const unit = "us/job"
 	b.add(prefix+"CPU, server in all", each(s.server, n), unit)
 	for _, role := range slices.Sorted(maps.Keys(s.roles)) {
 		if cpu := each(s.roles[role], n); cpu >= 1 {

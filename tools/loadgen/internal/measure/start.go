@@ -70,7 +70,7 @@ func (b *bench) fill(ctx context.Context) error {
 	}
 	used, n := after.since(before), calls*fillCall*Clients
 	b.add("filling, acknowledged, calls of 1000", float64(n)/used.wall.Seconds(), "jobs/s")
-	b.cost("filling, ", "us/job", used, n)
+	b.cost("filling, ", used, n)
 	return nil
 }
 

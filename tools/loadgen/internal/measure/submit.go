@@ -59,7 +59,7 @@ func (b *bench) bursts(ctx context.Context, size int) error {
 	b.add(prefix+"acknowledged, fastest burst", rate(took.Quantile(0)), "jobs/s")
 	b.add(prefix+"acknowledged, slowest burst", rate(took.Quantile(1)), "jobs/s")
 	b.durations(prefix+"one call", calls)
-	b.cost(prefix, "us/job", sum, QueuedMax*b.cfg.Bursts)
+	b.cost(prefix, sum, QueuedMax*b.cfg.Bursts)
 	return nil
 }
 

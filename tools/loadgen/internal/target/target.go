@@ -16,6 +16,7 @@ package target
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -152,6 +153,14 @@ func (s *Server) Kill() error {
 	if err := s.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("kill the server: %w", err)
 	}
-	<-s.ends // it was killed: no news
+	if err := <-s.ends; err != nil && !killed(err) {
+		return fmt.Errorf("wait for the killed server: %w", err)
+	}
 	return nil
+}
+
+// killed says that a process ended as one that was told to does.
+func killed(err error) bool {
+	_, ok := errors.AsType[*exec.ExitError](err)
+	return ok
 }

@@ -74,7 +74,8 @@ func (k Kind) spec(i int) *corev1.PodSpec {
 			Name: new("main"), Image: new("registry.example.com/research/sweep:1.4.2"), Command: []string{"/usr/bin/python3", "-m", "sweep"},
 			Args: []string{"--member", fmt.Sprint(i), "--learning-rate", fmt.Sprintf("0.%03d", i)},
 			Env: []*corev1.EnvVar{
-				{Name: new("OMP_NUM_THREADS"), Value: new("1")}, {Name: new("MEMBER"), Value: new(fmt.Sprint(i))},
+				{Name: new("OMP_NUM_THREADS"), Value: new("1")},
+				{Name: new("MEMBER"), Value: new(fmt.Sprint(i))},
 				{Name: new("OUTPUT"), Value: new(fmt.Sprintf("s3://results/sweep/%d", i))},
 			},
 			Resources: &corev1.ResourceRequirements{Requests: amounts, Limits: amounts},
