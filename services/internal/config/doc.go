@@ -8,7 +8,9 @@
 // A configuration is a struct of plain values; the caller's default is a value of it.
 // Each exported field is a key: the field's name in camelCase (StopWithin is
 // stopWithin, GRPC is grpc, TLSFile is tlsFile), or the name in its `koanf` tag. Fields
-// that are structs are sections. Keys are case-sensitive.
+// that are structs are sections; the keys of an embedded struct with the tag
+// `koanf:",squash"` are those of the section that embeds it, and so is its Validate
+// where the section has none. Keys are case-sensitive.
 //
 //	defaults  <-  file 1  <-  file 2  <-  environment        what is to the right wins
 //

@@ -30,7 +30,7 @@ func Print(w io.Writer, cfg any) error {
 func encodeStruct(v reflect.Value) map[string]any {
 	out := make(map[string]any)
 	for _, f := range fieldsOf(v.Type()) {
-		if e := encode(v.Field(f.index)); e != nil {
+		if e := encode(v.FieldByIndex(f.index)); e != nil {
 			out[f.key] = e
 		}
 	}
@@ -127,7 +127,7 @@ func ordered(v reflect.Value) any {
 	}
 	node := &yaml.Node{Kind: yaml.MappingNode}
 	for _, f := range fieldsOf(v.Type()) {
-		fv := v.Field(f.index)
+		fv := v.FieldByIndex(f.index)
 		if encode(fv) == nil {
 			continue
 		}

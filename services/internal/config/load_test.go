@@ -345,6 +345,12 @@ func TestWhatCannotBeConfiguredIsABug(t *testing.T) {
 		"hidden field": func() { _, _ = config.Load(struct{ secret int }{}, nil, nil) },
 		"function":     func() { _, _ = config.Load(struct{ Now func() time.Time }{}, nil, nil) },
 		"embedded":     func() { _, _ = config.Load(struct{ peer }{}, nil, nil) },
+		"key twice": func() {
+			_, _ = config.Load(struct {
+				Ports `koanf:",squash"`
+				GRPC  int
+			}{}, nil, nil)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -355,5 +361,49 @@ func TestWhatCannotBeConfiguredIsABug(t *testing.T) {
 			}()
 			load()
 		})
+	}
+}
+
+// Ports is what several services have alike.
+type Ports struct {
+	GRPC  int
+	Peers []string
+}
+
+func (p Ports) Validate() error {
+	var check fault.Check
+	if p.GRPC == 0 {
+		check.Violate("grpc", p.GRPC, "must be above 0")
+	}
+	return check.Err()
+}
+
+type squashing struct {
+	Name  string
+	Ports `koanf:",squash"`
+	Last  int
+}
+
+// TestSquash: the keys of an embedded struct are the section's own, in files, in
+// variables, in what is printed and in what is wrong.
+func TestSquash(t *testing.T) {
+	t.Parallel()
+	defaults := squashing{Name: "n", Ports: Ports{GRPC: 1, Peers: []string{"a"}}, Last: 3}
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(file, []byte("name: m\npeers: [b, c]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.Load(defaults, []string{file}, []string{"FAIRLEAD__GRPC=7"})
+	want := squashing{Name: "m", Ports: Ports{GRPC: 7, Peers: []string{"b", "c"}}, Last: 3}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("error %v\n%s", err, diff)
+	}
+	var printed strings.Builder
+	if err := config.Print(&printed, got); err != nil || !strings.HasPrefix(printed.String(), "name: m\ngrpc: 7\npeers:") {
+		t.Errorf("printed %q, error %v", printed.String(), err)
+	}
+	_, err = config.Load(defaults, nil, []string{"FAIRLEAD__GRPC=0"})
+	if err == nil || err.Error() != "FAIRLEAD__GRPC: grpc: is 0, must be above 0" {
+		t.Errorf("error %v", err)
 	}
 }

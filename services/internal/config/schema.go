@@ -19,24 +19,44 @@ var (
 	jsonType     = reflect.TypeFor[json.Unmarshaler]()
 )
 
+// squashed is the tag of an embedded struct whose keys are the section's own.
+const squashed = ",squash"
+
 // field is one key of a section.
 type field struct {
-	key   string
-	index int
+	key string
+	// index is as reflect.Value.FieldByIndex takes it.
+	index []int
 	typ   reflect.Type
 }
 
 // fieldsOf returns the keys of struct type typ in their order. A field that is not
-// exported could never be set, and the keys of an embedded struct would be found under
-// two names: both are refused, as bugs of ours.
+// exported could never be set, the keys of an embedded struct would be found under two
+// names unless it is squashed, and a key that is there twice could not be told apart:
+// all are refused, as bugs of ours.
 func fieldsOf(typ reflect.Type) []field {
 	var fields []field
+	seen := make(map[string]bool)
 	for i := range typ.NumField() {
 		f := typ.Field(i)
-		if !f.IsExported() || f.Anonymous {
+		squash := f.Anonymous && f.Tag.Get(tagName) == squashed
+		if !f.IsExported() || f.Anonymous && !squash {
 			panic(fmt.Sprintf("config: field %s of %s is embedded or not exported", f.Name, typ))
 		}
-		fields = append(fields, field{key: keyOf(f), index: i, typ: f.Type})
+		found := []field{{key: keyOf(f), index: f.Index, typ: f.Type}}
+		if squash {
+			found = fieldsOf(f.Type)
+		}
+		for _, one := range found {
+			if squash {
+				one.index = append([]int{i}, one.index...)
+			}
+			if seen[one.key] {
+				panic(fmt.Sprintf("config: key %s of %s is there twice", one.key, typ))
+			}
+			seen[one.key] = true
+			fields = append(fields, one)
+		}
 	}
 	return fields
 }

@@ -67,7 +67,7 @@ func walk(v reflect.Value, path string, visit func(string, Validator)) {
 	switch {
 	case isSection(v.Type()):
 		for _, f := range fieldsOf(v.Type()) {
-			walk(v.Field(f.index), join(path, f.key), visit)
+			walk(v.FieldByIndex(f.index), join(path, f.key), visit)
 		}
 	case isList(v.Type()):
 		for i := range v.Len() {

@@ -10,10 +10,9 @@
 //	    v
 //	app.Run                  p := New(stopWithin, Deps); defer p.Close()
 //	    |                    p.Postgres, p.Log: what the service stands on
-//	    v                    p.Add: the service's own parts
-//	p.Ops, p.GRPC            the two servers
-//	    |
-//	p.Run                    until a signal, or until a part fails
+//	    v
+//	p.Serve                  the service's own parts, the servers of metrics and of calls,
+//	                         until a signal, or until a part fails
 //
 // Parts start in the order in which they were added, and stop in reverse: so the
 // log comes first, the server that lets work in last. What was opened is closed by

@@ -13,14 +13,10 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/fairlead-batch/fairlead/services/internal/auth"
-	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	"github.com/fairlead-batch/fairlead/services/internal/run"
 )
-
-// StopWithin is how long a process may take to stop where the operator says nothing.
-const StopWithin = 30 * time.Second
 
 // Registry takes metrics and gives them out again.
 type Registry interface {
@@ -49,14 +45,6 @@ type Process struct {
 // closes it.
 func New(stopWithin time.Duration, deps Deps) *Process {
 	return &Process{deps: deps, group: run.New(stopWithin, run.Observe(deps.Logger, deps.Metrics))}
-}
-
-// CheckStopWithin notes in check what is wrong with the stopWithin of a
-// configuration.
-func CheckStopWithin(check *fault.Check, stopWithin time.Duration) {
-	if stopWithin <= 0 {
-		check.Violate("stopWithin", stopWithin, "must be above 0")
-	}
 }
 
 // Postgres opens a pool, which Close closes.
@@ -90,9 +78,30 @@ func (p *Process) Ops(cfg rpc.HTTPConfig) error {
 	return nil
 }
 
-// GRPC adds the server of calls, which register puts services on. It lets work in,
-// so it comes last.
-func (p *Process) GRPC(cfg rpc.Config, register func(grpc.ServiceRegistrar), options ...grpc.ServerOption) error {
+// Service is what a process serves.
+type Service interface {
+	// Parts are what has to run for calls to be answered, in the order in which they
+	// start.
+	Parts() []run.Part
+	// Register puts the calls on a server.
+	Register(on grpc.ServiceRegistrar)
+}
+
+// Serve adds a service's parts and the two servers, and runs all parts until ctx is
+// done. It returns why one failed. It is called once.
+func (p *Process) Serve(ctx context.Context, cfg Config, service Service, options ...grpc.ServerOption) error {
+	p.Add(service.Parts()...)
+	if err := p.Ops(cfg.Ops); err != nil {
+		return err
+	}
+	if err := p.grpc(cfg.GRPC, service, options); err != nil {
+		return err
+	}
+	return p.Run(ctx)
+}
+
+// grpc adds the server of calls. It lets work in, so it comes last.
+func (p *Process) grpc(cfg rpc.Config, service Service, options []grpc.ServerOption) error {
 	server, err := rpc.NewServer(cfg, rpc.Deps{
 		Auth: auth.Anonymous{}, Log: p.deps.Logger, Metrics: p.deps.Metrics, Now: p.deps.Now,
 		NewID: NewName, Ready: p.Ready, Options: options,
@@ -100,13 +109,13 @@ func (p *Process) GRPC(cfg rpc.Config, register func(grpc.ServiceRegistrar), opt
 	if err != nil {
 		return fmt.Errorf("make gRPC server: %w", err)
 	}
-	register(server)
+	service.Register(server)
 	p.Add(run.Part{Name: "grpc", Run: server.Run})
 	return nil
 }
 
-// Run runs the parts until ctx is done, and returns why one failed. It is called
-// once.
+// Run runs the parts until ctx is done, and returns why one failed. It is for a
+// process without calls, and called once; others take Serve.
 func (p *Process) Run(ctx context.Context) error { return p.group.Run(ctx) }
 
 // Close closes what was opened, the last one first. Call it when Run has returned,

@@ -22,7 +22,6 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/config"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog/pglog"
-	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres/pgtest"
 	"github.com/fairlead-batch/fairlead/services/internal/process"
@@ -36,26 +35,13 @@ const patience = 20 * time.Second
 // toyConfig is the configuration of the smallest service that there can be: it
 // writes one entry to the log.
 type toyConfig struct {
-	Log        process.LogConfig
-	Postgres   postgres.Config
-	GRPC       rpc.Config
-	Ops        rpc.HTTPConfig
-	StopWithin time.Duration
+	process.Config `koanf:",squash"`
 	// Fails makes the toy's part fail once it has written.
 	Fails bool
 }
 
 func toyDefaults() toyConfig {
-	return toyConfig{
-		Log: process.DefaultLogConfig(), Postgres: postgres.Config{Schema: "toy"}, GRPC: rpc.DefaultConfig(),
-		Ops: rpc.DefaultHTTPConfig(":9090"), StopWithin: process.StopWithin,
-	}
-}
-
-func (c toyConfig) Validate() error {
-	var check fault.Check
-	process.CheckStopWithin(&check, c.StopWithin)
-	return check.Err()
+	return toyConfig{Config: process.DefaultConfig("toy")}
 }
 
 // toy tells a test what becomes of it.
@@ -80,29 +66,35 @@ func (y *toy) serve(ctx context.Context, cfg toyConfig, logger *zap.Logger, metr
 	if err != nil {
 		return err
 	}
-	p.Add(run.Part{Name: "toy", Run: func(ctx context.Context) error {
-		writer, err := log.Appender(eventlog.Author(process.NewID(time.Now())))
-		if err != nil {
-			return err
-		}
-		entry := eventlog.Draft{Partition: eventlog.ControlPartition, Kind: eventlog.Facts, Body: []byte("x")}
-		if err := errors.Join(eventlog.Append(ctx, writer, entry), writer.Close(ctx)); err != nil {
-			return err
-		}
-		close(y.written)
-		if cfg.Fails {
-			return errToy
-		}
-		<-ctx.Done()
-		return nil
-	}})
-	if err := p.Ops(cfg.Ops); err != nil {
+	return p.Serve(ctx, cfg.Config, writing{y, cfg, log})
+}
+
+// writing is the toy's service.
+type writing struct {
+	*toy
+	cfg toyConfig
+	log eventlog.Log
+}
+
+func (w writing) Register(grpc.ServiceRegistrar) {}
+
+func (w writing) Parts() []run.Part { return []run.Part{{Name: "toy", Run: w.run}} }
+
+func (w writing) run(ctx context.Context) error {
+	writer, err := w.log.Appender(eventlog.Author(process.NewID(time.Now())))
+	if err != nil {
 		return err
 	}
-	if err := p.GRPC(cfg.GRPC, func(grpc.ServiceRegistrar) {}); err != nil {
+	entry := eventlog.Draft{Partition: eventlog.ControlPartition, Kind: eventlog.Facts, Body: []byte("x")}
+	if err := errors.Join(eventlog.Append(ctx, writer, entry), writer.Close(ctx)); err != nil {
 		return err
 	}
-	return p.Run(ctx)
+	close(w.written)
+	if w.cfg.Fails {
+		return errToy
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // call is a run of the toy's program.

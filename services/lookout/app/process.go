@@ -8,45 +8,20 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/fairlead-batch/fairlead/services/internal/auth"
-	"github.com/fairlead-batch/fairlead/services/internal/fault"
-	"github.com/fairlead-batch/fairlead/services/internal/postgres"
 	"github.com/fairlead-batch/fairlead/services/internal/process"
-	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 )
 
 // ProcessConfig is what an operator may set on lookout as a process of its own.
 type ProcessConfig struct {
 	// Lookout is the service itself.
 	Lookout Config
-	// Log is where the log is.
-	Log process.LogConfig
-	// Postgres is the database of the service. Default schema: lookout.
-	Postgres postgres.Config
-	// GRPC is the port of its services. Default :50051.
-	GRPC rpc.Config
-	// Ops is the port of metrics and health. Default :9090.
-	Ops rpc.HTTPConfig
-	// StopWithin is how long the process may take to stop. Default 30s.
-	StopWithin time.Duration
+	// Config is that of every process.
+	process.Config `koanf:",squash"`
 }
 
 // DefaultProcessConfig returns what is used where the operator says nothing.
 func DefaultProcessConfig() ProcessConfig {
-	return ProcessConfig{
-		Lookout:    DefaultConfig(),
-		Log:        process.DefaultLogConfig(),
-		Postgres:   postgres.Config{Schema: "lookout"},
-		GRPC:       rpc.DefaultConfig(),
-		Ops:        rpc.DefaultHTTPConfig(":9090"),
-		StopWithin: process.StopWithin,
-	}
-}
-
-// Validate implements config.Validator.
-func (c ProcessConfig) Validate() error {
-	var check fault.Check
-	process.CheckStopWithin(&check, c.StopWithin)
-	return check.Err()
+	return ProcessConfig{Lookout: DefaultConfig(), Config: process.DefaultConfig("lookout")}
 }
 
 // Migrate brings the database of the service up to date.
@@ -84,12 +59,5 @@ func Run(ctx context.Context, cfg ProcessConfig, logger *zap.Logger, metrics pro
 	if err != nil {
 		return err
 	}
-	p.Add(a.Parts()...)
-	if err := p.Ops(cfg.Ops); err != nil {
-		return err
-	}
-	if err := p.GRPC(cfg.GRPC, a.Register); err != nil {
-		return err
-	}
-	return p.Run(ctx)
+	return p.Serve(ctx, cfg.Config, a)
 }

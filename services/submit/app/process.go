@@ -27,22 +27,14 @@ type ProcessConfig struct {
 	// Submission and Publishing are Config's.
 	Submission Submission
 	Publishing Publishing
-	// Log is where the log is.
-	Log process.LogConfig
-	// Postgres is the database of the service. Default schema: submit.
-	Postgres postgres.Config
-	// GRPC is the public port. Default :50051.
-	GRPC rpc.Config
-	// Ops is the port of metrics and health. Default :9090.
-	Ops rpc.HTTPConfig
+	// Config is that of every process; its gRPC port is the public one.
+	process.Config `koanf:",squash"`
 	// Backends are the services behind the front door, by a name of yours. Default none.
 	Backends map[string]Backend
 	// Routes is the front door's table: a service (api.Event) or a full method
 	// (/api.Submit/GetQueueInfo) to the name of a backend. Default none: what submit
 	// does not serve itself is Unimplemented.
 	Routes map[string]string
-	// StopWithin is how long the process may take to stop. Default 30s.
-	StopWithin time.Duration
 }
 
 // Backend is a service behind the front door.
@@ -56,15 +48,7 @@ type Backend struct {
 // DefaultProcessConfig returns what is used where the operator says nothing.
 func DefaultProcessConfig() ProcessConfig {
 	core := DefaultConfig()
-	return ProcessConfig{
-		Submission: core.Submission,
-		Publishing: core.Publishing,
-		Log:        process.DefaultLogConfig(),
-		Postgres:   postgres.Config{Schema: "submit"},
-		GRPC:       rpc.DefaultConfig(),
-		Ops:        rpc.DefaultHTTPConfig(":9090"),
-		StopWithin: process.StopWithin,
-	}
+	return ProcessConfig{Submission: core.Submission, Publishing: core.Publishing, Config: process.DefaultConfig("submit")}
 }
 
 // Validate implements config.Validator.
@@ -120,7 +104,6 @@ func Run(ctx context.Context, cfg ProcessConfig, logger *zap.Logger, metrics pro
 	if err != nil {
 		return err
 	}
-	p.Add(service.Parts()...)
 	table, closeBackends, err := dial(cfg)
 	if err != nil {
 		return err
@@ -128,13 +111,7 @@ func Run(ctx context.Context, cfg ProcessConfig, logger *zap.Logger, metrics pro
 	p.OnClose(closeBackends)
 	door := frontdoor.New(table)
 	p.OnClose(door.Wait)
-	if err := p.Ops(cfg.Ops); err != nil {
-		return err
-	}
-	if err := p.GRPC(cfg.GRPC, service.Register, door.ServerOptions()...); err != nil {
-		return err
-	}
-	return p.Run(ctx)
+	return p.Serve(ctx, cfg.Config, service, door.ServerOptions()...)
 }
 
 // alone holds the lock under which the schema is migrated, so that of several
