@@ -349,6 +349,22 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+// TestNewerHello: an executor that obeys a newer leader is not compared with a log
+// that ends before it.
+func TestNewerHello(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	b.sent = nil
+	b.helloOf(b.core.Epoch()+1, 2, []lead.KnownRun{{Run: job.RunID{9}, Job: job.ID{9}, Phase: lead.PhaseRunning}}, node("n1", 4000))
+	b.readBack()
+	if n := b.core.Counts().Orphans; n > 0 {
+		t.Errorf("%d runs count as orphans", n)
+	}
+	if last, ok := b.sent[len(b.sent)-1].(lead.Refuse); !ok || last.Session != 2 {
+		t.Errorf("%+v was put out, want the session refused", b.sent)
+	}
+}
+
 // TestOldHello: a hello was on its way for so long that the run which it lacks was
 // taken from the leader before us meanwhile. It proves nothing; one that was said
 // under our epoch does.

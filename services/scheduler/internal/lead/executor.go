@@ -2,6 +2,7 @@ package lead
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -72,7 +73,13 @@ func (c *Core) connected(in Connected) {
 	c.board.online(e.name)
 	c.lead.stale = true
 	c.emit(Greet{Session: in.Session, Epoch: c.Epoch()})
-	if c.phase == leading {
+	switch {
+	case c.phase != leading:
+	case in.Epoch > c.epoch:
+		// What it holds comes of orders that are not in the log as far as it was read
+		// here, and ours it refuses.
+		c.refuse(e, fmt.Sprintf("it obeys epoch %d, and this replica leads in epoch %d: a newer leader orders", in.Epoch, c.epoch))
+	default:
 		c.reconcile(e, in)
 	}
 }
