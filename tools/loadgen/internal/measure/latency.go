@@ -65,6 +65,9 @@ func (b *bench) latency(ctx context.Context) error {
 	u := b.clients[0]
 	arrivals := make(chan arrival, 1000)
 	go func() { cancel(b.follow(ctx, u, arrivals)) }()
+	if err := b.idle(ctx); err != nil {
+		return err
+	}
 	seen := map[string]figure.Durations{}
 	var acknowledged, running figure.Durations
 	before, err := b.look()
@@ -96,6 +99,30 @@ func (b *bench) latency(ctx context.Context) error {
 		b.durations("event made to seen, "+kind, seen[kind])
 	}
 	b.cost("", used, jobs)
+	return nil
+}
+
+// idleFor is how long the server is watched doing nothing.
+const idleFor = 5 * time.Second
+
+// idle says what the server uses when nobody wants anything of it.
+func (b *bench) idle(ctx context.Context) error {
+	if err := pause(ctx, settle); err != nil {
+		return err
+	}
+	before, err := b.look()
+	if err != nil {
+		return err
+	}
+	if err := pause(ctx, idleFor); err != nil {
+		return err
+	}
+	after, err := b.look()
+	if err != nil {
+		return err
+	}
+	used := after.since(before)
+	b.add("idle, cores used by the server", share(used.server, used.wall), "cores")
 	return nil
 }
 

@@ -142,22 +142,30 @@ func (l *lives) submitAll(ctx context.Context, f *followed, jobs []*api.JobSubmi
 	}
 }
 
+// askEvery is how often lookout is asked whether it has come to the end.
+const askEvery = 50 * time.Millisecond
+
 // settled waits until the views of eventapi and lookout hold all there is of a user's
-// job set: both answer only when they do.
+// job set. A replay ends only when eventapi's does. Lookout answers at once with what
+// it has of a job that it knows, so it is asked until it has the last end.
 func (f *followed) settled(ctx context.Context, last string) error {
 	request := client.WatchRequest{Queue: f.queue, JobSet: livesSet, From: f.newest, Once: true}
 	err := f.client.Watch(ctx, request, func(*api.EventStreamMessage) bool { return true })
 	if err != nil {
 		return err
 	}
-	answer, err := f.client.Jobs.GetJobStatus(ctx, &api.JobStatusRequest{JobIds: []string{last}})
-	if err != nil {
-		return fmt.Errorf("ask for job %s: %w", last, err)
+	for {
+		answer, err := f.client.Jobs.GetJobStatus(ctx, &api.JobStatusRequest{JobIds: []string{last}})
+		if err != nil {
+			return fmt.Errorf("ask for job %s: %w", last, err)
+		}
+		if answer.GetJobStates()[last] == api.JobState_SUCCEEDED {
+			return nil
+		}
+		if err := pause(ctx, askEvery); err != nil {
+			return err
+		}
 	}
-	if state := answer.GetJobStates()[last]; state != api.JobState_SUCCEEDED {
-		return fmt.Errorf("job %s has succeeded, but lookout says %s", last, state)
-	}
-	return nil
 }
 
 // follow counts the jobs that succeed, and frees a call for each livesCall of them.
