@@ -92,7 +92,7 @@ func New(cfg Config) (*State, error) {
 	s := &State{
 		cfg: &cfg, resources: map[string]int{}, classes: map[ClassID]*Class{},
 		shapes: map[ShapeID]*shape{}, jobs: map[JobID]*queuedJob{}, held: map[JobID]*queuedJob{}, runs: map[RunID]*run{}, away: map[JobID]*awayMember{}, nodes: map[NodeID]*node{},
-		queues: map[QueueID]*queue{}, lost: map[ExecutorID]bool{}, assumed: map[DecisionID]RunID{},
+		queues: map[QueueID]*queue{}, lost: map[ExecutorID]bool{}, assumed: map[DecisionID]decision{}, leasing: map[JobID]*run{},
 	}
 	for i, name := range cfg.Resources {
 		s.resources[name] = i
@@ -147,26 +147,13 @@ func (s *State) apply(d Delta) error {
 	case JobHeld:
 		s.hold(d.Job)
 	case JobReprioritized:
-		if j := s.jobs[d.Job]; j != nil {
-			s.dequeue(j)
-			j.Priority = d.Priority
-			s.enqueue(j)
-		}
+		s.reprioritize(d)
 	case RunLeased:
 		return s.leased(d.Run)
 	case RunPhased:
-		r := s.runs[d.Run]
-		if r == nil || d.Phase < Leased || d.Phase > Releasing {
-			return fmt.Errorf("%w: phase %d of run %x, which is not known", ErrInvalid, d.Phase, d.Run)
-		}
-		r.assumed = false
-		s.setPhase(r, d.Phase)
+		return s.phased(d)
 	case RunGone:
-		if r := s.runs[d.Run]; r != nil {
-			s.vacate(r)
-			s.lose(r)
-			s.dropGang(r.queue, r.gang)
-		}
+		s.goneRun(d.Run)
 	case NodeSet:
 		return s.setNode(d.Node)
 	case NodeGone:
@@ -236,7 +223,7 @@ func (s *State) addJob(j Job) error {
 		return fmt.Errorf("%w: job %x is of shape %d, which is not known", ErrInvalid, j.ID, j.Shape)
 	case j.ID == JobID{} || j.Queue == "":
 		return fmt.Errorf("%w: job %x of queue %q", ErrInvalid, j.ID, j.Queue)
-	case s.jobs[j.ID] != nil || s.held[j.ID] != nil:
+	case s.jobs[j.ID] != nil || s.held[j.ID] != nil || s.leasing[j.ID] != nil:
 		return fmt.Errorf("%w: job %x waits already", ErrInvalid, j.ID)
 	}
 	queued := &queuedJob{Job: j, shape: shape}
@@ -263,12 +250,13 @@ func (s *State) endJob(id JobID) {
 		s.miss(j)
 		return
 	}
+	if r := s.leasing[id]; r != nil {
+		r.job.gone = true // it waits under the lease, which will be taken back
+		return
+	}
 	m := s.away[id]
 	if m == nil {
 		return
-	}
-	if r := s.runs[m.run]; r != nil && r.assumed && r.Phase == Leased {
-		return // the lease is no fact: it will be taken back, and the job end as one that waits
 	}
 	s.comeBack(id).ended++
 	s.dropGang(s.queueOf(m.gang.Queue), &m.gang.Gang)
@@ -292,10 +280,20 @@ func (s *State) hold(id JobID) {
 		s.held[id] = j
 		return
 	}
-	for _, run := range s.assumed { //archcheck:unordered a job has one run that is assumed
-		if r := s.runs[run]; r != nil && r.Job == id && r.assumed && r.Phase == Leased {
-			r.job.held = true
-		}
+	if r := s.leasing[id]; r != nil {
+		r.job.held = true
+	}
+}
+
+// reprioritize moves a waiting job, also one that waits under an assumed lease.
+func (s *State) reprioritize(d JobReprioritized) {
+	if j := s.jobs[d.Job]; j != nil {
+		s.dequeue(j)
+		j.Priority = d.Priority
+		s.enqueue(j)
+	}
+	if r := s.leasing[d.Job]; r != nil {
+		r.job.Priority = d.Priority
 	}
 }
 
@@ -311,15 +309,18 @@ func (s *State) dropGang(q *queue, gang *Gang) {
 
 // lease makes a waiting job a run.
 func (s *State) lease(r Run) (*run, error) {
-	j := s.jobs[r.Job]
-	held := s.held[r.Job]
-	if j == nil && held == nil || r.ID == (RunID{}) || r.Phase != Leased {
+	over := s.leasing[r.Job]
+	if s.jobs[r.Job] == nil && s.held[r.Job] == nil && over == nil || r.ID == (RunID{}) || r.Phase != Leased {
 		return nil, fmt.Errorf("%w: run %x of job %x, which does not wait", ErrInvalid, r.ID, r.Job)
 	}
+	if over != nil {
+		s.takeBack(over) // another lease of the job is the fact
+	}
+	j := s.jobs[r.Job]
 	if j != nil {
 		s.dequeue(j)
 	} else {
-		j = held
+		j = s.held[r.Job]
 		delete(s.held, j.ID)
 	}
 	q := s.queueOf(j.Queue)
@@ -327,7 +328,7 @@ func (s *State) lease(r Run) (*run, error) {
 	s.global.take(s.cfg.Rate, 1, r.Since)
 	q.bucket.take(s.cfg.QueueRate, 1, r.Since)
 	// A run may name a node that is not known: its executor was not heard from yet.
-	leased := &run{Run: r, queue: q, shape: j.shape, gang: j.gang, job: j, node: s.nodes[r.Node]}
+	leased := &run{Run: r, queue: q, shape: j.shape, gang: j.gang, job: j, node: s.nodes[r.Node], before: r.Phase}
 	s.occupy(leased)
 	return leased, nil
 }
@@ -339,11 +340,37 @@ func (s *State) leased(r Run) error {
 		_, err := s.lease(r)
 		return err
 	}
-	if !known.assumed || known.Job != r.Job {
+	if !known.leaseAssumed || known.Job != r.Job {
 		return fmt.Errorf("%w: run %x is known", ErrInvalid, r.ID)
 	}
-	known.assumed = false
+	s.leaseIsFact(known)
 	return nil
+}
+
+// phased moves a run. That it must go stays assumed until it is told.
+func (s *State) phased(d RunPhased) error {
+	r := s.runs[d.Run]
+	if r == nil || d.Phase < Leased || d.Phase > Releasing {
+		return fmt.Errorf("%w: phase %d of run %x, which is not known", ErrInvalid, d.Phase, d.Run)
+	}
+	s.leaseIsFact(r)
+	r.before = d.Phase
+	if d.Phase == Releasing {
+		r.goingAssumed = false
+	}
+	if !r.goingAssumed {
+		s.setPhase(r, d.Phase)
+	}
+	return nil
+}
+
+func (s *State) goneRun(id RunID) {
+	if r := s.runs[id]; r != nil {
+		s.leaseIsFact(r)
+		s.vacate(r)
+		s.lose(r)
+		s.dropGang(r.queue, r.gang)
+	}
 }
 
 func (s *State) setNode(n Node) error {
@@ -422,61 +449,3 @@ func (s *State) setQueue(q Queue) error {
 	known.Queue, known.known = q, true
 	return nil
 }
-
-// AssumeLeased lays a start over the state, until Apply makes the same RunLeased a
-// fact or Forget takes it back.
-func (s *State) AssumeLeased(r Run) (DecisionID, error) {
-	if s.runs[r.ID] != nil {
-		return 0, fmt.Errorf("%w: run %x is known", ErrInvalid, r.ID)
-	}
-	leased, err := s.lease(r)
-	if err != nil {
-		return 0, err
-	}
-	leased.assumed = true
-	return s.decided(r.ID), nil
-}
-
-// AssumeReleasing lays the end of a run over the state, until Apply makes a fact of
-// it or Forget takes it back.
-func (s *State) AssumeReleasing(id RunID) (DecisionID, error) {
-	r := s.runs[id]
-	if r == nil || r.Phase == Releasing {
-		return 0, fmt.Errorf("%w: run %x is not known, or goes already", ErrInvalid, id)
-	}
-	r.assumed = true
-	s.setPhase(r, Releasing)
-	return s.decided(id), nil
-}
-
-func (s *State) decided(id RunID) DecisionID {
-	s.nextDecision++
-	s.assumed[s.nextDecision] = id
-	s.changed = true
-	return s.nextDecision
-}
-
-// Forget takes a decision back, if it has not become fact.
-func (s *State) Forget(id DecisionID) {
-	r := s.runs[s.assumed[id]]
-	delete(s.assumed, id)
-	if r == nil || !r.assumed {
-		return
-	}
-	s.changed = true
-	r.assumed = false
-	if r.Phase == Releasing {
-		s.setPhase(r, Running)
-		return
-	}
-	s.vacate(r)
-	if r.job.held {
-		s.comeBack(r.Job)
-		s.held[r.Job] = r.job
-		return
-	}
-	s.enqueue(r.job)
-}
-
-// Settled says that a decision became a fact: nothing of it is kept.
-func (s *State) Settled(id DecisionID) { delete(s.assumed, id) }

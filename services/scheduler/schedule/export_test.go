@@ -44,6 +44,15 @@ func (s *State) Dump() string {
 	for id := range s.jobs {
 		put("job %x", id)
 	}
+	for id, j := range s.held {
+		put("held %x %+v", id, j.Job)
+	}
+	for id := range s.leasing {
+		put("leasing %x", id)
+	}
+	for id, m := range s.away {
+		put("away %x gang %s run %x", id, m.gang.ID, m.run)
+	}
 	for id := range s.lost {
 		put("lost %s", id)
 	}
@@ -53,7 +62,9 @@ func (s *State) Dump() string {
 }
 
 // overlay is what lies over the facts of a run.
-func (r *run) overlay() string { return fmt.Sprint("assumed ", r.assumed) }
+func (r *run) overlay() string {
+	return fmt.Sprintf("lease assumed %v, going assumed %v over phase %d", r.leaseAssumed, r.goingAssumed, r.before)
+}
 
 func runIDs(runs []*run) string {
 	var out strings.Builder

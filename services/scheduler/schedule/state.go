@@ -25,9 +25,11 @@ type State struct {
 	global bucket
 	// away are the members of gangs that were leased and neither wait nor have ended.
 	away map[JobID]*awayMember
-	// assumed are the runs of the decisions that lie over the facts.
-	assumed      map[DecisionID]RunID
+	// assumed are the decisions that lie over the facts, leasing the runs among them
+	// that are no facts, by job.
+	assumed      map[DecisionID]decision
 	nextDecision DecisionID
+	leasing      map[JobID]*run
 
 	// order is the nodes by name, rebuilt when nodes come or go.
 	order []*node
@@ -58,6 +60,8 @@ type queuedJob struct {
 	gang  *Gang
 	// held says that it is not to start.
 	held bool
+	// gone says that it ended under a lease that is assumed.
+	gone bool
 }
 
 type run struct {
@@ -68,8 +72,10 @@ type run struct {
 	// job is what is queued again when the run is forgotten or requeued.
 	job  *queuedJob
 	node *node
-	// assumed says that the run, or that it is releasing, is not a fact yet.
-	assumed bool
+	// leaseAssumed says that the run is no fact yet, goingAssumed that its end is none;
+	// before is the phase that it has without that.
+	leaseAssumed, goingAssumed bool
+	before                     Phase
 	// laid says that it starts in the round under way.
 	laid bool
 }
