@@ -425,9 +425,9 @@ func (s *State) removeNode(id NodeID) {
 // nodesChanged drops what was computed of the nodes.
 func (s *State) nodesChanged() {
 	s.order = nil
-	s.nodesVersion++
 	for _, shape := range s.shapes { //archcheck:unordered each by itself
 		clear(shape.matches)
+		shape.pools = nil
 	}
 }
 

@@ -147,9 +147,7 @@ func (p *planner) enter(id PoolID) {
 	}
 	slices.SortFunc(queues, func(a, b *queue) int { return cmp.Compare(a.ID, b.ID) })
 	for _, q := range queues {
-		want := slices.Clone(p.heldIn(q, id))
-		want.add(q.waits)
-		demand[q] = min(p.dominant(want, p.pool.total), 1<<32)
+		demand[q] = p.demand(q)
 	}
 	fair, ideal := fairShares(queues, demand)
 	for _, q := range queues {

@@ -1,6 +1,9 @@
 package schedule
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Shares are in units of 2^-32: floor(amount << 32 / total), by 128-bit arithmetic.
 //
@@ -29,6 +32,14 @@ func scale(value, times, by uint64) uint64 {
 	return divide(hi, lo, by)
 }
 
+// sumMax is where sums of what waits end: two of them do not overflow.
+const sumMax = 1<<62 - 1
+
+// times is n amounts, at most sumMax.
+func times(n, amount int64) int64 {
+	return int64(min(scale(uint64(n), uint64(amount), 1), sumMax))
+}
+
 func divide(hi, lo, by uint64) uint64 {
 	if hi >= by {
 		return ^uint64(0)
@@ -48,7 +59,22 @@ func (s *State) dominant(amounts, total Vec) (share uint64) {
 // weighted is a share over a weight: what queues are compared by.
 func weighted(share uint64, weight int64) uint64 { return scale(share, Million, uint64(weight)) }
 
-// fair are the queues' shares of a pool: by weight, and by water filling, where
+// demand is what a queue holds of a pool and what it waits for that a node of the pool
+// could ever hold, at most all there is of anything.
+func (p *planner) demand(q *queue) uint64 {
+	want := slices.Clone(p.heldIn(q, p.pool.id))
+	for sh, n := range q.waiting { //archcheck:unordered a sum, saturated or not
+		if !p.poolsFor(sh)[p.pool.id] {
+			continue
+		}
+		for i, amount := range sh.Request {
+			want[i] = min(want[i]+times(n, amount), sumMax)
+		}
+	}
+	return min(p.dominant(want, p.pool.total), 1<<32)
+}
+
+// fairShares are the queues' shares of a pool: by weight, and by water filling, where
 // what a queue has no demand for goes to the others. Demand is what a queue holds
 // and waits for, as a share.
 func fairShares(queues []*queue, demand map[*queue]uint64) (fair, ideal map[*queue]uint64) {

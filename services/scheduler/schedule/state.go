@@ -39,9 +39,6 @@ type State struct {
 	wake    Time
 	// mayReject is what the newest plan was told.
 	mayReject bool
-	// nodesVersion moves when a node comes or changes: what could never run is
-	// looked at again then.
-	nodesVersion uint64
 }
 
 type shape struct {
@@ -50,8 +47,8 @@ type shape struct {
 	class *Class
 	// matches caches which nodes the shape may run on; dropped when nodes change.
 	matches map[*node]bool
-	// hopeless is the nodesVersion at which no node could ever hold it.
-	hopeless, possible uint64
+	// pools are those with a node that could ever hold it; nil: to be found out again.
+	pools map[PoolID]bool
 }
 
 type queuedJob struct {
@@ -134,9 +131,9 @@ type queue struct {
 	held map[PoolID]Vec
 	// classes is the same by class.
 	classes map[PoolID]map[ClassID]Vec
-	// waits is what its queued jobs ask for.
-	waits  Vec
-	bucket bucket
+	// waiting counts its queued jobs by shape.
+	waiting map[*shape]int64
+	bucket  bucket
 }
 
 // gangState is the members of a gang.
@@ -250,7 +247,7 @@ func (s *State) queueOf(id QueueID) *queue {
 	if q == nil {
 		q = &queue{
 			Queue: Queue{ID: id, Weight: Million}, gangs: map[GangID]*gangState{},
-			held: map[PoolID]Vec{}, classes: map[PoolID]map[ClassID]Vec{}, waits: make(Vec, len(s.cfg.Resources)),
+			held: map[PoolID]Vec{}, classes: map[PoolID]map[ClassID]Vec{}, waiting: map[*shape]int64{},
 		}
 		s.queues[id] = q
 	}
@@ -279,7 +276,7 @@ func (s *State) enqueue(j *queuedJob) {
 	q := s.queueOf(j.Queue)
 	s.jobs[j.ID] = j
 	q.queued = insert(q.queued, j, compareQueued)
-	q.waits.add(j.shape.Request)
+	q.waiting[j.shape]++
 	if j.gang != nil {
 		g := q.gangs[j.gang.ID]
 		g.queued = insert(g.queued, j, compareQueued)
@@ -326,7 +323,9 @@ func (s *State) dequeue(j *queuedJob) {
 	q := s.queueOf(j.Queue)
 	delete(s.jobs, j.ID)
 	q.queued = remove(q.queued, j, compareQueued)
-	q.waits.sub(j.shape.Request)
+	if q.waiting[j.shape]--; q.waiting[j.shape] == 0 {
+		delete(q.waiting, j.shape)
+	}
 	if j.gang != nil {
 		g := q.gangs[j.gang.ID]
 		g.queued = remove(g.queued, j, compareQueued)

@@ -8,39 +8,35 @@ import (
 )
 
 // hopelessShapes are those that wait and that no node could ever hold, whatever
-// runs there and whether it takes jobs now. The answer holds until nodes change.
+// runs there and whether it takes jobs now.
 func (s *State) hopelessShapes() (out []*shape) {
+	if len(s.nodes) == 0 {
+		return nil // nothing is known
+	}
 	seen := map[*shape]bool{}
-	for _, j := range s.jobs { //archcheck:unordered sorted below
-		if sh := j.shape; !seen[sh] {
-			seen[sh] = true
-			if s.isHopeless(sh) {
+	for _, q := range s.queues { //archcheck:unordered sorted below
+		for sh := range q.waiting { //archcheck:unordered sorted below
+			if !seen[sh] && len(s.poolsFor(sh)) == 0 {
 				out = append(out, sh)
 			}
+			seen[sh] = true
 		}
 	}
-	slices.SortFunc(out, func(a, b *shape) int { return int(a.id) - int(b.id) })
+	slices.SortFunc(out, func(a, b *shape) int { return cmp.Compare(a.id, b.id) })
 	return out
 }
 
-func (s *State) isHopeless(sh *shape) bool {
-	switch s.nodesVersion {
-	case sh.hopeless:
-		return s.nodesVersion > 0
-	case sh.possible:
-		return false
-	}
-	for _, n := range s.nodesInOrder() {
-		if s.couldEver(sh, n) == "" {
-			sh.possible = s.nodesVersion
-			return false
+// poolsFor are the pools with a node that could ever hold a shape.
+func (s *State) poolsFor(sh *shape) map[PoolID]bool {
+	if sh.pools == nil {
+		sh.pools = map[PoolID]bool{}
+		for _, n := range s.nodesInOrder() {
+			if !sh.pools[n.Pool] && s.couldEver(sh, n) == "" {
+				sh.pools[n.Pool] = true
+			}
 		}
 	}
-	if len(s.nodes) == 0 {
-		return false // nothing is known
-	}
-	sh.hopeless = s.nodesVersion
-	return true
+	return sh.pools
 }
 
 // couldEver says why an empty node could not hold a shape; empty: it could.
