@@ -22,6 +22,9 @@
 // finds the same data at the same ports. Without --data a temporary folder is made
 // and removed.
 //
+// PULSAR_MEM and PULSAR_GC of the environment are passed on. What stands for them
+// is made for quick starts.
+//
 // # When something fails
 //
 // Without a Java of 17 or newer, or where Maven is missing and the distribution is
