@@ -155,7 +155,7 @@ func TestServe(t *testing.T) {
 	client.WaitForReady = true
 	conn, err := rpc.Dial(client)
 	must(t, err)
-	defer conn.Close() //nolint:errcheck // a test's
+	defer conn.Close()
 	bounded, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	answer, err := healthpb.NewHealthClient(conn).Check(bounded, &healthpb.HealthCheckRequest{})
@@ -311,7 +311,7 @@ func get(t *testing.T, url string) string {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	must(t, err)
-	defer resp.Body.Close() //nolint:errcheck // a test's
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	must(t, err)
 	return resp.Status + "\n" + string(body)

@@ -121,7 +121,7 @@ func (in *installation) asksLookout(address string) {
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // a test's
+	defer conn.Close()
 	const nobody = "00000000000000000000000001"
 	states, err := api.NewJobsClient(conn).GetJobStatus(in.t.Context(), &api.JobStatusRequest{JobIds: []string{nobody}})
 	if err != nil || states.GetJobStates()[nobody] != api.JobState_UNKNOWN {
@@ -241,7 +241,7 @@ func (p *service) kill() {
 	if err := p.cmd.Process.Kill(); err != nil {
 		p.t.Fatalf("kill %s: %v", p.name, err)
 	}
-	<-p.ended
+	_ = <-p.ended // it was killed
 }
 
 // stop tells the program to end, which it does without an error.
