@@ -154,10 +154,19 @@ func (b *bed) readBack() {
 // readSome gives the core the next n entries of a partition, if there are any.
 func (b *bed) readSome(p eventlog.Partition, n int) bool {
 	b.t.Helper()
+	in, some := b.next(p, n)
+	if some {
+		b.step(in)
+	}
+	return some
+}
+
+// next is the next n entries of a partition, for the core; false when there are none.
+func (b *bed) next(p eventlog.Partition, n int) (lead.LogRead, bool) {
 	from := b.read[p]
 	all := b.log.entries[p][from:min(from+n, len(b.log.entries[p]))]
 	if len(all) == 0 {
-		return false
+		return lead.LogRead{}, false
 	}
 	run := eventlog.Run{Partition: p, From: eventlog.Position{Entry: uint64(from)}, To: all[len(all)-1].entry.At}
 	in := lead.LogRead{}
@@ -167,8 +176,7 @@ func (b *bed) readSome(p eventlog.Partition, n int) bool {
 	}
 	in.Run = run
 	b.read[p] += len(all)
-	b.step(in)
-	return true
+	return in, true
 }
 
 // pass lets time go by.

@@ -598,3 +598,33 @@ func TestDeposedAtOnce(t *testing.T) {
 		t.Errorf("the round refused %d facts", n)
 	}
 }
+
+// TestGivenUpAtOnce: a run is preempted before its plan is whole, and the last part of
+// the plan and the preemption are read back in one step. Nothing of the run is sent,
+// for its job is forgotten.
+func TestGivenUpAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, newLog(), 1)
+	b.setting(1, "q")
+	b.takeOver()
+	one, two := twoSets()
+	first, second := eventlog.PartitionOf("q", one, partitions), eventlog.PartitionOf("q", two, partitions)
+	victim, other := b.submit(one, 1, 4000, preemptible), b.submit(two, 2, 4000)
+	b.readBack()
+	b.connect(1, node("n1", 4000), node("n2", 4000)) // a plan of two parts
+	b.readSome(first, 1)
+	winner := b.submit(one, 3, 4000, urgent)
+	b.readSome(first, 1)
+	whole, _ := b.next(second, 1)
+	preempted, _ := b.next(first, 1)
+	b.step(whole, preempted)
+	b.wantStory(one, victim, "Submitted", "Leased", "Preempted")
+	b.readBack()
+	var sent []job.ID
+	for _, lease := range b.leases() {
+		sent = append(sent, lease.Job)
+	}
+	if !slices.Equal(sent, []job.ID{other, winner}) {
+		t.Errorf("the leases of %v were sent, want those of %v", sent, []job.ID{other, winner})
+	}
+}

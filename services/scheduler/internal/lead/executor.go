@@ -228,6 +228,7 @@ func (c *Core) stop(e *executor, s Stop) {
 func (c *Core) flushSessions() {
 	for _, session := range slices.Sorted(maps.Keys(c.sessions)) {
 		m := &c.sessions[session].mail
+		m.leases = slices.DeleteFunc(m.leases, c.isOver)
 		if len(m.stops) > 0 {
 			c.emit(SendStops{Session: session, Epoch: c.epoch, Stops: m.stops})
 		}
@@ -239,6 +240,13 @@ func (c *Core) flushSessions() {
 		}
 		*m = mail{}
 	}
+}
+
+// isOver says whether the run of a lease was given up in the step that was to send it.
+// Its job may be forgotten by now, and what was submitted with it.
+func (c *Core) isOver(l Lease) bool {
+	rec := c.table.runs[l.Run]
+	return rec == nil || rec.job.Run.ID != l.Run || !rec.job.Run.State.Live()
 }
 
 // heartbeat notes that an executor lives. The answer waits until the lock was
