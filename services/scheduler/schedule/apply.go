@@ -122,6 +122,7 @@ func New(cfg Config) (*State, error) {
 // call; those before it stand. Errors: ErrInvalid. What concerns no known job, run,
 // node or shape is refused, but for the end of things, which may be told twice.
 func (s *State) Apply(deltas ...Delta) error {
+	s.newest = nil
 	for i, d := range deltas {
 		if err := s.apply(d); err != nil {
 			if i > 0 {
@@ -130,7 +131,6 @@ func (s *State) Apply(deltas ...Delta) error {
 			return err
 		}
 	}
-	s.changed = s.changed || len(deltas) > 0
 	return nil
 }
 

@@ -42,7 +42,7 @@ func (s *State) AssumeReleasing(id RunID) (DecisionID, error) {
 func (s *State) decided(d decision) DecisionID {
 	s.nextDecision++
 	s.assumed[s.nextDecision] = d
-	s.changed = true
+	s.newest = nil
 	return s.nextDecision
 }
 
@@ -62,7 +62,7 @@ func (s *State) Forget(id DecisionID) {
 	case !d.going && r.leaseAssumed:
 		s.takeBack(r)
 	}
-	s.changed = true
+	s.newest = nil
 }
 
 // Settled says that a decision became a fact: nothing of it is kept.

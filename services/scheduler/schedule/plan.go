@@ -6,12 +6,14 @@ import (
 	"slices"
 )
 
-// Plan decides on the state as it is. The content of the state is not changed.
-// When nothing changed since the newest plan and it is not time to wake, the plan
-// is empty and costs nothing.
+// Plan decides on the state as it is. The content of the state is not changed. The
+// plan is the caller's. Where the newest plan decided nothing, nothing changed since
+// and it is not time to wake, the answer is that plan again and costs nothing.
 func (s *State) Plan(r Round) *Plan {
-	if !s.changed && s.mayReject == r.MayReject && (s.wake == 0 || r.Now < s.wake) {
-		return &Plan{Stop: StopDone, Wake: s.wake}
+	if s.newest != nil && s.round.MayReject == r.MayReject && r.Now >= s.round.Now && (s.newest.Wake == 0 || r.Now < s.newest.Wake) {
+		again := *s.newest
+		again.Shares = slices.Clone(again.Shares)
+		return &again
 	}
 	p := &planner{State: s, round: r, plan: &Plan{Stop: StopDone}, global: s.global, left: map[*queue]*left{}}
 	for _, pool := range s.cfg.Pools {
@@ -25,8 +27,12 @@ func (s *State) Plan(r Round) *Plan {
 	steps := p.plan.Steps
 	p.undoTo(0)
 	p.plan.Steps = steps
-	s.wake, s.mayReject = p.plan.Wake, r.MayReject
-	s.changed = p.plan.Stop == StopBudget || len(p.plan.Starts)+len(p.plan.Preempts)+len(p.plan.Rejects) > 0
+	s.newest, s.round = nil, r
+	if p.plan.Stop != StopBudget && len(p.plan.Starts)+len(p.plan.Preempts)+len(p.plan.Rejects) == 0 {
+		newest := *p.plan
+		newest.Shares = slices.Clone(newest.Shares)
+		s.newest = &newest
+	}
 	return p.plan
 }
 

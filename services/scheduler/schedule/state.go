@@ -33,12 +33,10 @@ type State struct {
 
 	// order is the nodes by name, rebuilt when nodes come or go.
 	order []*node
-	// changed says that a plan could differ from the newest; wake is when it could
-	// though nothing changed.
-	changed bool
-	wake    Time
-	// mayReject is what the newest plan was told.
-	mayReject bool
+	// newest is the newest plan if it decided nothing and nothing changed since, and
+	// round is what it was asked.
+	newest *Plan
+	round  Round
 }
 
 type shape struct {
