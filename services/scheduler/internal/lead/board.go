@@ -15,9 +15,16 @@ type board struct {
 	cfg   schedule.Config
 	// shapes are the handles of distinct shapes, by all that makes one.
 	shapes map[string]schedule.ShapeID
-	// decisions are the assumed ones, by the run that they are about.
-	decisions map[job.RunID]schedule.DecisionID
+	// decisions are the assumed ones.
+	decisions map[decision]schedule.DecisionID
 	refused   uint64
+}
+
+// decision is what an own entry that is not read back decides on a run: its lease, or
+// its end where going is set.
+type decision struct {
+	run   job.RunID
+	going bool
 }
 
 func newBoard(cfg *schedule.Config) (*board, error) {
@@ -25,7 +32,7 @@ func newBoard(cfg *schedule.Config) (*board, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make scheduling state: %w", err)
 	}
-	return &board{state: state, cfg: *cfg, shapes: map[string]schedule.ShapeID{}, decisions: map[job.RunID]schedule.DecisionID{}}, nil
+	return &board{state: state, cfg: *cfg, shapes: map[string]schedule.ShapeID{}, decisions: map[decision]schedule.DecisionID{}}, nil
 }
 
 func (b *board) apply(deltas ...schedule.Delta) {
@@ -90,43 +97,53 @@ func (b *board) reprioritized(rec *record) {
 // assume lays an own lease, not read back yet, over the state.
 func (b *board) assume(e job.LeasedEvent) {
 	id, err := b.state.AssumeLeased(runOf(e))
-	b.decided(e.Run, id, err)
+	b.decided(decision{run: e.Run}, id, err)
 }
 
-// assumeGone lays an own preemption, not read back yet, over the state.
+// assumeGone lays an own preemption, not read back yet, over the state. The lease of
+// the run may not be read back either.
 func (b *board) assumeGone(run job.RunID) {
 	id, err := b.state.AssumeReleasing(schedule.RunID(run))
-	b.decided(run, id, err)
+	b.decided(decision{run: run, going: true}, id, err)
 }
 
-func (b *board) decided(run job.RunID, id schedule.DecisionID, err error) {
+func (b *board) decided(d decision, id schedule.DecisionID, err error) {
 	if err != nil {
 		b.refused++
 		return
 	}
-	b.decisions[run] = id
+	b.decisions[d] = id
 }
 
-// settled: the decision on a run, if there was one, is a fact now.
-func (b *board) settled(run job.RunID) {
-	if id, assumed := b.decisions[run]; assumed {
+// settled: the decision, if there was one, is a fact now.
+func (b *board) settled(d decision) {
+	if id, assumed := b.decisions[d]; assumed {
 		b.state.Settled(id)
-		delete(b.decisions, run)
+		delete(b.decisions, d)
 	}
 }
 
-// forget takes the decision on a run back: the log refused it.
-func (b *board) forget(run job.RunID) {
-	if id, assumed := b.decisions[run]; assumed {
+// forget takes the decision of an event back, if it was one: the log refused it.
+// With the lease of a run goes what was decided on its end.
+func (b *board) forget(e job.Event) {
+	run := job.RunOf(e)
+	b.takeBack(decision{run: run, going: true})
+	if _, lease := e.(job.LeasedEvent); lease {
+		b.takeBack(decision{run: run})
+	}
+}
+
+func (b *board) takeBack(d decision) {
+	if id, assumed := b.decisions[d]; assumed {
 		b.state.Forget(id)
-		delete(b.decisions, run)
+		delete(b.decisions, d)
 	}
 }
 
 // leased: the job has a node.
 func (b *board) leased(e job.LeasedEvent) {
 	b.apply(schedule.RunLeased{Run: runOf(e)})
-	b.settled(e.Run)
+	b.settled(decision{run: e.Run})
 }
 
 func (b *board) running(run job.RunID) {
@@ -136,13 +153,13 @@ func (b *board) running(run job.RunID) {
 // releasing: the run must go and holds its node until its pod is gone.
 func (b *board) releasing(run job.RunID) {
 	b.apply(schedule.RunPhased{Run: schedule.RunID(run), Phase: schedule.Releasing})
-	b.settled(run)
+	b.settled(decision{run: run, going: true})
 }
 
 // freed: the run holds its node no more.
 func (b *board) freed(run job.RunID) {
 	b.apply(schedule.RunGone{Run: schedule.RunID(run)})
-	b.settled(run)
+	b.settled(decision{run: run, going: true})
 }
 
 func (b *board) queueSet(q Queue) {

@@ -77,6 +77,8 @@ type leadership struct {
 	markers int
 	// planned is the number of the newest plan.
 	planned uint64
+	// leasing are the jobs of own leases that are not read back yet.
+	leasing map[job.RunID]*record
 	// unread are the own entries not read back, by partition, in order.
 	unread [][]ownEntry
 	ticket uint64
@@ -143,7 +145,7 @@ func New(cfg Config, round schedule.Config, newID func(job.Time) [16]byte) (*Cor
 		partitions: make([]partition, cfg.Partitions),
 		table:      newTable(), queues: map[string]Queue{}, executors: map[string]*executor{}, sessions: map[Session]*executor{},
 		plans: plans{},
-		lead:  leadership{unread: make([][]ownEntry, cfg.Partitions)},
+		lead:  leadership{leasing: map[job.RunID]*record{}, unread: make([][]ownEntry, cfg.Partitions)},
 	}
 	return c, nil
 }

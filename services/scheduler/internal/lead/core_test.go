@@ -628,3 +628,23 @@ func TestGivenUpAtOnce(t *testing.T) {
 		t.Errorf("the leases of %v were sent, want those of %v", sent, []job.ID{other, winner})
 	}
 }
+
+// TestPreemptUnread: the place of a run whose lease is not read back yet is taken like
+// any other: the run is preempted in the plan that starts the other job.
+func TestPreemptUnread(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	one, two := twoSets()
+	victim := b.submit(one, 1, 4000, preemptible)
+	b.readSome(eventlog.PartitionOf("q", one, partitions), 1)
+	winner := b.submit(two, 2, 4000, urgent)
+	b.readSome(eventlog.PartitionOf("q", two, partitions), 1)
+	b.readBack()
+	b.wantStory(one, victim, "Submitted", "Leased", "Preempted")
+	if lease := b.oneLease(); lease.Job != winner {
+		t.Errorf("the lease of job %s was sent, want that of %s", lease.Job, winner)
+	}
+	if n := b.core.Counts().RoundRefused; n > 0 {
+		t.Errorf("the round refused %d facts", n)
+	}
+}

@@ -91,7 +91,9 @@ func (c *Core) planRead(h eventlog.Header, batches []job.Batch) {
 			continue // it was refused, or is over already
 		}
 		rec.place.whole = true
-		c.sendLease(rec)
+		if rec.ahead.Run.State.Live() { // else an own entry gives it up
+			c.sendLease(rec)
+		}
 	}
 }
 
@@ -156,7 +158,7 @@ func (c *Core) publish(plan *schedule.Plan) {
 	}
 	var parts post
 	for _, victim := range plan.Preempts {
-		if rec := c.table.runs[job.RunID(victim.Run)]; rec != nil && rec.ahead.Run.State.Live() {
+		if rec := c.holder(job.RunID(victim.Run)); rec != nil {
 			c.board.assumeGone(rec.ahead.Run.ID)
 			c.plannedEvent(&parts, rec, preemption(c.head(rec), victim, runs))
 		}
@@ -165,6 +167,7 @@ func (c *Core) publish(plan *schedule.Plan) {
 		rec := c.table.jobs[job.ID(start.Job)]
 		e := c.start(rec, start, runs[rec.job.ID])
 		c.board.assume(e)
+		c.lead.leasing[e.Run] = rec
 		c.plannedEvent(&parts, rec, e)
 	}
 	drafts := parts.drafts(c.epoch)
@@ -172,6 +175,19 @@ func (c *Core) publish(plan *schedule.Plan) {
 		drafts[i].Plan, drafts[i].Part, drafts[i].Parts = c.lead.planned, uint32(i+1), uint32(len(drafts)) //nolint:gosec // few
 	}
 	c.append(drafts, nil)
+}
+
+// holder is the job of a live run, also of one whose lease is not read back yet; nil
+// where an own entry has ended it already.
+func (c *Core) holder(run job.RunID) *record {
+	rec := c.table.runs[run]
+	if rec == nil {
+		rec = c.lead.leasing[run]
+	}
+	if rec == nil || rec.ahead.Run.ID != run || !rec.ahead.Run.State.Live() {
+		return nil
+	}
+	return rec
 }
 
 // gangKey names a gang.

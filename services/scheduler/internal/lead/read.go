@@ -134,6 +134,7 @@ func (c *Core) event(from source, batch job.Batch, e job.Event) {
 		return
 	}
 	before := rec.job
+	delete(c.lead.leasing, job.RunOf(e)) // its lease is read
 	after, err := job.Apply(before, e)
 	if err == nil {
 		rec.job = after
@@ -141,7 +142,7 @@ func (c *Core) event(from source, batch job.Batch, e job.Event) {
 	} else {
 		c.counts.Refused++
 		if from.mine {
-			c.board.forget(job.RunOf(e)) // if it was a decision on a run
+			c.board.forget(e)
 			if rec.job.State.Final() {
 				c.board.ended(rec) // the decision that was taken back had it wait again
 			}
