@@ -75,7 +75,7 @@ func distribution(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make folder to unpack in: %w", err)
 	}
-	defer os.RemoveAll(unpacking)
+	defer func() { _ = os.RemoveAll(unpacking) }() // empty by then, or not worth keeping
 	if said, err := exec.CommandContext(ctx, "tar", "-xzf", archive, "-C", unpacking).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("unpack %s: %w: %s", archive, err, said)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func freePort(chosen []int) (int, error) {
 		if slices.Contains(chosen, port) {
 			continue
 		}
-		listener, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", ":"+strconv.Itoa(port))
 		if err != nil {
 			continue
 		}

@@ -67,9 +67,9 @@ func main() {
 	if err := run(ctx, *data, *within); err != nil {
 		fmt.Fprintln(os.Stderr, "pulsar:", err)
 		if errors.Is(err, errMissing) {
-			os.Exit(exitMissing)
+			os.Exit(exitMissing) //nolint:forbidigo // main is where a program ends
 		}
-		os.Exit(exitFault)
+		os.Exit(exitFault) //nolint:forbidigo // as above
 	}
 }
 
@@ -88,10 +88,10 @@ func run(ctx context.Context, data string, within time.Duration) error {
 		if err != nil {
 			return fmt.Errorf("make data folder: %w", err)
 		}
-		defer os.RemoveAll(temporary)
+		defer func() { _ = os.RemoveAll(temporary) }() // what stays is in the temporary folder
 		data = temporary
 	}
-	layout, err := prepare(home, data)
+	layout, err := prepare(home, data) //nolint:contextcheck // it listens for a moment, which nothing can delay
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ type process struct {
 
 // serve runs Pulsar until ctx is done.
 func serve(ctx context.Context, l layout, java string, within time.Duration) error {
-	p, err := start(l, java)
+	p, err := start(l, java) //nolint:contextcheck // Pulsar is stopped by its own signal, not killed with ctx
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func serve(ctx context.Context, l layout, java string, within time.Duration) err
 	if err != nil {
 		return fmt.Errorf("write where Pulsar is: %w", err)
 	}
-	if _, err := fmt.Println(string(line)); err != nil {
+	if _, err := os.Stdout.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("write where Pulsar is: %w", err)
 	}
 	select {
@@ -80,7 +80,7 @@ func start(l layout, java string) (*process, error) {
 	}
 	// Metadata in ZooKeeper: with the default, RocksDB, one restart of three after a
 	// kill -9 left a bookie that registered itself for ever.
-	p.command = exec.Command(filepath.Join(l.home, "bin", "pulsar"), "standalone",
+	p.command = exec.CommandContext(context.Background(), filepath.Join(l.home, "bin", "pulsar"), "standalone",
 		"--no-functions-worker", "--no-stream-storage",
 		"--bookkeeper-dir", filepath.Join(l.data, "bookkeeper"), "--bookkeeper-port", strconv.Itoa(l.ports.Bookie),
 		"--zookeeper-dir", filepath.Join(l.data, "zookeeper"), "--zookeeper-port", strconv.Itoa(l.ports.ZooKeeper))
@@ -122,8 +122,8 @@ func quickStart() []string {
 
 // javaHome is the folder that Pulsar's script looks for bin/java in.
 func javaHome(java string) string {
-	if real, err := filepath.EvalSymlinks(java); err == nil {
-		java = real
+	if target, err := filepath.EvalSymlinks(java); err == nil {
+		java = target
 	}
 	return filepath.Dir(filepath.Dir(java))
 }
@@ -140,7 +140,7 @@ func (p *process) awaitHealth(ctx context.Context, admin string, within time.Dur
 		case <-p.ended:
 			return p.fault()
 		case <-ctx.Done():
-			return fmt.Errorf("Pulsar is not healthy within %s: %w; its output is in %s", within, last, p.output)
+			return fmt.Errorf("the broker is not healthy within %s: %w; its output is in %s", within, last, p.output)
 		case <-ask.C:
 		}
 		if last = healthy(ctx, admin); last == nil {
@@ -160,16 +160,22 @@ func healthy(ctx context.Context, admin string) error {
 	if err != nil {
 		return fmt.Errorf("ask for health: %w", err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // its status is all
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("ask for health: %s", response.Status)
 	}
 	return nil
 }
 
+// errEnded: Pulsar ended and nobody had told it to.
+var errEnded = errors.New("the broker ended by itself")
+
 // fault says that Pulsar ended by itself, with the end of what it said.
 func (p *process) fault() error {
-	return fmt.Errorf("Pulsar ended by itself: %v; it said last:\n%s", p.err, lastOutput(p.output))
+	if p.err == nil {
+		return fmt.Errorf("%w; it said last:\n%s", errEnded, lastOutput(p.output))
+	}
+	return fmt.Errorf("%w: %w; it said last:\n%s", errEnded, p.err, lastOutput(p.output))
 }
 
 // outputShown is how much of Pulsar's output an error shows, in bytes.
@@ -180,7 +186,7 @@ func lastOutput(path string) []byte {
 	if err != nil {
 		return []byte(err.Error())
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	if size, err := file.Seek(0, io.SeekEnd); err == nil {
 		_, _ = file.Seek(max(0, size-outputShown), io.SeekStart)
 	}

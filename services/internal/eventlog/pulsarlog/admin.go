@@ -37,7 +37,7 @@ func (a *admin) close() { a.client.CloseIdleConnections() }
 
 // refusal is an answer that is no success.
 type refusal struct {
-	Code   int
+	Code   int    `json:"-"`
 	Reason string `json:"reason"`
 }
 
@@ -79,7 +79,7 @@ func (a *admin) do(ctx context.Context, method, path string, body, into any) err
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // it was read
 	answer, err := io.ReadAll(io.LimitReader(response.Body, answerBytesMax))
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)

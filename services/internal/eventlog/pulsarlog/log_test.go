@@ -2,6 +2,7 @@ package pulsarlog_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog/logtest"
@@ -29,6 +30,8 @@ func TestServerKilled(t *testing.T) { //nolint:paralleltest // it kills the serv
 					t.Fatal(err)
 				}
 				return func() {
+					begun := time.Now()
+					defer func() { t.Logf("started again in %s", time.Since(begun)) }()
 					again, err := startBroker(server.program, server.data)
 					if err != nil {
 						t.Fatal(err)

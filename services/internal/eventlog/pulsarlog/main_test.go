@@ -26,7 +26,7 @@ const exitMissing = 3
 
 // server is the one Pulsar of this test binary. The test that kills it runs when no
 // other does.
-var server *broker
+var server *broker // nil: there is none
 
 // missing says what the machine lacks where there is no server.
 var missing error
@@ -35,9 +35,9 @@ func TestMain(m *testing.M) {
 	code, err := runWithServer(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tests of the log on Pulsar:", err)
-		os.Exit(1)
+		code = 1
 	}
-	os.Exit(code)
+	os.Exit(code) //nolint:forbidigo // TestMain is a main
 }
 
 // runWithServer runs the tests, with a server where the machine can have one.
@@ -46,9 +46,9 @@ func runWithServer(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	program := filepath.Join(dir, "pulsar")
-	build := exec.Command("go", "build", "-o", program, "./pulsar")
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", program, "./pulsar")
 	build.Dir = filepath.Join("..", "..", "..", "..", "tools")
 	if said, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build tools/pulsar: %w: %s", err, said)
@@ -103,7 +103,7 @@ const startWithin = 10 * time.Minute
 func startBroker(program, data string) (*broker, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
-	b := &broker{program: program, data: data, command: exec.Command(program, "--data", data)}
+	b := &broker{program: program, data: data, command: exec.CommandContext(context.Background(), program, "--data", data)}
 	var said tail
 	b.command.Stderr = &said
 	stdin, err := b.command.StdinPipe()

@@ -2,6 +2,7 @@ package pulsarlog_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -40,7 +41,7 @@ func startProxy(t testing.TB, serviceURL string) *proxy {
 	t.Helper()
 	p := &proxy{broker: strings.TrimPrefix(serviceURL, "pulsar://"), conns: map[net.Conn]bool{}}
 	for range 100 {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +116,7 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		broker, err := net.Dial("tcp", p.broker)
+		broker, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", p.broker)
 		if err != nil {
 			client.Close()
 			continue
@@ -172,7 +173,7 @@ func readFrame(from io.Reader) ([]byte, error) {
 	if _, err := io.ReadFull(from, size); err != nil {
 		return nil, err
 	}
-	frame := append(size, make([]byte, binary.BigEndian.Uint32(size))...)
+	frame := append(bytes.Clone(size), make([]byte, binary.BigEndian.Uint32(size))...)
 	_, err := io.ReadFull(from, frame[4:])
 	return frame, err
 }
