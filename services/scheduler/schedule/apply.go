@@ -105,15 +105,25 @@ func New(cfg Config) (*State, error) {
 		s.dominants = append(s.dominants, i)
 	}
 	for i := range cfg.Classes {
+		if err := checkLimit(cfg.Classes[i].Limit); err != nil {
+			return nil, fmt.Errorf("class %q: %w", cfg.Classes[i].ID, err)
+		}
 		s.classes[cfg.Classes[i].ID] = &cfg.Classes[i]
 	}
+	pools := slices.Compact(slices.Sorted(slices.Values(cfg.Pools)))
 	switch {
 	case len(cfg.Resources) == 0 || len(s.resources) != len(cfg.Resources):
 		return nil, fmt.Errorf("%w: resources %q are none, or one is named twice", ErrInvalid, cfg.Resources)
-	case len(s.dominants) == 0 || len(cfg.Pools) == 0 || len(cfg.Classes) == 0:
-		return nil, fmt.Errorf("%w: there must be a dominant resource, a pool and a class", ErrInvalid)
-	case cfg.Lookback <= 0 || cfg.Protected < 0 || cfg.Rate.PerToken < 0 || cfg.QueueRate.PerToken < 0:
-		return nil, fmt.Errorf("%w: look-back must be above zero, and nothing negative", ErrInvalid)
+	case len(pools) == 0 || len(pools) != len(cfg.Pools):
+		return nil, fmt.Errorf("%w: pools %q are none, or one is named twice", ErrInvalid, cfg.Pools)
+	case len(s.classes) == 0 || len(s.classes) != len(cfg.Classes):
+		return nil, fmt.Errorf("%w: of %d priority classes there are none, or one is named twice", ErrInvalid, len(cfg.Classes))
+	case len(s.dominants) == 0:
+		return nil, fmt.Errorf("%w: no resource is dominant", ErrInvalid)
+	case cfg.Lookback <= 0 || cfg.Protected < 0:
+		return nil, fmt.Errorf("%w: look-back %d must be above zero, and protected %d not below", ErrInvalid, cfg.Lookback, cfg.Protected)
+	case !cfg.Rate.valid() || !cfg.QueueRate.valid():
+		return nil, fmt.Errorf("%w: a rate is negative, or takes over 2^60 ns for its burst", ErrInvalid)
 	}
 	return s, nil
 }
@@ -168,6 +178,8 @@ func (s *State) apply(d Delta) error {
 		s.lost[d.Executor] = true
 	case ExecutorBack:
 		delete(s.lost, d.Executor)
+	default:
+		return fmt.Errorf("%w: fact of type %T", ErrInvalid, d)
 	}
 	return nil
 }
@@ -206,6 +218,16 @@ func (s *State) check(what string, v Vec) error {
 	return nil
 }
 
+// checkLimit refuses parts of a total that are below nothing or could overflow.
+func checkLimit(limit map[string]int64) error {
+	for _, part := range limit { //archcheck:unordered the text names none
+		if part < 0 || part > AmountMax {
+			return fmt.Errorf("%w: a limit is not from 0 to 2^42 millionths", ErrInvalid)
+		}
+	}
+	return nil
+}
+
 func (s *State) addGang(g Gang) error {
 	if g.ID == "" || g.Queue == "" || g.Cardinality == 0 {
 		return fmt.Errorf("%w: gang %q of queue %q with %d members", ErrInvalid, g.ID, g.Queue, g.Cardinality)
@@ -228,11 +250,11 @@ func (s *State) addJob(j Job) error {
 	}
 	queued := &queuedJob{Job: j, shape: shape}
 	if j.Gang != "" {
-		g := s.queueOf(j.Queue).gangs[j.Gang]
-		if g == nil {
+		q := s.queues[j.Queue]
+		if q == nil || q.gangs[j.Gang] == nil {
 			return fmt.Errorf("%w: job %x is of gang %q, which is not known", ErrInvalid, j.ID, j.Gang)
 		}
-		queued.gang = &g.Gang
+		queued.gang = &q.gangs[j.Gang].Gang
 	}
 	s.enqueue(queued)
 	return nil
@@ -310,7 +332,8 @@ func (s *State) dropGang(q *queue, gang *Gang) {
 // lease makes a waiting job a run.
 func (s *State) lease(r Run) (*run, error) {
 	over := s.leasing[r.Job]
-	if s.jobs[r.Job] == nil && s.held[r.Job] == nil && over == nil || r.ID == (RunID{}) || r.Phase != Leased {
+	waits := s.jobs[r.Job] != nil || s.held[r.Job] != nil || over != nil && !over.job.gone
+	if !waits || r.ID == (RunID{}) || r.Phase != Leased {
 		return nil, fmt.Errorf("%w: run %x of job %x, which does not wait", ErrInvalid, r.ID, r.Job)
 	}
 	if over != nil {
@@ -325,8 +348,8 @@ func (s *State) lease(r Run) (*run, error) {
 	}
 	q := s.queueOf(j.Queue)
 	s.goAway(j, r.ID)
-	s.global.take(s.cfg.Rate, 1, r.Since)
-	q.bucket.take(s.cfg.QueueRate, 1, r.Since)
+	s.global.take(s.cfg.Rate, r.Since)
+	q.bucket.take(s.cfg.QueueRate, r.Since)
 	// A run may name a node that is not known: its executor was not heard from yet.
 	leased := &run{Run: r, queue: q, shape: j.shape, gang: j.gang, job: j, node: s.nodes[r.Node], before: r.Phase}
 	s.occupy(leased)
@@ -444,6 +467,11 @@ func (s *State) nodesInOrder() []*node {
 func (s *State) setQueue(q Queue) error {
 	if q.ID == "" || q.Weight <= 0 || q.Weight > AmountMax {
 		return fmt.Errorf("%w: queue %q of weight %d", ErrInvalid, q.ID, q.Weight)
+	}
+	for _, l := range q.Limits {
+		if err := checkLimit(l.Limit); err != nil {
+			return fmt.Errorf("queue %q: %w", q.ID, err)
+		}
 	}
 	known := s.queueOf(q.ID)
 	known.Queue, known.known = q, true

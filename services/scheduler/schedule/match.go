@@ -124,9 +124,12 @@ func (e *Expression) met(values map[string]string) bool {
 	case "DoesNotExist":
 		return !has
 	case "Gt", "Lt":
+		if !has || len(e.Values) != 1 {
+			return false
+		}
 		have, err1 := strconv.ParseInt(value, 10, 64)
 		want, err2 := strconv.ParseInt(e.Values[0], 10, 64)
-		if !has || err1 != nil || err2 != nil {
+		if err1 != nil || err2 != nil {
 			return false
 		}
 		return e.Operator == "Gt" && have > want || e.Operator == "Lt" && have < want

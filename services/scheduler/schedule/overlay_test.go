@@ -1,6 +1,7 @@
 package schedule_test
 
 import (
+	"errors"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -166,6 +167,23 @@ func TestOverlay(t *testing.T) {
 				t.Errorf("content (-facts +overlaid):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestOverlayEnded: a job that ended under its start is given no other.
+func TestOverlayEnded(t *testing.T) {
+	t.Parallel()
+	b := newOverlayBed(t)
+	b.assumeLease()
+	b.apply(schedule.JobGone{Job: b.lease.Job})
+	before := b.state.Dump()
+	other := b.lease
+	other.ID = runID("other")
+	if err := b.state.Apply(schedule.RunLeased{Run: other}); !errors.Is(err, schedule.ErrInvalid) {
+		t.Errorf("error %v, want ErrInvalid", err)
+	}
+	if diff := gocmp.Diff(before, b.state.Dump()); diff != "" {
+		t.Errorf("content (-before +after):\n%s", diff)
 	}
 }
 

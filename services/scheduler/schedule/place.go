@@ -27,7 +27,7 @@ func (p *planner) place(q *queueRound) bool {
 		if c.found != p.started {
 			c.spot = p.find(q, c.head(), "", "") // there may be a better one now
 		}
-		p.settle(q, c.head(), c.spot, "")
+		p.begin(q, c.head(), c.spot, "")
 		return true
 	}
 	if c.gang.Label == "" {
@@ -110,7 +110,7 @@ func (p *planner) placeIn(q *queueRound, label, value string) bool {
 			p.plan.Starts, p.plan.Preempts = p.plan.Starts[:starts], p.plan.Preempts[:preempts]
 			return false
 		}
-		p.settle(q, j, at, value)
+		p.begin(q, j, at, value)
 	}
 	return true
 }
@@ -147,8 +147,8 @@ func (p *planner) find(q *queueRound, j *queuedJob, label, value string) spot {
 	return spot{}
 }
 
-// settle takes the victims of a job and lays it on its node.
-func (p *planner) settle(q *queueRound, j *queuedJob, at spot, domain string) {
+// begin takes the victims of a job and lays it on its node.
+func (p *planner) begin(q *queueRound, j *queuedJob, at spot, domain string) {
 	p.take(j, at.victims)
 	p.lay(q, j, at.node, domain)
 }
@@ -194,11 +194,11 @@ func (p *planner) lay(q *queueRound, j *queuedJob, n *node, domain string) {
 	}
 	at := q.at
 	p.dequeue(j)
-	p.occupy(r)
-	q.at-- // the list became shorter before it
+	p.settle(r) // by its job's id, which is no run's, so not into the runs
+	q.at--      // the list became shorter before it
 	q.left.lookback--
 	p.do(func() {
-		p.vacate(r)
+		p.unsettle(r)
 		p.enqueue(j)
 		q.at = at
 		q.left.lookback++

@@ -293,8 +293,10 @@ func (p *planner) canStart(q *queueRound) bool {
 func (p *planner) start(q *queueRound) {
 	n := uint32(len(q.candidate.members))
 	p.place(q)
-	p.global.take(p.cfg.Rate, n, p.round.Now)
-	q.left.tokens.take(p.cfg.QueueRate, n, p.round.Now)
+	for range n {
+		p.global.take(p.cfg.Rate, p.round.Now)
+		q.left.tokens.take(p.cfg.QueueRate, p.round.Now)
+	}
 	p.plan.Steps++
 	p.started++
 	q.candidate = candidate{}
@@ -325,7 +327,7 @@ func (p *planner) overLimit(q *queueRound) bool {
 	for class, sum := range sums { //archcheck:unordered any of them
 		for name, limit := range p.limit(q.queue, class) { //archcheck:unordered any of them
 			i, known := p.resources[name]
-			if known && sum[i] > int64(scale(uint64(p.pool.total[i]), uint64(limit), Million)) {
+			if known && uint64(sum[i]) > scale(uint64(max(0, p.pool.total[i])), uint64(limit), Million) {
 				return true
 			}
 		}

@@ -169,21 +169,39 @@ func (g *gangState) whole() bool { return g.members() >= int(g.Cardinality) }
 // the tokens taken.
 type bucket struct{ free Time }
 
-// has says whether n tokens are there at a time, and when they will be.
+// bucketMax bounds times and spans, so that sums of some of them do not overflow: 36
+// years.
+const bucketMax = 1 << 60
+
+// valid says whether a full bucket is filled within bucketMax.
+func (r Rate) valid() bool {
+	return r.PerToken >= 0 && scale(uint64(r.PerToken), uint64(r.Burst), 1) <= bucketMax
+}
+
+// has says whether n tokens are there at a time, and when they will be. More than the
+// burst are never there.
 func (b *bucket) has(r Rate, n uint32, now Time) (bool, Time) {
 	if r.Burst == 0 || n == 0 {
 		return true, 0
 	}
-	start := max(b.free, now-Time(r.PerToken)*Time(r.Burst))
-	ready := start + Time(r.PerToken)*Time(n)
+	if n > r.Burst {
+		return false, 0
+	}
+	ready := b.since(r, now) + Time(r.PerToken)*Time(n)
 	return ready <= now, ready
 }
 
-// take takes n tokens.
-func (b *bucket) take(r Rate, n uint32, now Time) {
+// take takes a token.
+func (b *bucket) take(r Rate, now Time) {
 	if r.Burst > 0 {
-		b.free = max(b.free, now-Time(r.PerToken)*Time(r.Burst)) + Time(r.PerToken)*Time(n)
+		b.free = min(b.since(r, now)+Time(r.PerToken), 4*bucketMax)
 	}
+}
+
+// since is from when the tokens are counted that are there at a time.
+func (b *bucket) since(r Rate, now Time) Time {
+	now = max(-2*bucketMax, min(now, 2*bucketMax))
+	return max(b.free, now-Time(r.PerToken)*Time(r.Burst))
 }
 
 // compareQueued is the order within a queue.
@@ -333,6 +351,11 @@ func (s *State) dequeue(j *queuedJob) {
 // occupy makes a run hold its node.
 func (s *State) occupy(r *run) {
 	s.runs[r.ID] = r
+	s.settle(r)
+}
+
+// settle puts a run on its node, into its gang and on its queue's account.
+func (s *State) settle(r *run) {
 	if r.gang != nil {
 		g := r.queue.gangs[r.gang.ID]
 		g.runs = insert(g.runs, r, compareRuns)
@@ -349,6 +372,11 @@ func (s *State) occupy(r *run) {
 // vacate takes a run off its node.
 func (s *State) vacate(r *run) {
 	delete(s.runs, r.ID)
+	s.unsettle(r)
+}
+
+// unsettle takes back what settle did.
+func (s *State) unsettle(r *run) {
 	if r.gang != nil {
 		g := r.queue.gangs[r.gang.ID]
 		g.runs = remove(g.runs, r, compareRuns)
