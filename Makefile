@@ -28,7 +28,7 @@ RACED := /(client|services/internal/(eventlog|postgres|project|rpc|run)|services
 # tests: `make verify` runs it.
 UNCACHED := /tools/archcheck$$
 
-.PHONY: help demo run build test bench sim soak generate verify verify-generated verify-modules lint archcheck format clean
+.PHONY: help demo run build test test-kube bench sim soak generate verify verify-generated verify-modules lint archcheck format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ test: ## all tests: race detector where goroutines meet, plain elsewhere
 	if [ -n "$$plain" ]; then go test -timeout $(TEST_TIMEOUT) $$plain || failed=1; fi; \
 	if [ -n "$$raced" ]; then go test $$race -timeout $(TEST_TIMEOUT) $$raced || failed=1; fi; \
 	exit $$failed
+
+# Kubernetes is built by tools/kube the first time: some 5 minutes on two idle cores, then nothing until the pin moves.
+test-kube: ## the tests that need a Kubernetes: a real API server, nodes by kwok
+	FAIRLEAD_KUBE=1 go test -count=1 -timeout 30m ./services/executor/internal/kube/...
 
 # BENCH names what to measure and how, as bin/loadgen --help says: make bench BENCH="lives --window 1m".
 bench: build ## the figures of docs/benchmarks.md, measured: about 5 minutes

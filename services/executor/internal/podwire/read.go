@@ -36,7 +36,7 @@ func Read(wire []byte) (simulated.Spec, error) {
 	}
 	out := simulated.Spec{
 		Init: containers(spec.InitContainers), Containers: containers(spec.Containers),
-		Requests: requests(&spec), Grace: graceDefault,
+		Requests: Requests(&spec), Grace: graceDefault,
 	}
 	if s := spec.TerminationGracePeriodSeconds; s != nil {
 		out.Grace = time.Duration(*s) * time.Second
@@ -54,9 +54,9 @@ func containers(list []corev1.Container) (out []simulated.Container) {
 	return out
 }
 
-// requests sums up as a kubelet does: containers run together, init containers one
+// Requests sums up what a pod asks for as a kubelet does: containers run together, init containers one
 // by one before them but for those that stay (sidecars), and overhead comes on top.
-func requests(spec *corev1.PodSpec) (out []job.Amount) {
+func Requests(spec *corev1.PodSpec) (out []job.Amount) {
 	together, alone, sidecars := corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}
 	for _, c := range spec.Containers {
 		add(together, wanted(c))

@@ -1,0 +1,218 @@
+package kube_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/fairlead-batch/fairlead/services/executor/internal/clustertest"
+	"github.com/fairlead-batch/fairlead/services/executor/internal/kube"
+	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
+	"github.com/fairlead-batch/fairlead/services/internal/job"
+)
+
+// patience is how long a test waits for what the cluster does within a second or two
+// on an idle machine.
+const patience = 2 * time.Minute
+
+// openKubernetes starts a Kubernetes for the test and its parts, by tools/kube, and
+// connects to it. The first start of a version builds it, which takes minutes.
+func openKubernetes(t *testing.T) kubernetes.Interface {
+	t.Helper()
+	if os.Getenv("FAIRLEAD_KUBE") != "1" {
+		t.Skip("needs a Kubernetes, whose first build takes minutes: run make test-kube, which sets FAIRLEAD_KUBE=1")
+	}
+	_, here, _, _ := runtime.Caller(0)
+	source := filepath.Join(filepath.Dir(here), "../../../../tools/kube")
+	program := filepath.Join(t.TempDir(), "kube")
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", source, "-o", program, ".")
+	build.Env = append(os.Environ(), "GOWORK=off")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build tools/kube: %v\n%s", err, out)
+	}
+	// It outlives the test's context, which ends before clean-ups that need it.
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "--nodes", "0")
+	cmd.Dir, cmd.Stderr = source, os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stdin.Close(); err != nil { // which is how it is told to stop
+			t.Error(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("tools/kube: %v", err)
+		}
+	})
+	var answer struct{ Kubeconfig string }
+	if line, err := bufio.NewReader(stdout).ReadBytes('\n'); err != nil {
+		t.Fatalf("read the answer of tools/kube: %v", err)
+	} else if err := json.Unmarshal(line, &answer); err != nil {
+		t.Fatalf("read the answer of tools/kube: %v", err)
+	}
+	client, err := kube.Connect(answer.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// bed is one test's use of the cluster.
+type bed struct {
+	client  kubernetes.Interface
+	begun   time.Time
+	cluster *kube.Cluster
+	// early are facts that came with orders.
+	early []lease.Fact
+	// stop ends the cluster that List made last.
+	stop func()
+}
+
+func newBed(client kubernetes.Interface) *bed {
+	return &bed{client: client, begun: time.Now(), stop: func() {}}
+}
+
+func (b *bed) now() time.Duration { return time.Since(b.begun) }
+
+// start begins anew, as a process that starts does.
+func (b *bed) start(t *testing.T) lease.Listed {
+	t.Helper()
+	b.stop()
+	cfg := kube.DefaultConfig()
+	cfg.PriorityClasses = map[string]string{"fair-urgent": "system-cluster-critical"}
+	cluster, err := kube.New(cfg, kube.Deps{Client: b.client, Now: b.now, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- cluster.Run(ctx) }()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	select {
+	case <-cluster.Ready():
+	case err := <-ended:
+		t.Fatalf("run: %v", err)
+	}
+	b.cluster, b.early = cluster, nil
+	return cluster.List()
+}
+
+// do hands orders over.
+func (b *bed) do(orders ...lease.Order) {
+	b.early = append(b.early, b.cluster.Step(lease.Time{}, orders...)...)
+}
+
+// next waits for facts.
+func (b *bed) next(t *testing.T) []lease.Fact {
+	t.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		b.do()
+		if facts := b.early; len(facts) > 0 {
+			b.early = nil
+			return facts
+		}
+		select {
+		case <-b.cluster.Wake():
+		case <-late.C:
+			t.Fatalf("no fact within %s", patience)
+		}
+	}
+}
+
+// await takes facts until one is of type F and as wanted.
+func await[F lease.Fact](t *testing.T, b *bed, want func(F) bool) F {
+	t.Helper()
+	for {
+		for _, f := range b.next(t) {
+			if f, ok := f.(F); ok && want(f) {
+				return f
+			}
+		}
+	}
+}
+
+func (b *bed) conformance() clustertest.Bed {
+	return clustertest.Bed{
+		List: b.start,
+		Do:   b.do,
+		Next: b.next,
+		Now:  b.now, Namespace: metav1.NamespaceDefault,
+		Remove: func(t *testing.T, pod job.Pod) {
+			t.Helper()
+			err := b.client.CoreV1().Pods(pod.Namespace).Delete(t.Context(), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+		LoseNode: func(t *testing.T, name string) {
+			t.Helper()
+			if err := b.client.CoreV1().Nodes().Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+// furnish makes what a bed begins with: two nodes and nothing on them.
+func furnish(t *testing.T, client kubernetes.Interface) {
+	t.Helper()
+	for _, name := range []string{"node-0", "node-1"} {
+		amounts := corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("8"), corev1.ResourceMemory: resource.MustParse("32Gi"), corev1.ResourcePods: resource.MustParse("110"),
+		}
+		node := &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
+			Status:     corev1.NodeStatus{Capacity: amounts, Allocatable: amounts},
+		}
+		if _, err := client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// clearOut removes what a test left.
+func clearOut(t *testing.T, client kubernetes.Interface) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	defer cancel()
+	now, all := metav1.DeleteOptions{GracePeriodSeconds: new(int64)}, metav1.ListOptions{}
+	if err := client.CoreV1().Pods(metav1.NamespaceDefault).DeleteCollection(ctx, now, all); err != nil {
+		t.Error(err)
+	}
+	if err := client.CoreV1().Nodes().DeleteCollection(ctx, now, all); err != nil {
+		t.Error(err)
+	}
+	cfg := kube.DefaultConfig()
+	if err := client.CoordinationV1().Leases(cfg.LeaseNamespace).Delete(ctx, cfg.LeaseName, now); err != nil && !apierrors.IsNotFound(err) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,95 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
+)
+
+// Cluster is a Kubernetes cluster as the executor's. Run it once; List, Step and Due
+// are for the one goroutine that has the core, after Ready.
+type Cluster struct {
+	cfg    Config
+	deps   Deps
+	state  *state
+	orders *orders
+	// epoch is what was stored when it started.
+	epoch uint64
+	ready chan struct{}
+}
+
+// New makes a cluster that Run brings to life. It makes no call.
+func New(cfg Config, deps Deps) (*Cluster, error) {
+	if cfg.Workers < 1 || cfg.CallTimeout <= 0 || cfg.SyncTimeout <= 0 || cfg.LeaseName == "" || cfg.LeaseNamespace == "" {
+		return nil, errors.New("make cluster: workers, callTimeout and syncTimeout must be above 0, and the lease must have a name and a namespace")
+	}
+	return &Cluster{cfg: cfg, deps: deps, state: newState(cfg.PoolLabel), orders: newOrders(), ready: make(chan struct{})}, nil
+}
+
+// Ready is closed when List may be called.
+func (c *Cluster) Ready() <-chan struct{} { return c.ready }
+
+// Wake gets a token when Step has something to tell.
+func (c *Cluster) Wake() <-chan struct{} { return c.state.wake }
+
+// Run watches the cluster and carries out orders until ctx is done. It fails when the
+// first lists or the epoch cannot be read in time. Orders that wait when it ends are
+// not carried out.
+func (c *Cluster) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer c.orders.close()
+	defer cancel()
+	synced, err := c.watch(ctx, &running)
+	if err != nil {
+		return err
+	}
+	if err := c.sync(ctx, synced); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // told to stop before it had begun
+		}
+		return err
+	}
+	close(c.ready)
+	for range c.cfg.Workers {
+		running.Go(func() { c.work(ctx) })
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// sync waits until what is there has been seen, and reads the epoch.
+func (c *Cluster) sync(ctx context.Context, synced []cache.InformerSynced) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.SyncTimeout)
+	defer cancel()
+	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
+		return fmt.Errorf("list pods and nodes: not done within %s: %w", c.cfg.SyncTimeout, ctx.Err())
+	}
+	var err error
+	c.epoch, _, err = c.readEpoch(ctx)
+	return err
+}
+
+// List is what the cluster holds: what an executor that starts is to be told.
+func (c *Cluster) List() lease.Listed {
+	pods, nodes := c.state.list()
+	return lease.Listed{Epoch: c.epoch, Pods: pods, Nodes: nodes}
+}
+
+// Step hands orders over and returns what there is to tell. It never waits. The facts
+// are the caller's.
+func (c *Cluster) Step(_ lease.Time, orders ...lease.Order) []lease.Fact {
+	c.orders.put(orders)
+	return c.state.take()
+}
+
+// Due is never: nothing happens here by the core's clock. Wake says when to step.
+func (c *Cluster) Due() (time.Duration, bool) { return math.MaxInt64, false }

@@ -1,0 +1,95 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"go.uber.org/zap"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
+)
+
+// What is watched. Others' pods that have ended hold nothing and are not listed.
+const (
+	oursSelector   = runLabel
+	othersSelector = "!" + runLabel
+	othersFields   = "status.phase!=Succeeded,status.phase!=Failed"
+)
+
+// watch starts the informers, which end with ctx, and returns what says that what was
+// there at the start has been handed over.
+func (c *Cluster) watch(ctx context.Context, running *sync.WaitGroup) ([]cache.InformerSynced, error) {
+	selecting := func(labels, fields string) informers.SharedInformerFactory {
+		return informers.NewSharedInformerFactoryWithOptions(c.deps.Client, 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
+			o.LabelSelector, o.FieldSelector = labels, fields
+		}))
+	}
+	sources := []struct {
+		what     string
+		informer cache.SharedIndexInformer
+		handler  cache.ResourceEventHandler
+	}{
+		{"pods of this executor", selecting(oursSelector, "").Core().V1().Pods().Informer(), handler(c.state.podIs, c.state.podGone)},
+		{"pods of others", selecting(othersSelector, othersFields).Core().V1().Pods().Informer(), handler(c.state.otherIs, c.state.otherGone)},
+		{"nodes", selecting("", "").Core().V1().Nodes().Informer(), handler(c.state.nodeIs, c.state.nodeGone)},
+	}
+	synced := make([]cache.InformerSynced, 0, len(sources))
+	for _, s := range sources {
+		if err := s.informer.SetTransform(slim); err != nil {
+			return nil, fmt.Errorf("watch %s: %w", s.what, err)
+		}
+		if err := s.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
+			c.deps.Logger.Warn("watch broke off", zap.String("of", s.what), zap.Error(err))
+		}); err != nil {
+			return nil, fmt.Errorf("watch %s: %w", s.what, err)
+		}
+		registered, err := s.informer.AddEventHandler(s.handler)
+		if err != nil {
+			return nil, fmt.Errorf("watch %s: %w", s.what, err)
+		}
+		synced = append(synced, registered.HasSynced)
+		running.Go(func() { s.informer.RunWithContext(ctx) })
+	}
+	return synced, nil
+}
+
+// handler hands objects of one type to whoever keeps them.
+func handler[T any](is, gone func(*T)) cache.ResourceEventHandler {
+	take := func(object any) {
+		if o, ok := object.(*T); ok {
+			is(o)
+		}
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    take,
+		UpdateFunc: func(_, object any) { take(object) },
+		DeleteFunc: func(object any) {
+			if last, unseen := object.(cache.DeletedFinalStateUnknown); unseen {
+				object = last.Obj // it went while the watch was broken
+			}
+			if o, ok := object.(*T); ok {
+				gone(o)
+			}
+		},
+	}
+}
+
+// slim drops what is large and not looked at: informers keep what it returns.
+func slim(object any) (any, error) {
+	switch o := object.(type) {
+	case *corev1.Pod:
+		o.ManagedFields, o.Annotations = nil, nil
+		o.Spec.Volumes = nil
+		for i := range o.Spec.Containers {
+			c := &o.Spec.Containers[i]
+			c.Env, c.Command, c.Args, c.VolumeMounts = nil, nil, nil, nil
+		}
+	case *corev1.Node:
+		o.ManagedFields, o.Annotations = nil, nil
+		o.Status.Images = nil
+	}
+	return object, nil
+}
