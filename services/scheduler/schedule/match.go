@@ -85,10 +85,13 @@ func (m *Match) tolerates(taint *Taint) bool {
 		if t.Effect != "" && t.Effect != taint.Effect {
 			return false
 		}
-		if t.Key == "" {
-			return t.Operator == "Exists"
+		switch t.Operator {
+		case "Exists":
+			return t.Key == "" || t.Key == taint.Key
+		case "", "Equal":
+			return t.Key == taint.Key && t.Value == taint.Value
 		}
-		return t.Key == taint.Key && (t.Operator == "Exists" || t.Value == taint.Value)
+		return false
 	})
 }
 
