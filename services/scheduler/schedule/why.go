@@ -117,6 +117,11 @@ func (s *State) whyQueued(q *queue, j *queuedJob) string {
 	case j.gang != nil && !q.gangs[j.gang.ID].whole():
 		return fmt.Sprintf("gang %q has %d of %d members", j.gang.ID, q.gangs[j.gang.ID].members(), j.gang.Cardinality)
 	}
+	for _, rate := range []Rate{s.cfg.Rate, s.cfg.QueueRate} {
+		if j.gang != nil && rate.Burst > 0 && len(q.gangs[j.gang.ID].queued) > int(rate.Burst) {
+			return fmt.Sprintf("gang %q has %d members, more than the %d that may start at a time", j.gang.ID, len(q.gangs[j.gang.ID].queued), rate.Burst)
+		}
+	}
 	return s.countNodes(func(n *node) string { return s.whyNot(j, n) })
 }
 
