@@ -53,8 +53,12 @@ type Config struct {
 	ForceAfter time.Duration
 	// Limits bound what the executor holds.
 	Limits Limits
-	// Simulated is the cluster: nodes that exist in memory only.
+	// Cluster is the kind of cluster: simulated or kubernetes. Default simulated.
+	Cluster string
+	// Simulated is the cluster where it is simulated: nodes that exist in memory only.
 	Simulated Simulated
+	// Kubernetes says how the cluster is used where it is a real one.
+	Kubernetes Kubernetes
 }
 
 // Limits bound what an executor holds.
@@ -112,7 +116,8 @@ func DefaultConfig() Config {
 		CreateWithin: inner.CreateWithin, PendingWithin: inner.PendingWithin, ImagePullWithin: inner.ImagePullWithin,
 		ForceAfter: inner.ForceAfter,
 		Limits:     Limits{Runs: inner.RunsMax, Creates: inner.CreatesMax, Reports: inner.ReportsInFlightMax},
-		Simulated:  DefaultSimulated(),
+		Cluster:    ClusterSimulated,
+		Simulated:  DefaultSimulated(), Kubernetes: DefaultKubernetes(),
 	}
 }
 
@@ -150,6 +155,9 @@ func (c Config) Validate() error {
 		if d.value <= 0 {
 			check.Violate(d.key, d.value, "must be above 0")
 		}
+	}
+	if c.Cluster != ClusterSimulated && c.Cluster != ClusterKubernetes {
+		check.Violate("cluster", c.Cluster, "must be "+ClusterSimulated+" or "+ClusterKubernetes)
 	}
 	process.CheckStopWithin(&check, c.StopWithin)
 	if c.ForceAfter < 0 {

@@ -70,11 +70,25 @@ func (HangUp) output()   {}
 func (Send) output()     {}
 func (SetTimer) output() {}
 
-// Core is an executor and its simulated cluster as one stepped value. One goroutine.
+// cluster is what an executor runs its pods on: a simulated one, which does all its
+// work in Step, or the stepped side of package kube.
+type cluster interface {
+	// List comes first, once.
+	List() lease.Listed
+	// Step hands orders over and returns what there is to tell. It does not wait.
+	Step(now Time, orders ...lease.Order) []lease.Fact
+	// Due is when Step has something to tell though nothing is ordered; false: never by
+	// the clock alone.
+	Due() (time.Duration, bool)
+}
+
+// Core is an executor and its cluster as one stepped value. One goroutine.
 type Core struct {
 	lease   *lease.Core
-	cluster *Cluster
-	newID   func(time.Time) [16]byte
+	cluster cluster
+	// simulated is the cluster where it is a simulated one, else nil.
+	simulated *Cluster
+	newID     func(time.Time) [16]byte
 	// session is the newest; they rise whatever the clock does.
 	session [16]byte
 	// broken are replicas that said what cannot be read: nothing more of their
@@ -90,21 +104,28 @@ type Core struct {
 	out    []Output
 }
 
-// New makes the core of an executor that starts, over a cluster that is there
-// (Deps.Cluster) or one made as configured. The configuration was validated.
+// New makes the core of an executor that starts, over a simulated cluster that is
+// there (Deps.Cluster) or one made as configured. The configuration was validated.
 func New(cfg Config, deps Deps) (*Core, error) {
-	cluster := deps.Cluster
-	if cluster == nil {
+	simulated := deps.Cluster
+	if simulated == nil {
 		var err error
-		if cluster, err = NewCluster(cfg.Simulated); err != nil {
+		if simulated, err = NewCluster(cfg.Simulated); err != nil {
 			return nil, err
 		}
 	}
+	core := newCore(cfg, deps, simulated)
+	core.simulated = simulated
+	return core, nil
+}
+
+// newCore makes the core of an executor that starts, over any cluster.
+func newCore(cfg Config, deps Deps, on cluster) *Core {
 	inner := cfg.lease()
 	return &Core{
-		lease: lease.New(inner), cluster: cluster, newID: deps.NewID, broken: make([]bool, inner.Replicas),
+		lease: lease.New(inner), cluster: on, newID: deps.NewID, broken: make([]bool, inner.Replicas),
 		reportsMax: inner.PageReportsMax,
-	}, nil
+	}
 }
 
 // Step takes what happened up to now and returns what is to be done. Several inputs
@@ -237,5 +258,6 @@ func (c *Core) Counts() Counts { return c.lease.Counts() }
 // Counts are the counters and gauges of an executor.
 type Counts = lease.Counts
 
-// Cluster is the cluster that the executor runs on.
-func (c *Core) Cluster() *Cluster { return c.cluster }
+// Cluster is the simulated cluster that the executor runs on; nil when it runs on
+// Kubernetes.
+func (c *Core) Cluster() *Cluster { return c.simulated }

@@ -3,8 +3,10 @@
 //
 // # Model
 //
-// [Core] is the stepped half: the lease core and the simulated cluster as one value,
-// which speaks to schedulers in messages of the wire. Simulation steps it as it is.
+// [Core] is the stepped half: the lease core and a cluster as one value, which speaks
+// to schedulers in messages of the wire. Over a simulated cluster simulation steps it as
+// it is. Over Kubernetes the cluster's Step only exchanges orders for facts; package
+// kube does the waiting, and wakes the loop when it has something to tell.
 //
 // [Service] is the shell: one goroutine steps the core, and for each stream there
 // are two more, which only carry messages.

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
+	"github.com/fairlead-batch/fairlead/services/executor/internal/kube"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/internal/process"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
@@ -34,7 +35,8 @@ const (
 type Deps struct {
 	// NewID makes a ULID of a time: the names of sessions.
 	NewID func(time.Time) [16]byte
-	// Cluster outlives the executor, for simulation; nil: one is made as configured.
+	// Cluster outlives the executor, for simulation; nil: one is made as configured. It is
+	// not looked at where Config.Cluster is kubernetes.
 	Cluster *Cluster
 	// Now tells the time, with the monotonic clock's reading where there is one.
 	Now func() time.Time
@@ -74,9 +76,13 @@ func Run(ctx context.Context, cfg Config, logger *zap.Logger, metrics process.Re
 // Service is the shell around a core. Make it with NewService and run its parts,
 // once.
 type Service struct {
-	cfg     Config
-	deps    Deps
-	core    *Core
+	cfg  Config
+	deps Deps
+	core *Core
+	// kube is the cluster where that is Kubernetes, else nil; wake then says that it has
+	// something to tell.
+	kube    *kube.Cluster
+	wake    <-chan struct{}
 	inbox   chan Input
 	asks    chan chan<- Counts
 	streams []*stream
@@ -92,13 +98,12 @@ type Service struct {
 // NewService makes an executor. The configuration was validated. It fails where the
 // cluster cannot be made, or the registry has its metrics already.
 func NewService(cfg Config, deps Deps) (*Service, error) {
-	core, err := New(cfg, deps)
-	if err != nil {
-		return nil, err
-	}
 	s := &Service{
-		cfg: cfg, deps: deps, core: core, inbox: make(chan Input, inboxMax), asks: make(chan chan<- Counts),
+		cfg: cfg, deps: deps, inbox: make(chan Input, inboxMax), asks: make(chan chan<- Counts),
 		streams: make([]*stream, len(cfg.Schedulers)), begun: deps.Now(), leader: -1,
+	}
+	if err := s.join(); err != nil {
+		return nil, err
 	}
 	registry := prometheus.WrapRegistererWith(prometheus.Labels{"executor": cfg.Name}, deps.Registry)
 	if err := registry.Register(newCollector(s.counts)); err != nil {
@@ -107,9 +112,26 @@ func NewService(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
+// join makes the core, over the configured kind of cluster.
+func (s *Service) join() (err error) {
+	if s.cfg.Cluster != ClusterKubernetes {
+		s.core, err = New(s.cfg, s.deps)
+		return err
+	}
+	if s.kube, err = newKube(s.cfg.Kubernetes, s.deps.Logger, func() time.Duration { return s.now().Mono }); err != nil {
+		return err
+	}
+	s.core, s.wake = newCore(s.cfg, s.deps, s.kube), s.kube.Wake()
+	return nil
+}
+
 // Parts are what has to run.
 func (s *Service) Parts() []run.Part {
-	return []run.Part{{Name: "executor", Run: s.run, Ready: s.ready}}
+	parts := []run.Part{{Name: "executor", Run: s.run, Ready: s.ready}}
+	if s.kube != nil {
+		parts = append([]run.Part{{Name: "kubernetes", Run: s.kube.Run}}, parts...)
+	}
+	return parts
 }
 
 var errNoLeader = errors.New("no scheduler leads that it can reach")
@@ -129,6 +151,13 @@ func (s *Service) now() Time {
 
 // run steps the core until it is told to stop.
 func (s *Service) run(ctx context.Context) error {
+	if s.kube != nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.kube.Ready():
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var carriers sync.WaitGroup
 	defer carriers.Wait()
@@ -160,6 +189,7 @@ func (s *Service) loop(ctx context.Context, dial func(*stream)) error {
 			batch = s.drain(append(batch, in))
 		case <-timer.C:
 			batch = append(batch, Due{})
+		case <-s.wake: // the step takes what it has to tell
 		case ask := <-s.asks:
 			ask <- s.core.Counts()
 			continue
