@@ -15,6 +15,9 @@ type board struct {
 	cfg   schedule.Config
 	// shapes are the handles of distinct shapes, by all that makes one.
 	shapes map[string]schedule.ShapeID
+	// recent are those of the entry that is read now: its jobs share them, so the key
+	// of a shape is made once an entry and not once a job.
+	recent map[sharedShape]schedule.ShapeID
 	// decisions are the assumed ones.
 	decisions map[decision]schedule.DecisionID
 	refused   uint64
@@ -32,7 +35,7 @@ func newBoard(cfg *schedule.Config) (*board, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make scheduling state: %w", err)
 	}
-	return &board{state: state, cfg: *cfg, shapes: map[string]schedule.ShapeID{}, decisions: map[decision]schedule.DecisionID{}}, nil
+	return &board{state: state, cfg: *cfg, shapes: map[string]schedule.ShapeID{}, recent: map[sharedShape]schedule.ShapeID{}, decisions: map[decision]schedule.DecisionID{}}, nil
 }
 
 func (b *board) apply(deltas ...schedule.Delta) {
@@ -44,6 +47,11 @@ func (b *board) apply(deltas ...schedule.Delta) {
 // shape makes the shape of a job known. It says why jobs of it cannot be planned;
 // empty: they can.
 func (b *board) shape(rec *record, s *job.Shape) (why string) {
+	alike := sharedShape{s, rec.class}
+	if id, known := b.recent[alike]; known {
+		rec.shape = id
+		return ""
+	}
 	request := make(schedule.Vec, len(b.cfg.Resources))
 	for i, name := range b.cfg.Resources {
 		for _, r := range s.Requests {
@@ -62,8 +70,18 @@ func (b *board) shape(rec *record, s *job.Shape) (why string) {
 		}
 		b.shapes[key] = id
 	}
+	b.recent[alike] = id
 	rec.shape = id
 	return ""
+}
+
+// nextEntry forgets the shapes that the jobs of one entry share.
+func (b *board) nextEntry() { clear(b.recent) }
+
+// sharedShape is what jobs of one entry that are alike have in common.
+type sharedShape struct {
+	shape *job.Shape
+	class string
 }
 
 // queued makes a job wait.

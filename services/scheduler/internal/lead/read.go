@@ -84,6 +84,7 @@ func (c *Core) entry(p eventlog.Partition, e eventlog.Entry, body Body) {
 	for _, s := range body.Settings {
 		c.setting(s)
 	}
+	c.board.nextEntry()
 	where := source{partition: p.Number, at: e.At, mine: mine}
 	for _, batch := range body.Batches {
 		for _, event := range batch.Events {
