@@ -77,10 +77,12 @@ type queueRound struct {
 	// at is how far the round has looked.
 	at int
 	// failed are the shapes that found no room in this walk.
-	failed      map[ShapeID]bool
-	seen        map[GangID]bool
-	fair, ideal uint64
-	candidate   candidate
+	failed    map[ShapeID]bool
+	seen      map[GangID]bool
+	candidate candidate
+	// demand is what it holds and waits for, fair and ideal what it should have: parts
+	// of the pool.
+	demand, fair, ideal uint64
 	// done says that the round looks at the queue no more.
 	done bool
 	left *left
@@ -108,11 +110,7 @@ func (c candidate) head() *queuedJob { return c.members[0] }
 func (p *planner) planPool(id PoolID) {
 	p.enter(id)
 	for p.walk() {
-		for _, q := range p.pool.queues {
-			q.at, q.candidate, q.done = 0, candidate{}, !q.known || q.Cordoned
-			clear(q.failed)
-			clear(q.seen)
-		}
+		p.again()
 	}
 }
 
@@ -146,29 +144,32 @@ func (p *planner) enter(id PoolID) {
 			p.pool.total.sub(n.Other)
 		}
 	}
-	demand := map[*queue]uint64{}
-	var queues []*queue
 	for _, q := range p.queues { //archcheck:unordered sorted below
-		queues = append(queues, q)
-	}
-	slices.SortFunc(queues, func(a, b *queue) int { return cmp.Compare(a.ID, b.ID) })
-	for _, q := range queues {
-		demand[q] = p.demand(q)
-	}
-	fair, ideal := fairShares(queues, demand)
-	for _, q := range queues {
-		if demand[q] == 0 && len(q.queued) == 0 {
-			continue
-		}
-		p.plan.Shares = append(p.plan.Shares, Share{Pool: id, Queue: q.ID, Actual: p.dominant(q.held[id], p.pool.total), Ideal: ideal[q], Fair: fair[q]})
 		if p.left[q] == nil {
 			p.left[q] = &left{tokens: q.bucket, lookback: p.cfg.Lookback}
 		}
-		p.pool.queues = append(p.pool.queues, &queueRound{
-			queue: q, failed: map[ShapeID]bool{}, seen: map[GangID]bool{}, fair: fair[q], ideal: ideal[q],
-			done: !q.known || q.Cordoned, left: p.left[q],
-		})
+		r := &queueRound{queue: q, failed: map[ShapeID]bool{}, seen: map[GangID]bool{}, done: !q.known || q.Cordoned, left: p.left[q]}
+		if r.demand = p.demand(q); r.demand > 0 || len(q.queued) > 0 {
+			p.pool.queues = append(p.pool.queues, r)
+		}
 	}
+	slices.SortFunc(p.pool.queues, func(a, b *queueRound) int { return cmp.Compare(a.ID, b.ID) })
+	fairShares(p.pool.queues)
+	for _, q := range p.pool.queues {
+		p.plan.Shares = append(p.plan.Shares, Share{Pool: id, Queue: q.ID, Actual: p.dominant(q.held[id], p.pool.total), Ideal: q.ideal, Fair: q.fair})
+	}
+}
+
+// again readies the queues of the pool for another walk. Who was preempted is wanted
+// no more, so the shares may be others.
+func (p *planner) again() {
+	for _, q := range p.pool.queues {
+		q.at, q.candidate, q.done = 0, candidate{}, !q.known || q.Cordoned
+		clear(q.failed)
+		clear(q.seen)
+		q.demand = p.demand(q.queue)
+	}
+	fairShares(p.pool.queues)
 }
 
 // cheapest is the queue whose next gang goes first; nil when none is left.

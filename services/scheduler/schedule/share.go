@@ -74,47 +74,47 @@ func (p *planner) demand(q *queue) uint64 {
 	return min(p.dominant(want, p.pool.total), 1<<32)
 }
 
-// fairShares are the queues' shares of a pool: by weight, and by water filling, where
-// what a queue has no demand for goes to the others. Demand is what a queue holds
-// and waits for, as a share.
-func fairShares(queues []*queue, demand map[*queue]uint64) (fair, ideal map[*queue]uint64) {
-	fair, ideal = map[*queue]uint64{}, map[*queue]uint64{}
-	var weights uint64
-	open := make([]*queue, 0, len(queues))
+// fairShares computes the queues' shares of a pool: by weight, and by water filling,
+// where what a queue has no demand for goes to the others.
+func fairShares(queues []*queueRound) {
+	open := make([]*queueRound, 0, len(queues))
 	for _, q := range queues {
-		if demand[q] > 0 {
-			weights += uint64(q.Weight)
+		q.fair, q.ideal = 0, 0
+		if q.demand > 0 {
 			open = append(open, q)
 		}
 	}
+	weights := weightOf(open)
 	for _, q := range open {
-		fair[q] = scale(1<<32, uint64(q.Weight), weights)
+		q.fair = scale(1<<32, uint64(q.Weight), weights)
 	}
 	// Each turn gives the open queues the rest by weight and closes those whose
 	// demand is met, so there are at most as many turns as queues.
-	for left := uint64(1 << 32); len(open) > 0 && left > 0; {
-		var sum uint64
-		for _, q := range open {
-			sum += uint64(q.Weight)
-		}
-		var next []*queue
+	for left := uint64(1 << 32); len(open) > 0; {
+		weights := weightOf(open)
+		var next []*queueRound
 		given := uint64(0)
 		for _, q := range open {
-			part := scale(left, uint64(q.Weight), sum)
-			if need := demand[q] - ideal[q]; part >= need {
-				ideal[q] += need
-				given += need
-			} else {
+			if scale(left, uint64(q.Weight), weights) < q.demand {
 				next = append(next, q)
+				continue
 			}
+			q.ideal = q.demand
+			given += q.demand
 		}
 		if len(next) == len(open) {
 			for _, q := range open {
-				ideal[q] += scale(left, uint64(q.Weight), sum)
+				q.ideal = scale(left, uint64(q.Weight), weights)
 			}
-			break
+			return
 		}
 		open, left = next, left-given
 	}
-	return fair, ideal
+}
+
+func weightOf(queues []*queueRound) (sum uint64) {
+	for _, q := range queues {
+		sum += uint64(q.Weight)
+	}
+	return sum
 }

@@ -59,22 +59,21 @@ func TestTimes(t *testing.T) {
 func TestFairShares(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		demand := map[*queue]uint64{}
-		var queues []*queue
+		var queues []*queueRound
 		for range rapid.IntRange(0, 6).Draw(t, "queues") {
-			q := &queue{Queue: Queue{Weight: rapid.OneOf(rapid.Int64Range(1, 5), rapid.Int64Range(1, AmountMax)).Draw(t, "weight")}}
-			demand[q] = rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64Range(0, 1<<32)).Draw(t, "demand")
+			q := &queueRound{queue: &queue{Queue: Queue{Weight: rapid.OneOf(rapid.Int64Range(1, 5), rapid.Int64Range(1, AmountMax)).Draw(t, "weight")}}}
+			q.demand = rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64Range(0, 1<<32)).Draw(t, "demand")
 			queues = append(queues, q)
 		}
-		fair, ideal := fairShares(queues, demand)
-		wantFair, wantIdeal := exactShares(queues, demand)
+		fairShares(queues)
+		wantFair, wantIdeal := exactShares(queues)
 		var sum uint64
 		for _, q := range queues {
-			sum += ideal[q]
-			checkShort(t, "fair", fair[q], wantFair[q], 1)
-			checkShort(t, "ideal", ideal[q], wantIdeal[q], int64(len(queues)*len(queues))+1)
-			if ideal[q] > demand[q] {
-				t.Errorf("ideal %d of a demand of %d", ideal[q], demand[q])
+			sum += q.ideal
+			checkShort(t, "fair", q.fair, wantFair[q], 1)
+			checkShort(t, "ideal", q.ideal, wantIdeal[q], int64(len(queues)*len(queues))+1)
+			if q.ideal > q.demand {
+				t.Errorf("ideal %d of a demand of %d", q.ideal, q.demand)
 			}
 		}
 		if sum > 1<<32 {
@@ -94,12 +93,12 @@ func checkShort(t *rapid.T, name string, got uint64, want *big.Rat, units int64)
 
 // exactShares is water filling by its definition: the level at which all of the pool
 // is used, where each queue has the smaller of its demand and level x weight.
-func exactShares(queues []*queue, demand map[*queue]uint64) (fair, ideal map[*queue]*big.Rat) {
-	fair, ideal = map[*queue]*big.Rat{}, map[*queue]*big.Rat{}
+func exactShares(queues []*queueRound) (fair, ideal map[*queueRound]*big.Rat) {
+	fair, ideal = map[*queueRound]*big.Rat{}, map[*queueRound]*big.Rat{}
 	weights := new(big.Rat)
 	for _, q := range queues {
 		fair[q], ideal[q] = new(big.Rat), new(big.Rat)
-		if demand[q] > 0 {
+		if q.demand > 0 {
 			weights.Add(weights, new(big.Rat).SetInt64(q.Weight))
 		}
 	}
@@ -108,7 +107,7 @@ func exactShares(queues []*queue, demand map[*queue]uint64) (fair, ideal map[*qu
 		sum := new(big.Rat)
 		for _, q := range queues {
 			ideal[q] = new(big.Rat).Mul(level, new(big.Rat).SetInt64(q.Weight))
-			if need := new(big.Rat).SetInt(new(big.Int).SetUint64(demand[q])); ideal[q].Cmp(need) > 0 {
+			if need := new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand)); ideal[q].Cmp(need) > 0 {
 				ideal[q] = need
 			}
 			sum.Add(sum, ideal[q])
@@ -119,10 +118,10 @@ func exactShares(queues []*queue, demand map[*queue]uint64) (fair, ideal map[*qu
 	// highest of them that does not use too much, then the rest by the weights left.
 	level := new(big.Rat)
 	for _, q := range queues {
-		if demand[q] > 0 {
+		if q.demand > 0 {
 			fair[q].Mul(all, new(big.Rat).SetInt64(q.Weight)).Quo(fair[q], weights)
 		}
-		at := new(big.Rat).Quo(new(big.Rat).SetInt(new(big.Int).SetUint64(demand[q])), new(big.Rat).SetInt64(q.Weight))
+		at := new(big.Rat).Quo(new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand)), new(big.Rat).SetInt64(q.Weight))
 		if used(at).Cmp(all) <= 0 && at.Cmp(level) > 0 {
 			level = at
 		}
@@ -130,7 +129,7 @@ func exactShares(queues []*queue, demand map[*queue]uint64) (fair, ideal map[*qu
 	left := new(big.Rat).Sub(all, used(level))
 	open := new(big.Rat)
 	for _, q := range queues {
-		if ideal[q].Cmp(new(big.Rat).SetInt(new(big.Int).SetUint64(demand[q]))) < 0 {
+		if ideal[q].Cmp(new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand))) < 0 {
 			open.Add(open, new(big.Rat).SetInt64(q.Weight))
 		}
 	}

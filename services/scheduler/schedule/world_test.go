@@ -123,23 +123,23 @@ func drawWorld(t *rapid.T) *world {
 	for _, c := range w.cfg.Classes {
 		w.classes[c.ID] = c
 	}
-	for i := range rapid.IntRange(1, 5).Draw(t, "nodes") {
+	for i := range rapid.SampledFrom([]int{1, 2, 3, 4}).Draw(t, "nodes") {
 		n := drawNode(t, w.cfg, i)
 		w.nodes[n.ID] = n
 	}
 	if rapid.IntRange(0, 9).Draw(t, "lost") == 0 {
 		w.lost["x"] = true
 	}
-	queues := rapid.IntRange(1, 4).Draw(t, "queues")
+	queues := rapid.SampledFrom([]int{1, 2, 2, 3, 4}).Draw(t, "queues")
 	for i := range queues {
 		if q := drawQueue(t, i); rapid.IntRange(0, 9).Draw(t, "unknown") > 0 {
 			w.queues[q.ID] = q
 		}
 	}
-	for i := range rapid.IntRange(1, 5).Draw(t, "shapes") {
+	for i := range rapid.SampledFrom([]int{1, 2, 3, 4, 5}).Draw(t, "shapes") {
 		w.shapes[schedule.ShapeID(i+1)] = drawShape(t, w.cfg)
 	}
-	for i := range rapid.IntRange(0, 14).Draw(t, "jobs") {
+	for i := range rapid.SampledFrom([]int{0, 4, 8, 12, 16, 20}).Draw(t, "jobs") {
 		j := w.drawJob(t, queues)
 		if rapid.Bool().Draw(t, "runs") {
 			w.drawRun(t, j)
@@ -175,7 +175,7 @@ func drawNode(t *rapid.T, cfg schedule.Config, i int) schedule.Node {
 	n := schedule.Node{
 		ID: schedule.NodeID(fmt.Sprintf("%s/n%d", executor, i)), Executor: executor,
 		Pool:   cfg.Pools[min(1, rapid.IntRange(0, 5).Draw(t, "pool")/5)],
-		Total:  schedule.Vec{rapid.Int64Range(1, 8).Draw(t, "cpu"), rapid.Int64Range(0, 8).Draw(t, "mem")},
+		Total:  schedule.Vec{rapid.SampledFrom([]int64{1, 2, 4, 5, 8}).Draw(t, "cpu"), rapid.SampledFrom([]int64{2, 4, 8}).Draw(t, "mem")},
 		Other:  schedule.Vec{0, 0},
 		Labels: map[string]string{"zone": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "zone")},
 	}
@@ -205,8 +205,8 @@ func drawQueue(t *rapid.T, i int) schedule.Queue {
 
 func drawShape(t *rapid.T, cfg schedule.Config) schedule.Shape {
 	s := schedule.Shape{
-		Request: schedule.Vec{rapid.Int64Range(0, 4).Draw(t, "cpu"), rapid.Int64Range(0, 3).Draw(t, "mem")},
-		Class:   cfg.Classes[rapid.IntRange(0, len(cfg.Classes)-1).Draw(t, "class")].ID,
+		Request: schedule.Vec{rapid.SampledFrom([]int64{0, 1, 1, 2, 3, 4}).Draw(t, "cpu"), rapid.SampledFrom([]int64{0, 1, 2}).Draw(t, "mem")},
+		Class:   rapid.SampledFrom(cfg.Classes).Draw(t, "class").ID,
 	}
 	switch rapid.IntRange(0, 7).Draw(t, "shape") {
 	case 0:
@@ -221,8 +221,8 @@ func drawShape(t *rapid.T, cfg schedule.Config) schedule.Shape {
 
 func (w *world) drawJob(t *rapid.T, queues int) schedule.Job {
 	j := schedule.Job{
-		ID: w.id(), Queue: schedule.QueueID(fmt.Sprintf("q%d", rapid.IntRange(0, queues-1).Draw(t, "queue"))),
-		Shape:    schedule.ShapeID(rapid.IntRange(1, len(w.shapes)).Draw(t, "shape")),
+		ID: w.id(), Queue: schedule.QueueID(fmt.Sprintf("q%d", rapid.SampledFrom(upTo(queues)).Draw(t, "queue"))),
+		Shape:    schedule.ShapeID(rapid.SampledFrom(upTo(len(w.shapes))).Draw(t, "shape") + 1),
 		Priority: rapid.Uint32Range(0, 2).Draw(t, "priority"), Submitted: schedule.Time(rapid.Int64Range(0, 5).Draw(t, "submitted")),
 	}
 	switch rapid.IntRange(0, 15).Draw(t, "job") {
@@ -232,6 +232,14 @@ func (w *world) drawJob(t *rapid.T, queues int) schedule.Job {
 		j.Avoid = []schedule.NodeID{w.anyNode(t)}
 	}
 	return j
+}
+
+// upTo are the numbers below n: a draw among them favours none.
+func upTo(n int) (out []int) {
+	for i := range n {
+		out = append(out, i)
+	}
+	return out
 }
 
 func (w *world) anyNode(t *rapid.T) schedule.NodeID {
