@@ -33,8 +33,8 @@
 //   - no job that was acknowledged to users is lost;
 //   - no job has two pods at once, in whatever clusters;
 //   - no node holds more than it has, and none has to refuse a pod;
-//   - a pod is made only for a run whose acknowledgement counts in the log, and where
-//     the log says;
+//   - a pod is made only for a run whose acknowledgement counts in the log, where the
+//     log says, and never once the run has expired;
 //   - nothing of a plan that is not whole reaches an executor;
 //   - a gang starts whole, and a member that comes back starts with all that wait;
 //   - the accepted events of each job are told in an order that a reader can rely on;

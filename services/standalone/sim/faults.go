@@ -29,6 +29,7 @@ func (f *faults) kinds() []fault {
 		{6, (*faults).pauseReplica},
 		{6, (*faults).crashSite},
 		{4, (*faults).pauseSite},
+		{4, (*faults).pauseSiteMidGo},
 		{6, (*faults).crashUsers},
 		{6, (*faults).tearStream},
 		{6, (*faults).cutStream},
@@ -85,7 +86,7 @@ func (f *faults) end() {
 		r.wakes = f.w.now
 	}
 	for _, s := range f.w.sites {
-		s.wakes = f.w.now
+		s.wakes, s.doom = f.w.now, nil
 	}
 	f.w.users.wakes, f.w.users.doom = f.w.now, nil
 }
@@ -187,6 +188,13 @@ func (f *faults) pauseSite() {
 	if s := pick(f.w.chaos, f.w.sites...); s.up && !s.paused() {
 		f.stop(&s.process, f.w.chaos.between(pauseShort, pauseLongest))
 	}
+}
+
+// pauseSiteMidGo lets an executor stand still just when it may make a pod, for so long
+// that its runs expire.
+func (f *faults) pauseSiteMidGo() {
+	s := pick(f.w.chaos, f.w.sites...)
+	s.doom = func() { f.stop(&s.process, f.w.chaos.between(cutLong, cutLongest)) }
 }
 
 // crashUsers kills the users' process, mostly right after a request.

@@ -103,6 +103,9 @@ func (w *world) checkNewPod(s *site, r *executor.PodRecord) {
 		w.fail("%s makes a pod for run %s, which the log does not have", s.name, r.Run)
 	case !run.acknowledged:
 		w.fail("%s makes a pod for run %s, whose lease is not acknowledged in the log", s.name, r.Run)
+	case run.expired:
+		// The executor's start window is over before the leader gives its runs up.
+		w.fail("%s makes a pod for run %s, which was given up as expired", s.name, r.Run)
 	case run.executor != s.name || run.node != r.Node || run.job != r.Job:
 		w.fail("%s makes the pod of run %s on node %s: the log says %s on %s", s.name, r.Run, r.Node, run.executor, run.node)
 	}

@@ -70,6 +70,9 @@ func TestInvariants(t *testing.T) {
 		"a pod without an acknowledged lease": {
 			spoil: func(w *world) { w.truth.runs[job.RunID{1}].acknowledged = false }, check: newPod, want: "not acknowledged",
 		},
+		"a pod of a run that was given up": {
+			spoil: func(w *world) { w.truth.runs[job.RunID{1}].expired = true }, check: newPod, want: "given up",
+		},
 		"a pod on another node": {
 			spoil: func(w *world) { w.truth.runs[job.RunID{1}].node = "node-1" }, check: newPod, want: "on node node-0",
 		},

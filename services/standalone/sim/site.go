@@ -26,6 +26,9 @@ type site struct {
 	// nodes are those that live, and dead those that died.
 	nodes []string
 	dead  map[string]bool
+	// doom befalls it when it is told that it may make a pod, before it hears that;
+	// nil: nothing.
+	doom func()
 }
 
 // start begins a life over the cluster as it is.
@@ -77,6 +80,11 @@ func (s *site) kill() {
 func (s *site) post(in executor.Input) {
 	if !s.up {
 		return
+	}
+	if m, ok := in.(executor.Received); ok && s.doom != nil && len(m.Message.GetAcknowledgements().GetGo()) > 0 {
+		doom := s.doom
+		s.doom = nil
+		doom()
 	}
 	s.inbox = append(s.inbox, in)
 	s.soon(s.step)

@@ -60,6 +60,8 @@ type lived struct {
 	plan           planKey
 	// acknowledged says that the log accepted the acknowledgement of its lease.
 	acknowledged bool
+	// expired says that the log gave it up because its executor was silent.
+	expired bool
 }
 
 // planKey names a plan.

@@ -37,7 +37,11 @@ func (v witness) RunAcknowledged(e job.RunAcknowledgedEvent) none {
 }
 
 func (v witness) RunReturned(job.RunReturnedEvent) none { return v.count(countReturned) }
-func (v witness) RunExpired(job.RunExpiredEvent) none   { return v.count(countExpired) }
+
+func (v witness) RunExpired(e job.RunExpiredEvent) none {
+	v.runs[e.Run].expired = true
+	return v.count(countExpired)
+}
 
 func (v witness) Requeued(job.RequeuedEvent) none {
 	v.life.back = v.from.decided
