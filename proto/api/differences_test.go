@@ -61,7 +61,7 @@ func TestDifferencesAreFound(t *testing.T) {
 		},
 		"JSON name of a field": {
 			change: func(q *descriptorpb.DescriptorProto, _ *descriptorpb.FileDescriptorProto) {
-				named(q.GetField(), "name").JsonName = proto.String("queue")
+				named(q.GetField(), "name").JsonName = new("queue")
 			},
 			want: "field api.Queue.name: want 1, optional, string; got 1, optional, string, json queue",
 		},

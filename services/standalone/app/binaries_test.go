@@ -241,7 +241,7 @@ func (p *service) kill() {
 	if err := p.cmd.Process.Kill(); err != nil {
 		p.t.Fatalf("kill %s: %v", p.name, err)
 	}
-	_ = <-p.ended // it was killed
+	<-p.ended // it was killed
 }
 
 // stop tells the program to end, which it does without an error.

@@ -54,7 +54,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 	}
 	if err := c.sync(ctx, synced); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // told to stop before it had begun
+			return nil // told to stop before it had begun
 		}
 		return err
 	}

@@ -39,6 +39,7 @@ func TestKubernetes(t *testing.T) {
 
 // othersUse follows a pod that is not ours from its coming to its going.
 func othersUse(t *testing.T, b *bed) {
+	t.Helper()
 	b.start(t)
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "other", Namespace: metav1.NamespaceDefault},
@@ -64,6 +65,7 @@ func othersUse(t *testing.T, b *bed) {
 
 // nodeChanges cordons a node, taints it and puts it into a pool.
 func nodeChanges(t *testing.T, b *bed) {
+	t.Helper()
 	b.start(t)
 	patch := `{"metadata":{"labels":{"armadaproject.io/pool":"gpu"}},"spec":{"unschedulable":true,"taints":[{"key":"only","value":"gpu","effect":"NoSchedule"}]}}`
 	if _, err := b.client.CoreV1().Nodes().Patch(t.Context(), "node-0", "application/merge-patch+json", []byte(patch), metav1.PatchOptions{}); err != nil {
@@ -77,6 +79,7 @@ func nodeChanges(t *testing.T, b *bed) {
 
 // podMade looks at a pod as the API server has it, defaults and admission included.
 func podMade(t *testing.T, b *bed) {
+	t.Helper()
 	b.start(t)
 	spec := corev1.PodSpec{
 		PriorityClassName: "fair-urgent", RestartPolicy: corev1.RestartPolicyAlways,
