@@ -175,9 +175,15 @@ func (s *State) apply(d Delta) error {
 			q.known = false
 		}
 	case ExecutorLost:
-		s.lost[d.Executor] = true
+		if !s.lost[d.Executor] {
+			s.lost[d.Executor] = true
+			s.nodesChanged()
+		}
 	case ExecutorBack:
-		delete(s.lost, d.Executor)
+		if s.lost[d.Executor] {
+			delete(s.lost, d.Executor)
+			s.nodesChanged()
+		}
 	default:
 		return fmt.Errorf("%w: fact of type %T", ErrInvalid, d)
 	}
@@ -200,7 +206,7 @@ func (s *State) addShape(d ShapeAdded) error {
 		}
 	}
 	if s.shapes[d.ID] == nil {
-		s.shapes[d.ID] = &shape{Shape: d.Shape, id: d.ID, class: class, matches: map[*node]bool{}}
+		s.shapes[d.ID] = &shape{Shape: d.Shape, id: d.ID, class: class, nodes: map[PoolID][]*node{}}
 	}
 	return nil
 }
@@ -449,9 +455,23 @@ func (s *State) removeNode(id NodeID) {
 func (s *State) nodesChanged() {
 	s.order = nil
 	for _, shape := range s.shapes { //archcheck:unordered each by itself
-		clear(shape.matches)
+		clear(shape.nodes)
 		shape.pools = nil
 	}
+}
+
+// nodesFor are the nodes of a pool that take jobs and that a shape may run on, by name.
+func (s *State) nodesFor(sh *shape, pool PoolID) []*node {
+	nodes, known := sh.nodes[pool]
+	if !known {
+		for _, n := range s.nodesInOrder() {
+			if n.Pool == pool && !n.Unschedulable && !s.lost[n.Executor] && sh.Match.Mismatch(&n.Node) == "" {
+				nodes = append(nodes, n)
+			}
+		}
+		sh.nodes[pool] = nodes
+	}
+	return nodes
 }
 
 // nodesInOrder is the nodes by name.

@@ -33,6 +33,10 @@ func (p *planner) place(q *queueRound) bool {
 	if c.gang.Label == "" {
 		return p.placeIn(q, "", "")
 	}
+	request := make(Vec, len(p.cfg.Resources))
+	for _, j := range c.members {
+		request.add(j.shape.Request)
+	}
 	var best *domain
 	for _, value := range p.values(q.gangs[c.gang.ID]) {
 		preempts := len(p.plan.Preempts)
@@ -41,7 +45,7 @@ func (p *planner) place(q *queueRound) bool {
 				return false
 			}
 			found := &domain{value: value, victims: len(p.plan.Preempts) - preempts, left: p.leftIn(c.gang.Label, value)}
-			if best == nil || found.better(best, c.request) {
+			if best == nil || found.better(best, request) {
 				best = found
 			}
 			return true
@@ -118,10 +122,28 @@ func (p *planner) placeIn(q *queueRound, label, value string) bool {
 // find finds where a job fits: in free room, else in room that is being released, else
 // by preemption. The zero spot is nowhere.
 func (p *planner) find(q *queueRound, j *queuedJob, label, value string) spot {
+	single := j.gang == nil
+	if !single || !p.full[j.shape] {
+		if n := p.roomFor(j, label, value); n != nil {
+			return spot{node: n}
+		}
+		if single && len(j.Avoid) == 0 {
+			p.full[j.shape] = true
+		}
+	}
+	if best := p.preemptFor(q, j, label, value); best != nil {
+		return spot{best.node, best.victims}
+	}
+	return spot{}
+}
+
+// roomFor is the tightest node with free room for a job, else the tightest with room
+// that is being released.
+func (p *planner) roomFor(j *queuedJob, label, value string) *node {
 	var free, releasing *node
 	request := j.shape.Request
-	for _, n := range p.pool.nodes {
-		if label != "" && n.Labels[label] != value || !p.usable(j, n) {
+	for _, n := range p.nodesFor(j.shape, p.pool.id) {
+		if !mayTry(j, n, label, value) {
 			continue
 		}
 		switch {
@@ -135,35 +157,22 @@ func (p *planner) find(q *queueRound, j *queuedJob, label, value string) spot {
 			}
 		}
 	}
-	switch {
-	case free != nil:
-		return spot{node: free}
-	case releasing != nil:
-		return spot{node: releasing}
+	if free != nil {
+		return free
 	}
-	if best := p.preemptFor(q, j, label, value); best != nil {
-		return spot{best.node, best.victims}
-	}
-	return spot{}
+	return releasing
+}
+
+// mayTry says whether a node that a job's shape may run on is one for the job itself,
+// with a value of a label where one is given.
+func mayTry(j *queuedJob, n *node, label, value string) bool {
+	return (label == "" || n.Labels[label] == value) && (len(j.Avoid) == 0 || !slices.Contains(j.Avoid, n.ID))
 }
 
 // begin takes the victims of a job and lays it on its node.
 func (p *planner) begin(q *queueRound, j *queuedJob, at spot, domain string) {
 	p.take(j, at.victims)
 	p.lay(q, j, at.node, domain)
-}
-
-// usable says whether a job may run on a node, whatever room there is.
-func (p *planner) usable(j *queuedJob, n *node) bool {
-	if n.Unschedulable || p.lost[n.Executor] {
-		return false
-	}
-	matches, known := j.shape.matches[n]
-	if !known {
-		matches = j.shape.Match.Mismatch(&n.Node) == ""
-		j.shape.matches[n] = matches
-	}
-	return matches && !slices.Contains(j.Avoid, n.ID)
 }
 
 // tighter says whether less is left on a than on b of what is asked for, the first
@@ -192,15 +201,12 @@ func (p *planner) lay(q *queueRound, j *queuedJob, n *node, domain string) {
 		Run:   Run{ID: RunID(j.ID), Job: j.ID, Node: n.ID, Pool: p.pool.id, Level: start.Level, Since: p.round.Now, Phase: Leased},
 		queue: q.queue, shape: j.shape, gang: j.gang, job: j, node: n, laid: true,
 	}
-	at := q.at
-	p.dequeue(j)
+	j.laid = true
+	j.kind.n--
 	p.settle(r) // by its job's id, which is no run's, so not into the runs
-	q.at--      // the list became shorter before it
-	q.left.lookback--
 	p.do(func() {
 		p.unsettle(r)
-		p.enqueue(j)
-		q.at = at
-		q.left.lookback++
+		j.kind.n++
+		j.laid = false
 	})
 }

@@ -3,6 +3,7 @@ package schedule
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -15,7 +16,7 @@ func (s *State) Plan(r Round) *Plan {
 		again.Shares = slices.Clone(again.Shares)
 		return &again
 	}
-	p := &planner{State: s, round: r, plan: &Plan{Stop: StopDone}, global: s.global, left: map[*queue]*left{}}
+	p := &planner{State: s, round: r, plan: &Plan{Stop: StopDone}, global: s.global, left: map[*queue]*bucket{}, full: map[*shape]bool{}}
 	for _, pool := range s.cfg.Pools {
 		if p.plan.Stop != StopBudget {
 			p.planPool(pool)
@@ -44,8 +45,11 @@ type planner struct {
 	plan  *Plan
 	// global and left are what is left after what the round starts.
 	global bucket
-	left   map[*queue]*left
+	left   map[*queue]*bucket
 	pool   poolRound
+	// full are the shapes for whose single jobs no node has room, free or being
+	// released: in a walk room only becomes less, until it ends.
+	full map[*shape]bool
 	// started counts the gangs started in the round.
 	started int
 	// spared is when a run began, at this moment, that else would go for the candidate's
@@ -55,29 +59,21 @@ type planner struct {
 	undone []func()
 }
 
-// left is what the round may still take of a queue.
-type left struct {
-	tokens bucket
-	// lookback is how many of its queued jobs the round looks at: those that started
-	// are no longer in the queue and were looked at all the same.
-	lookback int
-}
-
 // poolRound is a round of one pool.
 type poolRound struct {
 	id     PoolID
 	total  Vec
 	nodes  []*node
 	queues []*queueRound
+	// lowest is the lowest class that a preemptible run on its nodes has.
+	lowest int32
 }
 
 // queueRound is a queue in a round of one pool.
 type queueRound struct {
 	*queue
-	// at is how far the round has looked.
-	at int
-	// failed are the shapes that found no room in this walk.
-	failed    map[ShapeID]bool
+	// at is how far the walk has looked, and seen are the gangs it has.
+	at        int
 	seen      map[GangID]bool
 	candidate candidate
 	// demand is what it holds and waits for, fair and ideal what it should have: parts
@@ -85,14 +81,14 @@ type queueRound struct {
 	demand, fair, ideal uint64
 	// done says that the round looks at the queue no more.
 	done bool
-	left *left
+	// tokens are what the round leaves of its own.
+	tokens *bucket
 }
 
 // candidate is the next gang of a queue: its members, one for a single job.
 type candidate struct {
 	members []*queuedJob
 	gang    *Gang
-	request Vec
 	// before is the queue's weighted share, and cost what it is once it has started.
 	before, cost uint64
 	// spot is where a single job was found to fit, after so many starts of the round.
@@ -116,6 +112,8 @@ func (p *planner) planPool(id PoolID) {
 
 // walk walks the queues of the pool. It says whether there is to be another walk.
 func (p *planner) walk() (again bool) {
+	p.walks++
+	clear(p.full)
 	for {
 		q := p.cheapest()
 		if q == nil {
@@ -136,20 +134,26 @@ func (p *planner) walk() (again bool) {
 
 // enter computes the totals, shares and queues of a pool.
 func (p *planner) enter(id PoolID) {
-	p.pool = poolRound{id: id, total: make(Vec, len(p.cfg.Resources))}
+	p.pool = poolRound{id: id, total: make(Vec, len(p.cfg.Resources)), lowest: math.MaxInt32}
 	for _, n := range p.nodesInOrder() {
 		if n.Pool == id {
 			p.pool.nodes = append(p.pool.nodes, n)
 			p.pool.total.add(n.Total)
 			p.pool.total.sub(n.Other)
+			for _, r := range n.runs {
+				if r.Phase != Releasing && r.shape.class.Preemptible {
+					p.pool.lowest = min(p.pool.lowest, r.Level)
+				}
+			}
 		}
 	}
 	for _, q := range p.queues { //archcheck:unordered sorted below
 		if p.left[q] == nil {
-			p.left[q] = &left{tokens: q.bucket, lookback: p.cfg.Lookback}
+			tokens := q.bucket
+			p.left[q] = &tokens
 		}
-		r := &queueRound{queue: q, failed: map[ShapeID]bool{}, seen: map[GangID]bool{}, done: !q.known || q.Cordoned, left: p.left[q]}
-		if r.demand = p.demand(q); r.demand > 0 || len(q.queued) > 0 {
+		r := &queueRound{queue: q, seen: map[GangID]bool{}, done: !q.known || q.Cordoned, tokens: p.left[q]}
+		if r.demand = p.demand(q); r.demand > 0 || q.waits() {
 			p.pool.queues = append(p.pool.queues, r)
 		}
 	}
@@ -165,7 +169,6 @@ func (p *planner) enter(id PoolID) {
 func (p *planner) again() {
 	for _, q := range p.pool.queues {
 		q.at, q.candidate, q.done = 0, candidate{}, !q.known || q.Cordoned
-		clear(q.failed)
 		clear(q.seen)
 		q.demand = p.demand(q.queue)
 	}
@@ -206,11 +209,15 @@ func (p *planner) before(a, b *queueRound) bool {
 		cmp.Compare(a.ID, b.ID)) < 0
 }
 
-// next finds the next gang of a queue that is worth a try.
+// next finds the next gang of a queue that is worth a try, among as many jobs as the
+// round looks at. Those that start in it are still in the list, and are passed over.
 func (p *planner) next(q *queueRound) bool {
-	for ; q.at < len(q.queued) && q.at < q.left.lookback; q.at++ {
+	for ; q.at < len(q.queued) && q.at < p.cfg.Lookback; q.at++ {
 		j := q.queued[q.at]
-		c := candidate{members: []*queuedJob{j}, gang: j.gang, request: slices.Clone(j.shape.Request)}
+		if j.laid || j.gang == nil && j.kind.failed == p.walks {
+			continue
+		}
+		members := q.queued[q.at : q.at+1]
 		if j.gang != nil {
 			g := q.gangs[j.gang.ID]
 			// A gang stands where its last member does, and is looked at once.
@@ -218,37 +225,49 @@ func (p *planner) next(q *queueRound) bool {
 				continue
 			}
 			q.seen[j.gang.ID] = true
-			c.members = slices.Clone(g.queued)
-			c.request = make(Vec, len(p.cfg.Resources))
-			for _, m := range c.members {
-				c.request.add(m.shape.Request)
-			}
+			members = g.queued
 		}
-		if q.failed[j.shape.id] || !p.mayUse(c) || p.tooEarly(c) {
+		if !p.mayUse(members) || p.tooEarly(members) {
 			continue
 		}
-		after := slices.Clone(p.heldIn(q.queue, p.pool.id))
-		after.add(c.request)
-		c.before = weighted(p.dominant(p.heldIn(q.queue, p.pool.id), p.pool.total), q.Weight)
-		c.cost = weighted(p.dominant(after, p.pool.total), q.Weight)
-		q.candidate = c
 		q.at++
+		q.candidate = p.candidateOf(q, members)
 		return true
 	}
 	return false
 }
 
+// candidateOf reckons what the start of a gang would cost its queue.
+func (p *planner) candidateOf(q *queueRound, members []*queuedJob) candidate {
+	held := p.heldIn(q.queue, p.pool.id)
+	c := candidate{members: members, gang: members[0].gang, before: p.weigh(held, q.Weight)}
+	after := slices.Clone(held)
+	for _, j := range members {
+		after.add(j.shape.Request)
+	}
+	c.cost = p.weigh(after, q.Weight)
+	return c
+}
+
+// weigh is the weighted share of amounts.
+func (p *planner) weigh(amounts Vec, weight int64) uint64 {
+	return weighted(p.dominant(amounts, p.pool.total), weight)
+}
+
 // mayUse says whether every member may run in the pool.
-func (p *planner) mayUse(c candidate) bool {
-	return !slices.ContainsFunc(c.members, func(j *queuedJob) bool {
-		return len(j.shape.Pools) > 0 && !slices.Contains(j.shape.Pools, p.pool.id)
-	})
+func (p *planner) mayUse(members []*queuedJob) bool {
+	for _, j := range members {
+		if len(j.shape.Pools) > 0 && !slices.Contains(j.shape.Pools, p.pool.id) {
+			return false
+		}
+	}
+	return true
 }
 
 // tooEarly says whether the time of a member has not come.
-func (p *planner) tooEarly(c candidate) bool {
+func (p *planner) tooEarly(members []*queuedJob) bool {
 	var ready Time
-	for _, j := range c.members {
+	for _, j := range members {
 		ready = max(ready, j.NotBefore)
 	}
 	if ready <= p.round.Now {
@@ -273,7 +292,7 @@ func (p *planner) canStart(q *queueRound) bool {
 		p.limited(q, ready, n, p.cfg.Rate)
 		return false
 	}
-	if ok, ready := q.left.tokens.has(p.cfg.QueueRate, n, p.round.Now); !ok {
+	if ok, ready := q.tokens.has(p.cfg.QueueRate, n, p.round.Now); !ok {
 		p.limited(q, ready, n, p.cfg.QueueRate)
 		return false
 	}
@@ -285,7 +304,7 @@ func (p *planner) canStart(q *queueRound) bool {
 		p.wakeAt(p.spared + 1)
 	}
 	if c.gang == nil && len(c.head().Avoid) == 0 {
-		q.failed[c.head().shape.id] = true
+		c.head().kind.failed = p.walks
 	}
 	return false
 }
@@ -296,7 +315,7 @@ func (p *planner) start(q *queueRound) {
 	p.place(q)
 	for range n {
 		p.global.take(p.cfg.Rate, p.round.Now)
-		q.left.tokens.take(p.cfg.QueueRate, p.round.Now)
+		q.tokens.take(p.cfg.QueueRate, p.round.Now)
 	}
 	p.plan.Steps++
 	p.started++

@@ -47,8 +47,11 @@ func (p *planner) take(j *queuedJob, victims []victim) {
 // preemptFor finds the node on which a job fits at the least cost to others: the
 // lowest class of a victim, then the fewest, then the tightest, then the name.
 func (p *planner) preemptFor(q *queueRound, j *queuedJob, label, value string) (best *choice) {
-	for _, n := range p.pool.nodes {
-		if label != "" && n.Labels[label] != value || !p.usable(j, n) {
+	if !p.anyVictim(q, j) {
+		return nil
+	}
+	for _, n := range p.nodesFor(j.shape, p.pool.id) {
+		if !mayTry(j, n, label, value) {
 			continue
 		}
 		if found := p.victimsOn(q, j, n); found != nil && (best == nil || found.cheaper(best, j.shape.Request)) {
@@ -56,6 +59,27 @@ func (p *planner) preemptFor(q *queueRound, j *queuedJob, label, value string) (
 		}
 	}
 	return best
+}
+
+// anyVictim says whether there may be a victim for a job at all: one of a lower class,
+// or one of its own in a queue that costs more than its own would and is not protected.
+// It spares most jobs of a full pool the search of its nodes.
+func (p *planner) anyVictim(q *queueRound, j *queuedJob) bool {
+	if p.pool.lowest < j.shape.class.Priority {
+		return true
+	}
+	for _, other := range p.pool.queues {
+		if other != q && other.mayLose(q, p.dominant(p.heldIn(other.queue, p.pool.id), p.pool.total), p.cfg.Protected) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayLose says whether a queue that has a share may lose of it to the candidate of
+// another.
+func (q *queueRound) mayLose(to *queueRound, share uint64, protected int64) bool {
+	return to.candidate.cost < weighted(share, q.Weight) && share > scale(max(q.ideal, q.fair), uint64(protected), Million)
 }
 
 func (c *choice) cheaper(than *choice, request Vec) bool {
@@ -194,29 +218,28 @@ func (p *planner) mayTake(q *queueRound, j *queuedJob, u *unit, lost map[*queue]
 
 // mayShare is the rule of fair-share preemption: see share.go.
 func (p *planner) mayShare(q *queueRound, u *unit, lost Vec) bool {
-	owner := u.runs[0].queue
-	held := slices.Clone(p.heldIn(owner, p.pool.id))
+	owner := p.roundOf(u.runs[0].queue)
+	if owner == nil {
+		return false
+	}
+	held := slices.Clone(p.heldIn(owner.queue, p.pool.id))
 	if lost != nil {
 		held.sub(lost)
 	}
-	share := p.dominant(held, p.pool.total)
-	before := weighted(share, owner.Weight)
-	held.sub(u.holds(p.pool.id))
-	after := weighted(p.dominant(held, p.pool.total), owner.Weight)
-	theirs, ours := p.sharesOf(owner), max(q.ideal, q.fair)
-	c := q.candidate
-	if c.cost >= before || share <= scale(theirs, uint64(p.cfg.Protected), Million) {
+	if !owner.mayLose(q, p.dominant(held, p.pool.total), p.cfg.Protected) {
 		return false
 	}
-	return after > c.before || after == c.before && c.cost <= weighted(ours, q.Weight)
+	held.sub(u.holds(p.pool.id))
+	after, c := p.weigh(held, owner.Weight), q.candidate
+	return after > c.before || after == c.before && c.cost <= weighted(max(q.ideal, q.fair), q.Weight)
 }
 
-// sharesOf is what a queue should have of the pool: the larger of its two shares.
-func (p *planner) sharesOf(q *queue) uint64 {
-	for _, other := range p.pool.queues {
-		if other.queue == q {
-			return max(other.ideal, other.fair)
+// roundOf is a queue in this pool; nil when it has nothing there.
+func (p *planner) roundOf(q *queue) *queueRound {
+	for _, r := range p.pool.queues {
+		if r.queue == q {
+			return r
 		}
 	}
-	return 0
+	return nil
 }

@@ -63,12 +63,12 @@ func weighted(share uint64, weight int64) uint64 { return scale(share, Million, 
 // could ever hold, at most all there is of anything.
 func (p *planner) demand(q *queue) uint64 {
 	want := slices.Clone(p.heldIn(q, p.pool.id))
-	for sh, n := range q.waiting { //archcheck:unordered a sum, saturated or not
+	for sh, kind := range q.waiting { //archcheck:unordered a sum, saturated or not
 		if !p.poolsFor(sh)[p.pool.id] {
 			continue
 		}
 		for i, amount := range sh.Request {
-			want[i] = min(want[i]+times(n, amount), sumMax)
+			want[i] = min(want[i]+times(kind.n, amount), sumMax)
 		}
 	}
 	return min(p.dominant(want, p.pool.total), 1<<32)

@@ -37,14 +37,17 @@ type State struct {
 	// round is what it was asked.
 	newest *Plan
 	round  Round
+	// walks counts the walks of all rounds: what a walk notes on a kind is its own.
+	walks uint64
 }
 
 type shape struct {
 	Shape
 	id    ShapeID
 	class *Class
-	// matches caches which nodes the shape may run on; dropped when nodes change.
-	matches map[*node]bool
+	// nodes are those of a pool that it may run on now, by name; dropped when nodes or
+	// executors change.
+	nodes map[PoolID][]*node
 	// pools are those with a node that could ever hold it; nil: to be found out again.
 	pools map[PoolID]bool
 }
@@ -53,6 +56,10 @@ type queuedJob struct {
 	Job
 	shape *shape
 	gang  *Gang
+	// kind counts it while it waits.
+	kind *kind
+	// laid says that it starts in the round under way.
+	laid bool
 	// held says that it is not to start.
 	held bool
 	// gone says that it ended under a lease that is assumed.
@@ -130,8 +137,25 @@ type queue struct {
 	// classes is the same by class.
 	classes map[PoolID]map[ClassID]Vec
 	// waiting counts its queued jobs by shape.
-	waiting map[*shape]int64
+	waiting map[*shape]*kind
 	bucket  bucket
+}
+
+// kind is the queued jobs of a queue and a shape.
+type kind struct {
+	n int64
+	// failed is the walk in which they found no room.
+	failed uint64
+}
+
+// waits says whether jobs wait that do not start in the round under way.
+func (q *queue) waits() bool {
+	for _, kind := range q.waiting { //archcheck:unordered any of them
+		if kind.n > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // gangState is the members of a gang.
@@ -263,7 +287,7 @@ func (s *State) queueOf(id QueueID) *queue {
 	if q == nil {
 		q = &queue{
 			Queue: Queue{ID: id, Weight: Million}, gangs: map[GangID]*gangState{},
-			held: map[PoolID]Vec{}, classes: map[PoolID]map[ClassID]Vec{}, waiting: map[*shape]int64{},
+			held: map[PoolID]Vec{}, classes: map[PoolID]map[ClassID]Vec{}, waiting: map[*shape]*kind{},
 		}
 		s.queues[id] = q
 	}
@@ -292,7 +316,11 @@ func (s *State) enqueue(j *queuedJob) {
 	q := s.queueOf(j.Queue)
 	s.jobs[j.ID] = j
 	q.queued = insert(q.queued, j, compareQueued)
-	q.waiting[j.shape]++
+	if j.kind = q.waiting[j.shape]; j.kind == nil {
+		j.kind = &kind{}
+		q.waiting[j.shape] = j.kind
+	}
+	j.kind.n++
 	if j.gang != nil {
 		g := q.gangs[j.gang.ID]
 		g.queued = insert(g.queued, j, compareQueued)
@@ -339,7 +367,7 @@ func (s *State) dequeue(j *queuedJob) {
 	q := s.queueOf(j.Queue)
 	delete(s.jobs, j.ID)
 	q.queued = remove(q.queued, j, compareQueued)
-	if q.waiting[j.shape]--; q.waiting[j.shape] == 0 {
+	if j.kind.n--; j.kind.n == 0 {
 		delete(q.waiting, j.shape)
 	}
 	if j.gang != nil {
