@@ -139,10 +139,16 @@ func enterableDir(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
+	t.Cleanup(func() { // a server that was killed may still be on its way out, and write
+		err := os.RemoveAll(dir)
+		for range 100 {
+			if err == nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond) //nolint:forbidigo // nothing tells when its processes are gone
+			err = os.RemoveAll(dir)
 		}
+		t.Error(err)
 	})
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)

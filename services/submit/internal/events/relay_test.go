@@ -2,7 +2,6 @@ package events_test
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -87,12 +86,19 @@ func TestOutboxIsRelayedInOrder(t *testing.T) {
 		})
 	}
 	group.Wait()
-	var got, want []uint64
-	for i, s := range b.settings() {
-		got, want = append(got, s.Generation), append(want, uint64(i+1))
+	// On a busy machine a lease runs out and a change is told again; readers ignore
+	// what is not above what they have seen. What is new comes in order.
+	var all, fresh []uint64
+	for _, s := range b.settings() {
+		all = append(all, s.Generation)
+		if s.Generation == uint64(len(fresh)+1) {
+			fresh = append(fresh, s.Generation)
+		} else if s.Generation > uint64(len(fresh)) {
+			t.Errorf("generation %d before %d", s.Generation, len(fresh)+1)
+		}
 	}
-	if len(got) != 20 || !slices.Equal(got, want) {
-		t.Errorf("generations %v", got)
+	if len(fresh) != 20 {
+		t.Errorf("generations %v", all)
 	}
 }
 
