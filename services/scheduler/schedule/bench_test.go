@@ -160,6 +160,30 @@ func BenchmarkRound(b *testing.B) {
 	})
 }
 
+// BenchmarkPreempt: one queue holds the pool and nine want their shares of it.
+func BenchmarkPreempt(b *testing.B) {
+	s := benchState(b, 59)
+	for i := range benchNodes * 5 {
+		j := benchJob(1<<20 + 1)
+		j.Job.ID, j.Job.Queue, j.Job.Shape = benchID(1<<20+i), "q0", 1
+		err := s.Apply(j, schedule.RunLeased{Run: schedule.Run{
+			ID: benchID(1<<21 + i), Job: j.Job.ID, Node: schedule.NodeID(fmt.Sprintf("e/n%03d", i%benchNodes)),
+			Pool: "default", Since: schedule.Time(i), Phase: schedule.Leased,
+		}})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	victims, extra := 0, benchJob(benchJobs+1)
+	measure(b, func(int) {
+		victims = len(s.Plan(schedule.Round{Now: benchNow}).Preempts)
+		if err := s.Apply(extra, schedule.JobGone{Job: extra.Job.ID}); err != nil {
+			b.Fatal(err)
+		}
+	})
+	b.ReportMetric(float64(victims), "victims")
+}
+
 // BenchmarkApply: a job's way through the state among 10,000 others, a fact a turn.
 func BenchmarkApply(b *testing.B) {
 	s := benchState(b, 0)

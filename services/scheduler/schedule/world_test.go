@@ -157,8 +157,10 @@ func drawConfig(t *rapid.T) schedule.Config {
 	cfg := schedule.Config{
 		Resources: []string{"cpu", "mem"}, Dominant: []string{"cpu", "mem"}, Pools: []schedule.PoolID{"p", "q"},
 		Classes: []schedule.Class{
-			{ID: "low", Priority: 0, Preemptible: true}, {ID: "firm", Priority: 0},
-			{ID: "mid", Priority: 5, Preemptible: true}, {ID: "high", Priority: 10},
+			{ID: "low", Priority: 0, Preemptible: true},
+			{ID: "firm", Priority: 0},
+			{ID: "mid", Priority: 5, Preemptible: true},
+			{ID: "high", Priority: 10},
 		},
 		Protected: rapid.SampledFrom([]int64{0, 500_000, schedule.Million, 2 * schedule.Million}).Draw(t, "protected"),
 		Lookback:  1000,
