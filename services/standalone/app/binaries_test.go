@@ -241,7 +241,9 @@ func (p *service) kill() {
 	if err := p.cmd.Process.Kill(); err != nil {
 		p.t.Fatalf("kill %s: %v", p.name, err)
 	}
-	<-p.ended // it was killed
+	if err := <-p.ended; err == nil {
+		p.t.Errorf("%s had ended before it was killed", p.name)
+	}
 }
 
 // stop tells the program to end, which it does without an error.
