@@ -58,7 +58,7 @@ func (u *users) tidy() {
 		}
 	}
 	for _, l := range all {
-		if broken[l.gang.ID] && l.job.State == job.Queued && l.job.Asked == 0 {
+		if broken[l.gang.ID] && l.job.State == job.Queued && !l.job.Asked.Has(job.AskedCancel) {
 			u.event(wanted{id: l.job.ID, queue: l.queue, set: l.jobSet}, job.CancelRequestedEvent{Head: u.head(l.job.ID), Reason: "its gang is broken"})
 		}
 	}
