@@ -13,11 +13,7 @@ import (
 type board struct {
 	state *schedule.State
 	cfg   schedule.Config
-	// shapes are the handles of distinct shapes, by all that makes one.
-	shapes map[string]schedule.ShapeID
-	// recent are those of the entry that is read now: its jobs share them, so the key
-	// of a shape is made once an entry and not once a job.
-	recent map[sharedShape]schedule.ShapeID
+	specs specs
 	// decisions are the assumed ones.
 	decisions map[decision]schedule.DecisionID
 	refused   uint64
@@ -35,7 +31,7 @@ func newBoard(cfg *schedule.Config) (*board, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make scheduling state: %w", err)
 	}
-	return &board{state: state, cfg: *cfg, shapes: map[string]schedule.ShapeID{}, recent: map[sharedShape]schedule.ShapeID{}, decisions: map[decision]schedule.DecisionID{}}, nil
+	return &board{state: state, cfg: *cfg, specs: newSpecs(), decisions: map[decision]schedule.DecisionID{}}, nil
 }
 
 func (b *board) apply(deltas ...schedule.Delta) {
@@ -44,62 +40,35 @@ func (b *board) apply(deltas ...schedule.Delta) {
 	}
 }
 
-// shape makes the shape of a job known. It says why jobs of it cannot be planned;
-// empty: they can.
-func (b *board) shape(rec *record, s *job.Shape) (why string) {
-	alike := sharedShape{s, rec.class}
-	if id, known := b.recent[alike]; known {
-		rec.shape = id
-		return ""
-	}
-	request := make(schedule.Vec, len(b.cfg.Resources))
-	for i, name := range b.cfg.Resources {
-		for _, r := range s.Requests {
-			if r.Resource == name {
-				request[i] = r.Value
-			}
-		}
-	}
-	shape := schedule.Shape{Request: request, Class: schedule.ClassID(rec.class), Match: matchOf(s)}
-	key := fmt.Sprintf("%+v", shape)
-	id, known := b.shapes[key]
-	if !known {
-		id = schedule.ShapeID(len(b.shapes) + 1) //nolint:gosec // one a distinct shape
-		if err := b.state.Apply(schedule.ShapeAdded{ID: id, Shape: shape}); err != nil {
-			return err.Error()
-		}
-		b.shapes[key] = id
-	}
-	b.recent[alike] = id
-	rec.shape = id
-	return ""
-}
-
-// nextEntry forgets the shapes that the jobs of one entry share.
-func (b *board) nextEntry() { clear(b.recent) }
-
-// sharedShape is what jobs of one entry that are alike have in common.
-type sharedShape struct {
-	shape *job.Shape
-	class string
-}
-
 // queued makes a job wait.
 func (b *board) queued(rec *record) {
-	if rec.gang.ID != "" {
-		b.apply(schedule.GangAdded{Gang: schedule.Gang{
-			ID: schedule.GangID(rec.gang.ID), Queue: schedule.QueueID(rec.set.queue),
-			Cardinality: rec.gang.Cardinality, Label: rec.gang.UniformityLabel,
-		}})
+	if rec.gang != nil {
+		b.apply(schedule.GangAdded{Gang: gangOf(rec)})
 	}
+	b.apply(schedule.JobQueued{Job: jobOf(rec)})
+}
+
+func gangOf(rec *record) schedule.Gang {
+	return schedule.Gang{
+		ID: schedule.GangID(rec.gang.ID), Queue: schedule.QueueID(rec.set.queue),
+		Cardinality: rec.gang.Cardinality, Label: rec.gang.UniformityLabel,
+	}
+}
+
+func jobOf(rec *record) schedule.Job {
 	j := schedule.Job{
-		ID: schedule.JobID(rec.job.ID), Queue: schedule.QueueID(rec.set.queue), Shape: rec.shape,
-		Priority: rec.job.Priority, Submitted: schedule.Time(rec.submitted), Gang: schedule.GangID(rec.gang.ID),
+		ID: schedule.JobID(rec.job.ID), Queue: schedule.QueueID(rec.set.queue), Shape: rec.spec.id,
+		Priority: rec.job.Priority, Submitted: schedule.Time(rec.submitted),
 	}
-	for _, node := range rec.tried {
-		j.Avoid = append(j.Avoid, schedule.NodeID(node))
+	if rec.gang != nil {
+		j.Gang = schedule.GangID(rec.gang.ID)
 	}
-	b.apply(schedule.JobQueued{Job: j})
+	if rec.tried != nil {
+		for _, node := range rec.tried.nodes {
+			j.Avoid = append(j.Avoid, schedule.NodeID(node))
+		}
+	}
+	return j
 }
 
 // ended takes a job out of its queue, if it waits.

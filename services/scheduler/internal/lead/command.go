@@ -31,18 +31,26 @@ func (c *Core) command(partition uint32, cmd job.Command) {
 }
 
 // selected is the unfinished jobs of a partition that a selector means, in the
-// order of their ids.
-func (c *Core) selected(partition uint32, s job.Selector) []*record {
+// order in which they were submitted.
+func (c *Core) selected(partition uint32, s job.Selector) (list []*record) {
 	if len(s.Queues) == 1 && s.JobSet != "" { // the common case: a job set
 		set := c.table.sets[setKey{s.Queues[0], s.JobSet}]
 		if set == nil {
 			return nil
 		}
-		return slices.DeleteFunc(byID(set.jobs), func(rec *record) bool { return !matches(s, rec) })
+		for rec := set.first; rec != nil; rec = rec.next {
+			if matches(s, rec) {
+				list = append(list, rec)
+			}
+		}
+		return list
 	}
-	return slices.DeleteFunc(byID(c.table.jobs), func(rec *record) bool {
-		return rec.set.partition != partition || !matches(s, rec)
-	})
+	for rec := range c.table.inPartition(partition) {
+		if matches(s, rec) {
+			list = append(list, rec)
+		}
+	}
+	return list
 }
 
 func matches(s job.Selector, rec *record) bool {
@@ -55,14 +63,14 @@ func matches(s job.Selector, rec *record) bool {
 			return false
 		}
 	}
-	return anyOf(s.Queues, rec.set.queue) && anyOf(s.Classes, rec.class) && anyOf(s.States, j.State) &&
+	return anyOf(s.Queues, rec.set.queue) && anyOf(s.Classes, rec.spec.class) && anyOf(s.States, j.State) &&
 		(s.JobSet == "" || s.JobSet == rec.set.name)
 }
 
 func matchesPlace(s job.Selector, at *place) bool {
 	return (s.Executor == "" || s.Executor == at.executor.name) &&
-		(s.Node == "" || s.Node == at.node) &&
-		anyOf(s.Pools, at.pool)
+		(s.Node == "" || s.Node == at.leased.Node) &&
+		anyOf(s.Pools, at.leased.Pool)
 }
 
 // anyOf says whether a list has what; an empty list has everything.

@@ -143,7 +143,7 @@ func New(cfg Config, round schedule.Config, newID func(job.Time) [16]byte) (*Cor
 	c := &Core{
 		cfg: cfg, newID: newID, board: b,
 		partitions: make([]partition, cfg.Partitions),
-		table:      newTable(), queues: map[string]Queue{}, executors: map[string]*executor{}, sessions: map[Session]*executor{},
+		table:      newTable(cfg.Partitions), queues: map[string]Queue{}, executors: map[string]*executor{}, sessions: map[Session]*executor{},
 		plans: plans{},
 		lead:  leadership{leasing: map[job.RunID]*record{}, unread: make([][]ownEntry, cfg.Partitions)},
 	}
@@ -250,11 +250,11 @@ func (c *Core) touch(rec *record) {
 // follow decides what the changes of this step mean for a job. One with own
 // entries unread is looked at again when they are read back.
 func (c *Core) follow(rec *record) {
-	if rec.unread > 0 {
+	if rec.isUnread() {
 		return
 	}
-	if rec.refused != "" && rec.job.State == job.Queued && rec.wish == nil {
-		c.author(rec, []job.Event{job.RejectedEvent{Head: c.head(rec), Reason: rec.refused}})
+	if rec.spec.refused != "" && rec.job.State == job.Queued && rec.wish == nil {
+		c.author(rec, []job.Event{job.RejectedEvent{Head: c.head(rec), Reason: rec.spec.refused}})
 		return
 	}
 	c.author(rec, follow(rec.job, rec.wish, rec.end, c.now, c.cfg.AttemptsMax))
@@ -270,15 +270,7 @@ func (c *Core) author(rec *record, events []job.Event) {
 // write puts events on a job into an entry of this step, and the job ahead of the
 // log by them. What settles when the entry is read back is in acks.
 func (c *Core) write(rec *record, cause job.Cause, events []job.Event, acks []ack) {
-	for _, e := range events {
-		next, err := job.Apply(rec.ahead, e)
-		if err != nil {
-			c.counts.Refused++ // it will be refused when it is read, too
-			continue
-		}
-		rec.ahead = next
-	}
-	rec.unread += len(events)
+	c.counts.Refused += rec.apply(events)
 	c.post.add(rec.set, cause, events, acks, c.cfg.EntryEventsMax)
 }
 

@@ -40,7 +40,7 @@ func (f effects) PreemptRequested(e job.PreemptRequestedEvent) none {
 }
 
 func (f effects) Leased(e job.LeasedEvent) none {
-	f.rec.place = &place{executor: f.executor(e.Executor), node: e.Node, pool: e.Pool, lease: leaseOf(f.rec, e)}
+	f.rec.place = &place{executor: f.executor(e.Executor), leased: e}
 	f.rec.place.executor.runs[e.Run] = f.rec
 	f.table.runs[e.Run] = f.rec
 	f.rec.end = nil
@@ -56,6 +56,9 @@ func (f effects) Requeued(job.RequeuedEvent) none {
 	}
 	f.leave(f.rec, f.before.Run.ID)
 	f.board.queued(f.rec)
+	if f.rec.wish != nil && f.rec.wish.cancel != nil {
+		f.board.held(f.rec) // it was asked for before the log had the job wait again
+	}
 	f.lead.stale = true
 	return none{}
 }
@@ -109,7 +112,10 @@ func (f effects) RunFailed(e job.RunFailedEvent) none {
 func (f effects) RunReturned(e job.RunReturnedEvent) none {
 	f.rec.end = endOf(e)
 	if e.Attempted {
-		f.rec.tried = append(f.rec.tried, string(nodeID(f.rec.place.executor.name, f.rec.place.node)))
+		if f.rec.tried == nil {
+			f.rec.tried = &tried{}
+		}
+		f.rec.tried.nodes = append(f.rec.tried.nodes, string(nodeID(f.rec.place.executor.name, f.rec.place.leased.Node)))
 	}
 	return f.freed()
 }
@@ -159,8 +165,9 @@ func preemptedBy(user, reason string) string {
 	return text
 }
 
-// leaseOf is what an executor is told of a run.
-func leaseOf(rec *record, e job.LeasedEvent) Lease {
+// lease is what an executor is told of the newest run.
+func (rec *record) lease() Lease {
+	e := rec.place.leased
 	return Lease{
 		Run: e.Run, Job: rec.job.ID, Entry: rec.entry.ref, Queue: rec.set.queue, JobSet: rec.set.name,
 		Node: e.Node, Pool: e.Pool, PodName: podName(rec.job.ID, e.Attempt), After: e.After,

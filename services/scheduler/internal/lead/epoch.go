@@ -80,7 +80,7 @@ func (c *Core) takeOver() {
 	c.lead.stale = true
 	c.counts.Takeovers++
 	c.repair()
-	for _, rec := range byID(c.table.jobs) {
+	for rec := range c.table.all() {
 		c.touch(rec)
 	}
 	// What an executor said before may have been overtaken by the log: it says

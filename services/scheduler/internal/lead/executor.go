@@ -160,7 +160,7 @@ func (c *Core) reconcile(e *executor, in Connected) {
 // was reported pending or later, and nobody told it to go.
 func isMissed(rec *record) bool {
 	state := rec.job.Run.State
-	return (state == job.RunPending || state == job.RunRunning) && rec.unread == 0
+	return (state == job.RunPending || state == job.RunRunning) && !rec.isUnread()
 }
 
 // reconcileOthers looks at the runs that the log does not say the executor has.
@@ -188,7 +188,7 @@ func (c *Core) reconcileRun(rec *record, phase RunPhase) {
 		c.stop(rec.place.executor, Stop{Run: run.ID, Job: rec.job.ID, Why: StopOver})
 	case phase != 0:
 	case run.State == job.RunLeased || run.State == job.RunAcknowledged:
-		if rec.place.whole && rec.ahead.Run.State.Live() { // else an own entry has given it up
+		if rec.place.whole && rec.aheadOfLog().Run.State.Live() { // else an own entry has given it up
 			c.counts.LeasesResent++
 			c.sendLease(rec)
 		}
@@ -196,7 +196,7 @@ func (c *Core) reconcileRun(rec *record, phase RunPhase) {
 		failure := job.Failure{
 			Cause: job.CauseError, Message: "Pod is unexpectedly missing in Kubernetes",
 			Category: "internal", Subcategory: "pod-missing",
-			Pod: job.Pod{Name: rec.place.lease.PodName, Node: rec.place.node},
+			Pod: job.Pod{Name: podName(rec.job.ID, rec.place.leased.Attempt), Node: rec.place.leased.Node},
 		}
 		events := []job.Event{job.RunFailedEvent{Head: c.head(rec), Run: run.ID, Failure: failure}}
 		ahead, err := job.Apply(rec.job, events[0])
@@ -212,7 +212,7 @@ func (c *Core) reconcileRun(rec *record, phase RunPhase) {
 func (c *Core) sendLease(rec *record) {
 	if e := rec.place.executor; c.phase == leading && e.session != 0 {
 		c.counts.LeasesSent++
-		e.mail.leases = append(e.mail.leases, rec.place.lease)
+		e.mail.leases = append(e.mail.leases, rec.lease())
 	}
 }
 
@@ -303,7 +303,7 @@ func (c *Core) expireSilent() {
 		}
 		for _, rec := range byRun(e.runs) {
 			run := rec.job.Run
-			if rec.unread > 0 || !run.State.Live() {
+			if rec.isUnread() || !run.State.Live() {
 				continue
 			}
 			gone := job.RunExpiredEvent{Head: c.head(rec), Run: run.ID, Reason: "the executor was not heard from for " + c.cfg.ExecutorTimeout.String()}

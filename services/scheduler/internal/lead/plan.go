@@ -91,7 +91,7 @@ func (c *Core) planRead(h eventlog.Header, batches []job.Batch) {
 			continue // it was refused, or is over already
 		}
 		rec.place.whole = true
-		if rec.ahead.Run.State.Live() { // else an own entry gives it up
+		if rec.aheadOfLog().Run.State.Live() { // else an own entry gives it up
 			c.sendLease(rec)
 		}
 	}
@@ -133,14 +133,14 @@ func earlier(a, b job.Time) job.Time {
 
 func (c *Core) reject(r schedule.Reject) {
 	rec := c.table.jobs[job.ID(r.Job)]
-	if rec == nil || rec.unread > 0 || rec.job.State != job.Queued {
+	if rec == nil || rec.isUnread() || rec.job.State != job.Queued {
 		return
 	}
 	c.author(rec, []job.Event{job.RejectedEvent{Head: c.head(rec), Reason: r.Reason}})
 }
 
 func (c *Core) head(rec *record) job.Head {
-	return job.Head{Job: rec.job.ID, Time: max(c.now, rec.ahead.Last)}
+	return job.Head{Job: rec.job.ID, Time: max(c.now, rec.aheadOfLog().Last)}
 }
 
 // publish writes a plan: a part for each partition that it touches. The board
@@ -159,7 +159,7 @@ func (c *Core) publish(plan *schedule.Plan) {
 	var parts post
 	for _, victim := range plan.Preempts {
 		if rec := c.holder(job.RunID(victim.Run)); rec != nil {
-			c.board.assumeGone(rec.ahead.Run.ID)
+			c.board.assumeGone(rec.aheadOfLog().Run.ID)
 			c.plannedEvent(&parts, rec, preemption(c.head(rec), victim, runs))
 		}
 	}
@@ -184,7 +184,10 @@ func (c *Core) holder(run job.RunID) *record {
 	if rec == nil {
 		rec = c.lead.leasing[run]
 	}
-	if rec == nil || rec.ahead.Run.ID != run || !rec.ahead.Run.State.Live() {
+	if rec == nil {
+		return nil
+	}
+	if newest := rec.aheadOfLog().Run; newest.ID != run || !newest.State.Live() {
 		return nil
 	}
 	return rec
@@ -193,13 +196,19 @@ func (c *Core) holder(run job.RunID) *record {
 // gangKey names a gang.
 type gangKey struct{ queue, id string }
 
-func (rec *record) gangKey() gangKey { return gangKey{rec.set.queue, rec.gang.ID} }
+// gangKey is that of the job's gang; of one that is in none it is zero.
+func (rec *record) gangKey() gangKey {
+	if rec.gang == nil {
+		return gangKey{}
+	}
+	return gangKey{rec.set.queue, rec.gang.ID}
+}
 
 // startable is the starts but those that own entries, not read back yet, stand
 // against: of jobs that they end, whose leases would be refused, and of gangs of
 // which they end one of those or let another member wait again.
 func (c *Core) startable(starts []schedule.Start) []schedule.Start {
-	waits := func(s schedule.Start) bool { return c.table.jobs[job.ID(s.Job)].ahead.State == job.Queued }
+	waits := func(s schedule.Start) bool { return c.table.jobs[job.ID(s.Job)].aheadOfLog().State == job.Queued }
 	of := func(s schedule.Start) gangKey { return c.table.jobs[job.ID(s.Job)].gangKey() }
 	members, broken := map[gangKey]uint32{}, map[gangKey]bool{}
 	for _, s := range starts {
@@ -220,7 +229,7 @@ func (c *Core) startable(starts []schedule.Start) []schedule.Start {
 // wait again. It looks at every job: it is asked only for gangs that started before.
 func (c *Core) comesBack(gang gangKey) bool {
 	for _, rec := range c.table.jobs { //archcheck:unordered looks whether there is one
-		if rec.gangKey() == gang && rec.job.State != job.Queued && rec.ahead.State == job.Queued {
+		if rec.gangKey() == gang && rec.job.State != job.Queued && rec.aheadOfLog().State == job.Queued {
 			return true
 		}
 	}
@@ -228,10 +237,7 @@ func (c *Core) comesBack(gang gangKey) bool {
 }
 
 func (c *Core) plannedEvent(parts *post, rec *record, e job.Event) {
-	if next, err := job.Apply(rec.ahead, e); err == nil {
-		rec.ahead = next
-	}
-	rec.unread++
+	rec.apply([]job.Event{e})
 	parts.add(rec.set, job.Cause{Service: "scheduler"}, []job.Event{e}, nil, c.cfg.EntryEventsMax)
 }
 

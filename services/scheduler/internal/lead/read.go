@@ -151,7 +151,7 @@ func (c *Core) event(from source, batch job.Batch, e job.Event) {
 	}
 	c.catchUp(from, rec, e)
 	c.touch(rec)
-	if rec.job.Settled() && rec.unread == 0 {
+	if rec.job.Settled() && !rec.isUnread() {
 		c.forget(rec)
 	}
 }
@@ -159,17 +159,18 @@ func (c *Core) event(from source, batch job.Batch, e job.Event) {
 // catchUp keeps the job ahead of the log what the log and the own unread entries
 // make of it.
 func (c *Core) catchUp(from source, rec *record, e job.Event) {
-	if from.mine && rec.unread > 0 {
-		rec.unread--
-	} else if rec.unread > 0 {
-		if next, err := job.Apply(rec.ahead, e); err == nil {
-			rec.ahead = next
-		}
+	if rec.ahead == nil {
+		return
 	}
-	if rec.unread == 0 {
-		rec.ahead = rec.job
-		c.settle(rec.waiting)
-		rec.waiting = nil
+	if from.mine {
+		rec.ahead.unread--
+	} else if next, err := job.Apply(rec.ahead.job, e); err == nil {
+		rec.ahead.job = next
+	}
+	if rec.ahead.unread == 0 {
+		waiting := rec.ahead.waiting
+		rec.ahead = nil
+		c.settle(waiting)
 	}
 }
 
@@ -180,11 +181,11 @@ func (c *Core) submitted(from source, batch job.Batch, e job.SubmittedEvent) {
 		return
 	}
 	rec, first := c.table.add(from.partition, from.at, batch, e)
-	rec.job, rec.ahead, rec.submitted = j, j, j.Last
+	rec.job, rec.submitted = j, j.Last
 	if first {
 		c.emit(Keep{Entry: rec.entry.ref})
 	}
-	if rec.refused = c.board.shape(rec, e.Shape); rec.refused == "" {
+	if rec.spec = c.board.spec(e.Shape, e.Class); rec.spec.refused == "" {
 		c.board.queued(rec)
 		c.lead.stale = true
 	}
@@ -194,6 +195,7 @@ func (c *Core) submitted(from source, batch job.Batch, e job.SubmittedEvent) {
 // forget drops a job that nothing can happen to any more.
 func (c *Core) forget(rec *record) {
 	c.leave(rec, rec.job.Run.ID)
+	c.board.drop(rec.spec)
 	if c.table.remove(rec) {
 		c.emit(Release{Entry: rec.entry.ref})
 	}

@@ -23,8 +23,8 @@ func (c *Core) report(e *executor, r Report) {
 		c.late(rec, settles)
 		return
 	}
-	event := c.clamp(r.Event, rec.ahead.Last)
-	ahead, err := job.Apply(rec.ahead, event)
+	event := c.clamp(r.Event, rec.aheadOfLog().Last)
+	ahead, err := job.Apply(rec.aheadOfLog(), event)
 	if err != nil {
 		c.late(rec, settles)
 		return
@@ -55,8 +55,8 @@ func endOf(e job.Event) *job.Failure {
 // acknowledged lease that is reported again lets the pod go only if it counts.
 func (c *Core) late(rec *record, settles ack) {
 	c.counts.LateReports++
-	if rec != nil && rec.unread > 0 {
-		rec.waiting = append(rec.waiting, settles)
+	if rec != nil && rec.isUnread() {
+		rec.ahead.waiting = append(rec.ahead.waiting, settles)
 		return
 	}
 	c.settle([]ack{settles})

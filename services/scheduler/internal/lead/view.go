@@ -1,6 +1,9 @@
 package lead
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 )
@@ -9,11 +12,11 @@ import (
 // their ids: all that are not settled. Own entries that are not read back are not in
 // them. It is for whoever compares the replica with the log. The caller owns the list.
 func (c *Core) Jobs() []job.Job {
-	records := byID(c.table.jobs)
-	out := make([]job.Job, len(records))
-	for i, rec := range records {
-		out[i] = rec.job
+	out := make([]job.Job, 0, len(c.table.jobs))
+	for rec := range c.table.all() {
+		out = append(out, rec.job)
 	}
+	slices.SortFunc(out, func(a, b job.Job) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return out
 }
 
