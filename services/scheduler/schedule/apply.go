@@ -172,7 +172,7 @@ func (s *State) apply(d Delta) error {
 		return s.setQueue(d.Queue)
 	case QueueGone:
 		if q := s.queues[d.Queue]; q != nil {
-			q.known = false
+			q.Queue, q.known = undefined(d.Queue), false
 		}
 	case ExecutorLost:
 		if !s.lost[d.Executor] {
@@ -245,24 +245,33 @@ func (s *State) addGang(g Gang) error {
 }
 
 func (s *State) addJob(j Job) error {
-	shape := s.shapes[j.Shape]
+	if s.jobs[j.ID] != nil || s.held[j.ID] != nil || s.leasing[j.ID] != nil {
+		return fmt.Errorf("%w: job %x waits already", ErrInvalid, j.ID)
+	}
+	queued := &queuedJob{Job: j}
+	if err := s.resolve(queued); err != nil {
+		return err
+	}
+	s.enqueue(queued)
+	return nil
+}
+
+// resolve finds the shape and the gang of a job.
+func (s *State) resolve(j *queuedJob) error {
+	j.shape = s.shapes[j.Shape]
 	switch {
-	case shape == nil:
+	case j.shape == nil:
 		return fmt.Errorf("%w: job %x is of shape %d, which is not known", ErrInvalid, j.ID, j.Shape)
 	case j.ID == JobID{} || j.Queue == "":
 		return fmt.Errorf("%w: job %x of queue %q", ErrInvalid, j.ID, j.Queue)
-	case s.jobs[j.ID] != nil || s.held[j.ID] != nil || s.leasing[j.ID] != nil:
-		return fmt.Errorf("%w: job %x waits already", ErrInvalid, j.ID)
+	case j.Gang == "":
+		return nil
 	}
-	queued := &queuedJob{Job: j, shape: shape}
-	if j.Gang != "" {
-		q := s.queues[j.Queue]
-		if q == nil || q.gangs[j.Gang] == nil {
-			return fmt.Errorf("%w: job %x is of gang %q, which is not known", ErrInvalid, j.ID, j.Gang)
-		}
-		queued.gang = &q.gangs[j.Gang].Gang
+	q := s.queues[j.Queue]
+	if q == nil || q.gangs[j.Gang] == nil {
+		return fmt.Errorf("%w: job %x is of gang %q, which is not known", ErrInvalid, j.ID, j.Gang)
 	}
-	s.enqueue(queued)
+	j.gang = &q.gangs[j.Gang].Gang
 	return nil
 }
 
@@ -274,7 +283,7 @@ func (s *State) endJob(id JobID) {
 		return
 	}
 	if j := s.held[id]; j != nil {
-		delete(s.held, id)
+		s.release(j)
 		s.miss(j)
 		return
 	}
@@ -304,8 +313,7 @@ func (s *State) miss(j *queuedJob) {
 func (s *State) hold(id JobID) {
 	if j := s.jobs[id]; j != nil {
 		s.dequeue(j)
-		j.held = true
-		s.held[id] = j
+		s.withhold(j)
 		return
 	}
 	if r := s.leasing[id]; r != nil {
@@ -350,12 +358,10 @@ func (s *State) lease(r Run) (*run, error) {
 		s.dequeue(j)
 	} else {
 		j = s.held[r.Job]
-		delete(s.held, j.ID)
+		s.release(j)
 	}
 	q := s.queueOf(j.Queue)
 	s.goAway(j, r.ID)
-	s.global.take(s.cfg.Rate, r.Since)
-	q.bucket.take(s.cfg.QueueRate, r.Since)
 	// A run may name a node that is not known: its executor was not heard from yet.
 	leased := &run{Run: r, queue: q, shape: j.shape, gang: j.gang, job: j, node: s.nodes[r.Node], before: r.Phase}
 	s.occupy(leased)
@@ -366,7 +372,11 @@ func (s *State) lease(r Run) (*run, error) {
 func (s *State) leased(r Run) error {
 	known := s.runs[r.ID]
 	if known == nil {
-		_, err := s.lease(r)
+		fresh, err := s.lease(r)
+		if err == nil {
+			s.global.take(s.cfg.Rate, r.Since)
+			fresh.queue.tokens.take(s.cfg.QueueRate, r.Since)
+		}
 		return err
 	}
 	if !known.leaseAssumed || known.Job != r.Job {

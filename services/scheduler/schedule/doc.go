@@ -9,6 +9,12 @@
 // are not facts yet lie over the state by [State.Assume] until the fact replaces
 // them or [State.Forget] takes them back.
 //
+// [State.Snapshot] gives the content as values and [Load] makes a state of them, far
+// faster than a fact a job. All that the facts have left is in a snapshot, the tokens
+// taken too, and nothing that is assumed: what is loaded from it plans as the replica that
+// wrote it would once its own decisions were read back. [State.Digest] tells two contents
+// apart. [State.Fork] is for questions: it may be told and asked anything.
+//
 // This is the plain round: linear scans over nodes and ordered lists of jobs, and
 // as few caches as keep it usable on hundreds of nodes and tens of thousands of
 // jobs. It is the oracle of faster ones.

@@ -18,12 +18,15 @@ func (s *State) Dump() string {
 		put("node %+v free %v pods %s", n.Node, n.free, runIDs(n.runs))
 	}
 	for id, q := range s.queues {
-		put("queue %s %+v known %v bucket %+v", id, q.Queue, q.known, q.bucket)
+		if q.known || q.tokens != (account{}) { // else it is there for what stands below, or for nothing
+			put("queue %s %+v known %v tokens %+v", id, q.Queue, q.known, q.tokens)
+		}
 		for i, j := range q.queued {
 			put("queue %s job %06d %+v", id, i, j.Job)
 		}
 		for gang, g := range q.gangs {
-			put("queue %s gang %s %+v queued %v runs %s", id, gang, g.Gang, len(g.queued), runIDs(g.runs))
+			put("queue %s gang %s %+v queued %v runs %s held %d placed %d between %d ended %d missed %d",
+				id, gang, g.Gang, len(g.queued), runIDs(g.runs), g.held, g.placed, g.between, g.ended, g.missed)
 		}
 		for pool, held := range q.held {
 			if slices.Max(held) > 0 || slices.Min(held) < 0 {
@@ -56,7 +59,7 @@ func (s *State) Dump() string {
 	for id := range s.lost {
 		put("lost %s", id)
 	}
-	put("bucket %+v", s.global)
+	put("tokens %+v", s.global)
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }

@@ -110,7 +110,8 @@ func TestNewRefuses(t *testing.T) {
 }
 
 // FuzzApply: whatever facts come, Apply and Plan do not panic, what is refused is
-// ErrInvalid and leaves the content as it was, and Plan leaves it always.
+// ErrInvalid and leaves the content as it was, Plan leaves it always, and what the facts
+// led to loads again.
 func FuzzApply(f *testing.F) {
 	f.Add([]byte{})
 	for seed := range byte(8) {
@@ -122,11 +123,12 @@ func FuzzApply(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		d := &decoder{raw: raw}
-		s, err := schedule.New(schedule.Config{
+		cfg := schedule.Config{
 			Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
 			Classes: []schedule.Class{{ID: "c", Preemptible: true}}, Lookback: 10,
 			Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2},
-		})
+		}
+		s, err := schedule.New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,6 +150,13 @@ func FuzzApply(f *testing.F) {
 			if diff := gocmp.Diff(before, s.Dump()); diff != "" {
 				t.Fatalf("Plan changed the content (-before +after):\n%s", diff)
 			}
+		}
+		loaded, err := schedule.Load(&cfg, s.Snapshot())
+		if err != nil {
+			t.Fatalf("what facts led to does not load: %v", err)
+		}
+		if s.Digest() != loaded.Digest() {
+			t.Fatalf("snapshots (-first +loaded):\n%s", gocmp.Diff(s.Snapshot(), loaded.Snapshot()))
 		}
 	})
 }
@@ -231,14 +240,7 @@ func (d *decoder) delta() schedule.Delta {
 			ID: schedule.GangID(d.name("g")), Queue: schedule.QueueID(d.name("q")), Cardinality: uint32(d.number()), Label: d.name(""),
 		}}
 	case 2, 3, 4:
-		j := schedule.Job{
-			ID: d.id(), Queue: schedule.QueueID(d.name("q")), Shape: schedule.ShapeID(d.byte() % 4), Priority: uint32(d.number()),
-			Submitted: d.time(), NotBefore: d.time(), Avoid: []schedule.NodeID{schedule.NodeID(d.name("e/"))},
-		}
-		if d.byte() < 90 {
-			j.Gang = schedule.GangID(d.name("g"))
-		}
-		return schedule.JobQueued{Job: j}
+		return schedule.JobQueued{Job: d.job()}
 	case 5:
 		return schedule.JobGone{Job: d.id()}
 	case 6:
@@ -284,6 +286,17 @@ func (d *decoder) shape() schedule.Shape {
 		s.Match.Tolerations = []schedule.Toleration{{Key: d.name("k"), Operator: "Exists"}}
 	}
 	return s
+}
+
+func (d *decoder) job() schedule.Job {
+	j := schedule.Job{
+		ID: d.id(), Queue: schedule.QueueID(d.name("q")), Shape: schedule.ShapeID(d.byte() % 4), Priority: uint32(d.number()),
+		Submitted: d.time(), NotBefore: d.time(), Avoid: []schedule.NodeID{schedule.NodeID(d.name("e/"))},
+	}
+	if d.byte() < 90 {
+		j.Gang = schedule.GangID(d.name("g"))
+	}
+	return j
 }
 
 func (d *decoder) run() schedule.Run {

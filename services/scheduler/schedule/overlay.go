@@ -22,6 +22,8 @@ func (s *State) AssumeLeased(r Run) (DecisionID, error) {
 	}
 	leased.leaseAssumed = true
 	s.leasing[r.Job] = leased
+	s.global.assume(s.cfg.Rate, r.Since)
+	leased.queue.tokens.assume(s.cfg.QueueRate, r.Since)
 	return s.decided(decision{run: r.ID}), nil
 }
 
@@ -47,8 +49,9 @@ func (s *State) decided(d decision) DecisionID {
 }
 
 // Forget takes a decision back, if it has not become a fact. The state is then what
-// the facts alone make of it, but for the tokens that a start took: those stay taken,
-// as what was taken after them cannot be told apart.
+// the facts alone make of it, but for the tokens that a start took: those stay taken
+// until nothing else is assumed of their bucket, as what was taken after them cannot be
+// told apart.
 func (s *State) Forget(id DecisionID) {
 	d := s.assumed[id]
 	delete(s.assumed, id)
@@ -73,20 +76,25 @@ func (s *State) leaseIsFact(r *run) {
 	if r.leaseAssumed {
 		r.leaseAssumed = false
 		delete(s.leasing, r.Job)
+		s.global.settle(s.cfg.Rate, r.Since)
+		r.queue.tokens.settle(s.cfg.QueueRate, r.Since)
 	}
 }
 
 // takeBack ends a run whose lease is assumed: its job waits again, as what it was told
 // of meanwhile has it.
 func (s *State) takeBack(r *run) {
-	s.leaseIsFact(r)
+	r.leaseAssumed = false
+	delete(s.leasing, r.Job)
+	s.global.forget()
+	r.queue.tokens.forget()
 	s.vacate(r)
 	s.comeBack(r.Job)
 	switch {
 	case r.job.gone:
 		s.miss(r.job)
 	case r.job.held:
-		s.held[r.Job] = r.job
+		s.withhold(r.job)
 	default:
 		s.enqueue(r.job)
 	}

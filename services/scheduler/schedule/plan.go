@@ -16,7 +16,7 @@ func (s *State) Plan(r Round) *Plan {
 		again.Shares = slices.Clone(again.Shares)
 		return &again
 	}
-	p := &planner{State: s, round: r, plan: &Plan{Stop: StopDone}, global: s.global, left: map[*queue]*bucket{}, full: map[*shape]bool{}}
+	p := &planner{State: s, round: r, plan: &Plan{Stop: StopDone}, global: s.global.seen, left: map[*queue]*bucket{}, full: map[*shape]bool{}}
 	for _, pool := range s.cfg.Pools {
 		if p.plan.Stop != StopBudget {
 			p.planPool(pool)
@@ -149,7 +149,7 @@ func (p *planner) enter(id PoolID) {
 	}
 	for _, q := range p.queues { //archcheck:unordered sorted below
 		if p.left[q] == nil {
-			tokens := q.bucket
+			tokens := q.tokens.seen
 			p.left[q] = &tokens
 		}
 		r := &queueRound{queue: q, seen: map[GangID]bool{}, done: !q.known || q.Cordoned, tokens: p.left[q]}

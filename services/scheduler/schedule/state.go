@@ -22,7 +22,7 @@ type State struct {
 	queues map[QueueID]*queue
 	// lost executors take no new runs.
 	lost   map[ExecutorID]bool
-	global bucket
+	global account
 	// away are the members of gangs that were leased and neither wait nor have ended.
 	away map[JobID]*awayMember
 	// assumed are the decisions that lie over the facts, leasing the runs among them
@@ -138,7 +138,7 @@ type queue struct {
 	classes map[PoolID]map[ClassID]Vec
 	// waiting counts its queued jobs by shape.
 	waiting map[*shape]*kind
-	bucket  bucket
+	tokens  account
 }
 
 // kind is the queued jobs of a queue and a shape.
@@ -146,6 +146,16 @@ type kind struct {
 	n int64
 	// failed is the walk in which they found no room.
 	failed uint64
+}
+
+// kindOf is the kind of a shape in the queue, made where there is none yet.
+func (q *queue) kindOf(sh *shape) *kind {
+	k := q.waiting[sh]
+	if k == nil {
+		k = &kind{}
+		q.waiting[sh] = k
+	}
+	return k
 }
 
 // waits says whether jobs wait that do not start in the round under way.
@@ -163,6 +173,8 @@ type gangState struct {
 	Gang
 	queued []*queuedJob
 	runs   []*run
+	// held counts the members that are not to start and have not ended.
+	held int
 	// placed counts the members that have a run, between those whose run is gone and of
 	// which it is not known yet whether they ended, ended those that did, and missed
 	// those that ended without a start. What a member adds to them follows from facts
@@ -183,7 +195,7 @@ func (g *gangState) members() int { return len(g.queued) + g.placed + g.ended }
 
 // over says that nothing can happen to the gang any more.
 func (g *gangState) over() bool {
-	return len(g.queued)+len(g.runs)+g.placed+g.between == 0 && g.ended+g.missed >= int(g.Cardinality)
+	return len(g.queued)+len(g.runs)+g.held+g.placed+g.between == 0 && g.ended+g.missed >= int(g.Cardinality)
 }
 
 // whole says whether what waits of the gang may start.
@@ -226,6 +238,44 @@ func (b *bucket) take(r Rate, now Time) {
 func (b *bucket) since(r Rate, now Time) Time {
 	now = max(-2*bucketMax, min(now, 2*bucketMax))
 	return max(b.free, now-Time(r.PerToken)*Time(r.Burst))
+}
+
+// account is a bucket as the facts have it, and as it is with the starts that are
+// assumed: seen. Facts come in another order than they were assumed in, so seen is made
+// of them anew whenever nothing is assumed.
+type account struct {
+	facts, seen bucket
+	assumed     int
+}
+
+// take takes the token of a lease that is a fact.
+func (a *account) take(r Rate, at Time) {
+	a.facts.take(r, at)
+	if a.assumed == 0 {
+		a.seen = a.facts
+		return
+	}
+	a.seen.take(r, at)
+}
+
+// assume takes the token of a lease that is assumed.
+func (a *account) assume(r Rate, at Time) {
+	a.seen.take(r, at)
+	a.assumed++
+}
+
+// settle notes that an assumed lease is a fact now.
+func (a *account) settle(r Rate, at Time) {
+	a.facts.take(r, at)
+	a.forget()
+}
+
+// forget notes that a lease is assumed no more. What it took is given back once no other
+// is: till then it cannot be told from what was taken after it.
+func (a *account) forget() {
+	if a.assumed--; a.assumed == 0 {
+		a.seen = a.facts
+	}
 }
 
 // compareQueued is the order within a queue.
@@ -281,12 +331,15 @@ func remove[T any](list []T, item T, compare func(a, b T) int) []T {
 	return list
 }
 
+// undefined is the settings of a queue that nobody has defined.
+func undefined(id QueueID) Queue { return Queue{ID: id, Weight: Million} }
+
 // queueOf finds a queue, or makes one that is not known yet.
 func (s *State) queueOf(id QueueID) *queue {
 	q := s.queues[id]
 	if q == nil {
 		q = &queue{
-			Queue: Queue{ID: id, Weight: Million}, gangs: map[GangID]*gangState{},
+			Queue: undefined(id), gangs: map[GangID]*gangState{},
 			held: map[PoolID]Vec{}, classes: map[PoolID]map[ClassID]Vec{}, waiting: map[*shape]*kind{},
 		}
 		s.queues[id] = q
@@ -316,15 +369,14 @@ func (s *State) enqueue(j *queuedJob) {
 	q := s.queueOf(j.Queue)
 	s.jobs[j.ID] = j
 	q.queued = insert(q.queued, j, compareQueued)
-	if j.kind = q.waiting[j.shape]; j.kind == nil {
-		j.kind = &kind{}
-		q.waiting[j.shape] = j.kind
-	}
+	j.kind = q.kindOf(j.shape)
 	j.kind.n++
 	if j.gang != nil {
 		g := q.gangs[j.gang.ID]
 		g.queued = insert(g.queued, j, compareQueued)
-		s.comeBack(j.ID)
+	}
+	if g := s.comeBack(j.ID); g != nil {
+		s.dropGang(s.queueOf(g.Queue), &g.Gang) // it may wait for another gang than it ran for
 	}
 }
 
@@ -360,6 +412,23 @@ func (s *State) comeBack(id JobID) *gangState {
 		m.gang.between--
 	}
 	return m.gang
+}
+
+// withhold keeps a job that is in no queue from one.
+func (s *State) withhold(j *queuedJob) {
+	j.held = true
+	s.held[j.ID] = j
+	if j.gang != nil {
+		s.queues[j.Queue].gangs[j.gang.ID].held++
+	}
+}
+
+// release takes a job from those that are withheld.
+func (s *State) release(j *queuedJob) {
+	delete(s.held, j.ID)
+	if j.gang != nil {
+		s.queues[j.Queue].gangs[j.gang.ID].held--
+	}
 }
 
 // dequeue takes a job out of its queue.
