@@ -5,11 +5,24 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 )
 
-// The executor stream carries some values of the log as they are. These are their
-// readings, for the two ends of the stream.
+// The executor stream and the scheduler's snapshots carry some values of the log as they
+// are. These are their readings, for whoever writes and reads those.
 
 // Report writes a fact on a run, as an executor reports it.
 func Report(e job.Event) *eventsv1.Event { return newEncoder().event(e) }
+
+// Lease writes the lease of a run, which is as it stands in the log.
+func Lease(e job.LeasedEvent) *eventsv1.Event { return newEncoder().event(e) }
+
+// LeaseFrom reads what Lease wrote. Errors: eventlog.ErrDamaged.
+func LeaseFrom(e *eventsv1.Event) (job.LeasedEvent, error) {
+	dec := &decoder{}
+	leased, is := dec.event(e).(job.LeasedEvent)
+	if !is && dec.err == nil {
+		dec.damaged("no lease in a place for one")
+	}
+	return leased, dec.err
+}
 
 // ReportFrom reads what Report wrote. Errors: eventlog.ErrDamaged, and
 // eventlog.ErrNewer for anything that executors do not author.
@@ -49,3 +62,27 @@ func Gang(g job.Gang) *eventsv1.Gang { return gang(g) }
 
 // GangFrom reads what Gang wrote.
 func GangFrom(g *eventsv1.Gang) job.Gang { return gangFrom(g) }
+
+// Shape writes a shape.
+func Shape(s *job.Shape) *eventsv1.Shape { return shape(s) }
+
+// ShapeFrom reads what Shape wrote.
+func ShapeFrom(s *eventsv1.Shape) *job.Shape { return shapeFrom(s) }
+
+// Failure writes a failure; nil for none.
+func Failure(f *job.Failure) *eventsv1.Failure {
+	if f == nil {
+		return nil
+	}
+	return failure(*f)
+}
+
+// FailureFrom reads what Failure wrote. Errors: eventlog.ErrNewer.
+func FailureFrom(f *eventsv1.Failure) (*job.Failure, error) {
+	if f == nil {
+		return nil, nil
+	}
+	dec := &decoder{}
+	out := dec.failure(f)
+	return &out, dec.err
+}
