@@ -396,6 +396,29 @@ func TestOldHello(t *testing.T) {
 	heir.wantStory("s", id, append(story, "RunFailed", "Failed")...)
 }
 
+// TestOldHelloNamesASettledRun: a hello was on its way for so long that the run which it
+// names was settled by the leader before us meanwhile, so that nobody knows it any more.
+// That is no orphan; one that is named under our epoch is.
+func TestOldHelloNamesASettledRun(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	heir := newBed(t, b.log, 2)
+	heir.readBack()
+	heir.takeOver()
+	settled := []lead.KnownRun{{Run: job.RunID{7}, Job: job.ID{7}, Phase: lead.PhaseRunning}}
+	heir.helloOf(b.core.Epoch(), 1, settled, node("n1", 4000))
+	if n := heir.core.Counts().Orphans; n != 0 {
+		t.Errorf("%d orphans by a hello that is older than this leadership, want 0", n)
+	}
+	if last, ok := heir.sent[len(heir.sent)-1].(lead.Refuse); !ok || last.Session != 1 {
+		t.Errorf("%+v was put out last, want that the executor says everything again", heir.sent)
+	}
+	heir.hello(2, settled, node("n1", 4000))
+	if n := heir.core.Counts().Orphans; n != 1 {
+		t.Errorf("%d orphans by a hello of this leadership, want 1", n)
+	}
+}
+
 // TestOrphan: a pod of a job that nobody has heard of is kept, for a scheduler
 // that lost its log must not delete a cluster's work; a lease without a pod goes.
 func TestOrphan(t *testing.T) {
@@ -431,6 +454,46 @@ func TestSilence(t *testing.T) {
 	b.readBack()
 	b.wantStory("s", seen, "Submitted", "Leased", "RunAcknowledged", "RunExpired", "Failed")
 	b.wantStory("s", unseen, "Submitted", "Leased", "RunExpired", "Requeued")
+}
+
+// TestExpiringIsNotAnswered: an executor comes back while the leader has its runs given
+// up in the log and has not read that yet. Its heartbeats are not answered until then:
+// one that was would let it make a pod for a run that is over.
+func TestExpiringIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.readBack()
+	run := b.oneLease().Run
+	b.report(1, 1, job.RunAcknowledgedEvent{Head: head(id), Run: run})
+	b.readBack()
+	b.step(lead.Disconnected{Session: 1})
+	b.pass(61 * time.Second) // gives the run up, which is not read back
+	b.hello(2, []lead.KnownRun{{Run: run, Job: id, Phase: lead.PhaseLeased}}, node("n1", 4000))
+	b.sent = nil
+	b.step(lead.Heartbeat{Session: 2, Number: 1})
+	b.step(lead.LockChecked{})
+	for _, o := range b.sent {
+		if answer, is := o.(lead.AnswerHeartbeat); is {
+			t.Fatalf("heartbeat %d was answered while the end of a run is not read back", answer.Number)
+		}
+	}
+	b.readBack()
+	b.step(lead.Heartbeat{Session: 2, Number: 2})
+	b.step(lead.LockChecked{})
+	stopped := -1
+	for i, o := range b.sent {
+		switch o := o.(type) {
+		case lead.SendStops:
+			stopped = i
+		case lead.AnswerHeartbeat:
+			if o.Number != 2 || stopped < 0 {
+				t.Errorf("heartbeat %d was answered, the stop was at %d before it; want 2, after the stop", o.Number, stopped)
+			}
+			return
+		}
+	}
+	t.Errorf("sent %+v, want an answer to heartbeat 2", b.sent)
 }
 
 // TestHeartbeat: a heartbeat is answered after the lock was checked, by the leader.

@@ -25,7 +25,9 @@ type executor struct {
 	// beat is the newest heartbeat that waits for an answer, and checked the one
 	// that the lock check under way will answer; zero: none.
 	beat, checked uint64
-	mail          mail
+	// expiring are the jobs whose runs own entries give up, until these are read back.
+	expiring []*record
+	mail     mail
 }
 
 // mail is what a step has for a session.
@@ -137,8 +139,9 @@ func (c *Core) refuse(e *executor, why string) {
 
 // reconcile compares the runs that an executor holds with those that the log says
 // it has. What an executor says before it has heard of our epoch it may have said
-// before it took a run from the leader before us, so that a run lacks in it proves
-// nothing: then it has to say everything again.
+// before it took a run from the leader before us, or lost one, so that a run lacks in
+// it, or is in it and nobody knows it, proves nothing: then it has to say everything
+// again.
 func (c *Core) reconcile(e *executor, in Connected) {
 	phases := make(map[job.RunID]RunPhase, len(in.Runs))
 	for _, k := range in.Runs {
@@ -147,6 +150,12 @@ func (c *Core) reconcile(e *executor, in Connected) {
 	for _, rec := range byRun(e.runs) {
 		if phases[rec.job.Run.ID] == 0 && in.Epoch < c.epoch && isMissed(rec) {
 			c.refuse(e, "it does not name all runs and may be older than this leadership: say everything again")
+			return
+		}
+	}
+	for _, k := range in.Runs {
+		if c.isOrphan(e, k) && in.Epoch < c.epoch {
+			c.refuse(e, "it names a run that nobody knows and may be older than this leadership: say everything again")
 			return
 		}
 	}
@@ -170,14 +179,19 @@ func (c *Core) reconcileOthers(e *executor, known []KnownRun) {
 			continue
 		}
 		switch {
-		case c.table.jobs[k.Job] != nil, k.Phase == PhaseLeased:
-			c.stop(e, Stop{Run: k.Run, Job: k.Job, Why: StopOver}) // its job went on without it, or it never had a pod
-		case k.Phase != PhaseEnded:
-			// Nobody has heard of it. A scheduler that lost its log must not delete a
-			// cluster's work, so it is kept and shown.
+		case c.isOrphan(e, k):
+			// A scheduler that lost its log must not delete a cluster's work, so it is kept
+			// and shown.
 			c.counts.Orphans++
+		case k.Phase != PhaseEnded || c.table.jobs[k.Job] != nil:
+			c.stop(e, Stop{Run: k.Run, Job: k.Job, Why: StopOver}) // its job went on without it, or it never had a pod
 		}
 	}
+}
+
+// isOrphan says whether an executor has a pod for a run that nobody has heard of.
+func (c *Core) isOrphan(e *executor, k KnownRun) bool {
+	return e.runs[k.Run] == nil && c.table.jobs[k.Job] == nil && k.Phase != PhaseLeased && k.Phase != PhaseEnded
 }
 
 // reconcileRun compares one run; phase is zero when the executor does not hold it.
@@ -242,6 +256,13 @@ func (c *Core) flushSessions() {
 	}
 }
 
+// Owes says whether a lease that was put out for a session is still to be sent there:
+// the session is open and the run may become something.
+func (c *Core) Owes(session Session, l Lease) bool {
+	rec := c.table.runs[l.Run]
+	return c.phase == leading && rec != nil && rec.place.executor.session == session && !c.isOver(l) && rec.aheadOfLog().Run.State.Live()
+}
+
 // isOver says whether the run of a lease was given up in the step that was to send it.
 // Its job may be forgotten by now, and what was submitted with it.
 func (c *Core) isOver(l Lease) bool {
@@ -282,15 +303,23 @@ func (c *Core) answerHeartbeats() {
 	waiting := false
 	for _, session := range slices.Sorted(maps.Keys(c.sessions)) {
 		e := c.sessions[session]
-		if e.checked != 0 {
+		if e.checked != 0 && !e.isExpiring() {
 			c.emit(AnswerHeartbeat{Session: session, Epoch: c.epoch, Number: e.checked})
-			e.checked = 0
 		}
+		e.checked = 0
 		waiting = waiting || e.beat != 0
 	}
 	if waiting {
 		c.checkLock()
 	}
+}
+
+// isExpiring says whether own entries that give up its runs are not read back yet. Its
+// heartbeats are not answered meanwhile: it could make pods for runs that the log has
+// over already.
+func (e *executor) isExpiring() bool {
+	e.expiring = slices.DeleteFunc(e.expiring, func(rec *record) bool { return !rec.isUnread() })
+	return len(e.expiring) > 0
 }
 
 // expireSilent gives up the runs of executors that were not heard from for too
@@ -312,6 +341,7 @@ func (c *Core) expireSilent() {
 				continue
 			}
 			c.author(rec, append([]job.Event{gone}, follow(ahead, rec.wish, nil, c.now, c.cfg.AttemptsMax)...))
+			e.expiring = append(e.expiring, rec)
 		}
 	}
 }
