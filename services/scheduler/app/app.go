@@ -3,12 +3,15 @@
 //
 // # Model
 //
-// A process leads in terms. A term makes a new core, reads the log from its
-// beginning, waits for the leader lock, and leads until it is deposed, loses the
-// lock, or finds an own entry unread for too long. Then everything it had ahead of
+// A process leads in terms. A term makes a new core from the stored snapshot, reads
+// the log from there, waits for the leader lock, and leads until it is deposed, loses
+// the lock, or finds an own entry unread for too long. Then everything it had ahead of
 // the log is thrown away, and the next term begins. One goroutine steps the core;
 // others hand it what the log, the lock and executors say. A follower is ready when
 // it has read what the log held as its term began, so that it could lead at once.
+//
+// A replica stores a snapshot of its state when the stored one is too far behind, which
+// bounds what a start reads, and lets the log forget what stands before it.
 //
 // # When a neighbour fails
 //
@@ -43,6 +46,7 @@ type Deps struct {
 	// Partitions is how many partitions the events stream of Log has.
 	Partitions uint32
 	Leader     Leader
+	Snapshots  Snapshots
 	// Now tells the time.
 	Now func() time.Time
 	// NewID makes a ULID of a time. Safe for concurrent use.
@@ -95,29 +99,8 @@ func (s *Service) Parts() []run.Part {
 	return []run.Part{{Name: "scheduler", Run: s.run, Ready: s.standing.ready}}
 }
 
-// consumer names the scheduler to the log.
-const consumer = "scheduler"
-
-// hold keeps the whole log: a term reads it from its beginning, so nothing may be
-// forgotten that a job of today stands on.
-func (s *Service) hold(ctx context.Context) error {
-	all := []eventlog.Partition{eventlog.ControlPartition}
-	for n := range s.deps.Partitions {
-		all = append(all, eventlog.Partition{Stream: eventlog.Events, Number: n})
-	}
-	for _, p := range all {
-		if err := s.deps.Log.Hold(ctx, consumer, p, eventlog.Position{}); err != nil {
-			return fmt.Errorf("hold %s: %w", p, err)
-		}
-	}
-	return nil
-}
-
 // run leads in terms until it is told to stop.
 func (s *Service) run(ctx context.Context) error {
-	if err := s.hold(ctx); err != nil {
-		return stopping(ctx, err)
-	}
 	for {
 		err := s.runTerm(ctx)
 		s.standing.over()

@@ -29,6 +29,17 @@ type Config struct {
 	// RoundStepsMax is the budget of one round: gangs started and victims taken. What
 	// is left goes on in the next round. Default 10000.
 	RoundStepsMax uint64
+	// SnapshotEvents is how many events the log may hold behind the stored snapshot of the
+	// state before a follower replaces it; without a follower the leader does so at twice
+	// as many. It bounds what a start has to read. Default 100000: about a second.
+	SnapshotEvents uint64
+	// SnapshotInterval is how old the stored snapshot may be while there are any events
+	// behind it; a leader adds half of it. Default 10m.
+	SnapshotInterval time.Duration
+	// AcceptForgotten lets a scheduler without a stored snapshot begin where the log
+	// begins, though the log has forgotten what stood before. Jobs that stood there are
+	// never run or ended. It is for one start after a loss. Default false.
+	AcceptForgotten bool
 	// Scheduling is the rules of the round.
 	Scheduling Scheduling
 }
@@ -36,14 +47,16 @@ type Config struct {
 // DefaultConfig returns what is used where the operator says nothing.
 func DefaultConfig() Config {
 	return Config{
-		ExecutorTimeout: 10 * time.Minute,
-		StartWindow:     30 * time.Second,
-		PublishTimeout:  30 * time.Second,
-		MinInterval:     100 * time.Millisecond,
-		SettleAfter:     30 * time.Second,
-		AttemptsMax:     4,
-		RoundStepsMax:   10_000,
-		Scheduling:      defaultScheduling(),
+		ExecutorTimeout:  10 * time.Minute,
+		StartWindow:      30 * time.Second,
+		PublishTimeout:   30 * time.Second,
+		MinInterval:      100 * time.Millisecond,
+		SettleAfter:      30 * time.Second,
+		AttemptsMax:      4,
+		RoundStepsMax:    10_000,
+		SnapshotEvents:   100_000,
+		SnapshotInterval: 10 * time.Minute,
+		Scheduling:       defaultScheduling(),
 	}
 }
 
@@ -68,6 +81,12 @@ func (c Config) Validate() error {
 	if c.AttemptsMax == 0 {
 		check.Violate("attemptsMax", c.AttemptsMax, "must be at least 1")
 	}
+	if c.SnapshotEvents == 0 {
+		check.Violate("snapshotEvents", c.SnapshotEvents, "must be at least 1")
+	}
+	if c.SnapshotInterval <= 0 {
+		check.Violate("snapshotInterval", c.SnapshotInterval, "must be above 0")
+	}
 	if c.RoundStepsMax == 0 {
 		check.Violate("roundStepsMax", c.RoundStepsMax, "must be at least 1")
 	}
@@ -82,5 +101,6 @@ func (c Config) lead() lead.Config {
 	return lead.Config{
 		ExecutorTimeout: c.ExecutorTimeout, PublishTimeout: c.PublishTimeout, MinInterval: c.MinInterval,
 		SettleAfter: c.SettleAfter, AttemptsMax: c.AttemptsMax, StartsMax: c.RoundStepsMax, EntryEventsMax: entryEventsMax,
+		SnapshotEvents: c.SnapshotEvents, SnapshotInterval: c.SnapshotInterval,
 	}
 }

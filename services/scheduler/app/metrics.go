@@ -25,6 +25,9 @@ func newCollector(s *standing) *tally.Collector[view] {
 	c.Counter("reports_late_total", "Reports of executors on runs that are over.", func(v view) uint64 { return v.LateReports })
 	c.Counter("orphans_total", "Pods that executors hold and no job knows.", func(v view) uint64 { return v.Orphans })
 	c.Counter("jobs_repaired_total", "Jobs put right at a takeover.", func(v view) uint64 { return v.Repaired })
+	c.Gauge("snapshot_events_behind", "Events that this replica read since it heard of the stored snapshot: what a start has to read.", func(v view) float64 { return float64(v.behind) })
+	c.Counter("snapshots_stored_total", "Snapshots that this replica stored.", func(v view) uint64 { return v.SnapshotsStored })
+	c.Counter("snapshots_failed_total", "Snapshots of this replica that were not stored: the database failed, or another replica was quicker.", func(v view) uint64 { return v.SnapshotsFailed })
 	c.Counter("leases_sent_total", "Leases sent to executors.", func(v view) uint64 { return v.LeasesSent })
 	c.Counter("leases_resent_total", "Leases sent again, for the executor did not have them.", func(v view) uint64 { return v.LeasesResent })
 	return c

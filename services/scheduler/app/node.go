@@ -18,7 +18,9 @@ import (
 type Node struct {
 	core     *lead.Core
 	payloads *payloads
-	out      []Output
+	// told says that Installed was put out.
+	told bool
+	out  []Output
 }
 
 // Identity is what a node is beside its configuration.
@@ -31,19 +33,22 @@ type Identity struct {
 	NewID func(job.Time) [16]byte
 }
 
-// NewNode makes a node that has read nothing. The configuration was validated.
-func NewNode(cfg Config, id Identity) (*Node, error) {
+// NewNode makes a node that has read what a snapshot holds; the zero Snapshot with so
+// many partitions is of nothing. The configuration was validated.
+func NewNode(cfg Config, id Identity, from Snapshot) (*Node, error) {
 	round, err := cfg.Scheduling.round()
 	if err != nil {
 		return nil, err
 	}
 	core := cfg.lead()
 	core.Author, core.Partitions = id.Author, id.Partitions
-	made, err := lead.New(core, round, id.NewID)
+	made, err := lead.Restore(core, round, id.NewID, from)
 	if err != nil {
 		return nil, fmt.Errorf("make core: %w", err)
 	}
-	return &Node{core: made, payloads: newPayloads()}, nil
+	node := &Node{core: made, payloads: newPayloads()}
+	node.payloads.storedTo(lead.PlacesOf(from))
+	return node, nil
 }
 
 // Input is what a node is stepped with: what [ReadLog] and an [Ear] return, and the
@@ -66,6 +71,10 @@ type (
 	Appended = lead.Appended
 	// Due says that the time of the newest SetTimer has come.
 	Due = lead.Due
+	// Stored answers SaveSnapshot, or says what another replica stored.
+	Stored = lead.Stored
+	// NotStored answers SaveSnapshot.
+	NotStored = lead.NotStored
 	// Disconnected says that a session is over.
 	Disconnected = lead.Disconnected
 )
@@ -136,6 +145,12 @@ type SetTimer struct{ At job.Time }
 // Installed says which installation the log belongs to.
 type Installed struct{ Installation string }
 
+// SaveSnapshot stores a snapshot. Stored or NotStored answers.
+type SaveSnapshot struct{ Save Save }
+
+// ReadEntries asks for entries of the stored snapshot's jobs. [EntriesOf] answers.
+type ReadEntries struct{ Wanted []EntryRef }
+
 // StepDown ends the node: nothing of it counts any more, and a new one begins from
 // the log.
 type StepDown struct{ Why error }
@@ -143,31 +158,43 @@ type StepDown struct{ Why error }
 // Halt ends the node because the log cannot be read on. An operator is needed.
 type Halt struct{ Why error }
 
-// Unsent says that a lease was not sent, for what was submitted is not kept: our bug.
+// Unsent says that a lease was not sent, for what was submitted is not there: our bug.
 // The run will expire.
 type Unsent struct{ Why error }
 
-func (Append) output()    {}
-func (Send) output()      {}
-func (Refuse) output()    {}
-func (TakeEpoch) output() {}
-func (CheckLock) output() {}
-func (SetTimer) output()  {}
-func (Installed) output() {}
-func (StepDown) output()  {}
-func (Halt) output()      {}
-func (Unsent) output()    {}
+func (Append) output()       {}
+func (Send) output()         {}
+func (Refuse) output()       {}
+func (TakeEpoch) output()    {}
+func (CheckLock) output()    {}
+func (SetTimer) output()     {}
+func (Installed) output()    {}
+func (SaveSnapshot) output() {}
+func (ReadEntries) output()  {}
+func (StepDown) output()     {}
+func (Halt) output()         {}
+func (Unsent) output()       {}
 
 // Step takes what happened at a time and returns what is to be done, in order. now
 // never goes back. The error is that an own entry cannot be encoded, which ends the
 // process. The outputs are the caller's until the next Step.
 func (n *Node) Step(now job.Time, inputs ...Input) ([]Output, error) {
 	n.out = n.out[:0]
+	for _, in := range inputs {
+		if in, ok := in.(lead.Stored); ok {
+			n.payloads.storedTo(in.Places)
+		}
+	}
 	outputs := n.core.Step(now, inputs...)
-	n.installed(inputs)
+	n.installed()
 	for _, o := range outputs {
 		if err := n.translate(inputs, o); err != nil {
 			return nil, err
+		}
+	}
+	for _, in := range inputs {
+		if in, ok := in.(lead.EntriesRead); ok {
+			n.arrived(in)
 		}
 	}
 	return n.out, nil
@@ -175,20 +202,11 @@ func (n *Node) Step(now job.Time, inputs ...Input) ([]Output, error) {
 
 func (n *Node) emit(o Output) { n.out = append(n.out, o) }
 
-// installed tells what the log says of the installation.
-func (n *Node) installed(inputs []Input) {
-	for _, in := range inputs {
-		in, ok := in.(lead.LogRead)
-		if !ok || in.Run.Partition != eventlog.ControlPartition {
-			continue
-		}
-		for _, body := range in.Bodies {
-			for _, s := range body.Settings {
-				if s.Created != nil {
-					n.emit(Installed{Installation: s.Created.Installation})
-				}
-			}
-		}
+// installed tells once what the log says of the installation.
+func (n *Node) installed() {
+	if created := n.core.Created(); created != nil && !n.told {
+		n.told = true
+		n.emit(Installed{Installation: created.Installation})
 	}
 }
 
@@ -227,22 +245,74 @@ func (n *Node) translate(inputs []Input, o lead.Output) error {
 		n.payloads.keep(o.Entry, bodyOf(inputs, o.Entry))
 	case lead.Release:
 		n.payloads.release(o.Entry)
+	case lead.SaveSnapshot:
+		fresh, err := n.payloads.fresh(o)
+		if err != nil {
+			return fmt.Errorf("save snapshot: %w", err)
+		}
+		n.emit(SaveSnapshot{Save: Save{Snapshot: o.Snapshot, Submitted: fresh, Settled: o.Settled}})
 	}
 	return nil
 }
 
-// sendLeases adds to the core's decisions what was submitted.
+// sendLeases adds to the core's decisions what was submitted. Where that has to be read
+// first, the lease waits.
 func (n *Node) sendLeases(o lead.SendLeases) {
-	list := make([]*executorv1.Lease, 0, len(o.Leases))
+	var list []*executorv1.Lease
+	var wanted []EntryRef
 	for _, l := range o.Leases {
-		payload, err := n.payloads.get(l.Entry, l.Job)
-		if err != nil {
+		jobs, known, err := n.payloads.entry(l.Entry)
+		switch {
+		case err != nil:
 			n.emit(Unsent{Why: err})
-			continue
+		case known:
+			list = n.lease(list, l, jobs)
+		case n.payloads.wait(l.Entry, waitingLease{o.Session, o.Epoch, l}):
+			wanted = append(wanted, l.Entry)
 		}
-		list = append(list, api.Lease(l, payload.Submitted, payload.Cause))
 	}
-	n.emit(Send{Session: o.Session, Message: api.Leases(o.Epoch, list)})
+	if len(list) > 0 {
+		n.emit(Send{Session: o.Session, Message: api.Leases(o.Epoch, list)})
+	}
+	if len(wanted) > 0 {
+		n.emit(ReadEntries{Wanted: wanted})
+	}
+}
+
+// lease adds a lease, with what was submitted in its entry, to a list.
+func (n *Node) lease(list []*executorv1.Lease, l lead.Lease, jobs map[job.ID]events.Payload) []*executorv1.Lease {
+	payload, ok := jobs[l.Job]
+	if !ok {
+		n.emit(Unsent{Why: fmt.Errorf("the entry at %d/%s does not have job %s", l.Entry.Partition, l.Entry.At, l.Job)})
+		return list
+	}
+	return append(list, api.Lease(l, payload.Submitted, payload.Cause))
+}
+
+// arrived sends the leases that waited for entries, if they are still to be sent: their
+// executors may have been told meanwhile that the runs are over, or have begun anew.
+func (n *Node) arrived(in lead.EntriesRead) {
+	for _, ref := range inOrder(in.Bodies) {
+		jobs, err := n.payloads.decode(ref, in.Bodies[ref])
+		for _, w := range n.payloads.arrived(ref) {
+			switch {
+			case !n.core.Owes(w.session, w.lease):
+			case err != nil:
+				n.emit(Unsent{Why: err})
+			default:
+				if list := n.lease(nil, w.lease, jobs); list != nil {
+					n.emit(Send{Session: w.session, Message: api.Leases(w.epoch, list)})
+				}
+			}
+		}
+	}
+	for _, ref := range in.Missing {
+		for _, w := range n.payloads.arrived(ref) {
+			if n.core.Owes(w.session, w.lease) {
+				n.emit(Unsent{Why: fmt.Errorf("the entry of job %s at %d/%s is not stored", w.lease.Job, ref.Partition, ref.At)})
+			}
+		}
+	}
 }
 
 // bodyOf finds the body of an entry that came with this step's inputs.

@@ -60,7 +60,8 @@ func Run(ctx context.Context, cfg ProcessConfig, logger *zap.Logger, metrics pro
 	}
 	service := New(cfg.Scheduler, Deps{
 		Log: log, Partitions: cfg.Log.Partitions, Leader: NewPostgresLeader(pool, cfg.Postgres.Schema),
-		Now: time.Now, NewID: process.NewID, Logger: logger, Metrics: metrics,
+		Snapshots: NewPostgresSnapshots(pool, cfg.Postgres.Schema),
+		Now:       time.Now, NewID: process.NewID, Logger: logger, Metrics: metrics,
 	})
 	return p.Serve(ctx, cfg.Config, service)
 }

@@ -69,7 +69,7 @@ func processConfig(t *testing.T, url string) app.ProcessConfig {
 	must(t, err)
 	must(t, free.Close())
 	text := fmt.Sprintf(`
-scheduler: {attemptsMax: 7}
+scheduler: {attemptsMax: 7, snapshotEvents: 10}
 log: {partitions: 2, postgres: {url: %q}}
 postgres: {url: %q, connectionsMax: 4}
 grpc: {address: %q}

@@ -22,6 +22,8 @@ type view struct {
 	caughtUp bool
 	// epoch is that which it leads in; zero when it does not lead.
 	epoch uint64
+	// behind is how many events stand behind the stored snapshot.
+	behind uint64
 	// terms counts those that are over.
 	terms uint64
 }
@@ -30,7 +32,7 @@ type view struct {
 func (s *standing) note(n *Node) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now.Counts, s.now.epoch = n.Counts(), n.Epoch()
+	s.now.Counts, s.now.epoch, s.now.behind = n.Counts(), n.Epoch(), n.core.Behind()
 	s.now.caughtUp = s.now.caughtUp || n.core.CaughtUp()
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/internal/run"
+	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
 )
 
 // The limits of the loop around the core.
@@ -28,8 +29,7 @@ const (
 // errStepDown ends a term: the next begins with a new core and a new author.
 var errStepDown = errors.New("stepped down")
 
-// term is the life of one core: from reading the log's beginning to the end of
-// its leadership.
+// term is the life of one core: from the stored snapshot to the end of its leadership.
 type term struct {
 	*Service
 	node     *Node
@@ -37,8 +37,13 @@ type term struct {
 	inbox    chan Input
 	receipts chan ticketed
 	lock     chan lockOrder
-	over     chan struct{}
-	timer    *time.Timer
+	// saves and wants are the core's orders to the store.
+	saves chan Save
+	wants *wants
+	// from is how far the snapshot read that the term began from.
+	from  Places
+	over  chan struct{}
+	timer *time.Timer
 }
 
 type ticketed struct {
@@ -54,8 +59,12 @@ type lockOrder struct {
 
 // runTerm runs one term. It returns errStepDown when the next should begin.
 func (s *Service) runTerm(ctx context.Context) error {
+	from, err := s.begin(ctx)
+	if err != nil {
+		return stopping(ctx, err)
+	}
 	author := eventlog.Author(s.deps.NewID(s.deps.Now()))
-	node, err := NewNode(s.cfg, Identity{Author: author, Partitions: s.deps.Partitions, NewID: s.newID})
+	node, err := NewNode(s.cfg, Identity{Author: author, Partitions: s.deps.Partitions, NewID: s.newID}, *from)
 	if err != nil {
 		return err
 	}
@@ -66,7 +75,8 @@ func (s *Service) runTerm(ctx context.Context) error {
 	t := &term{
 		Service: s, node: node, appender: appender,
 		inbox: make(chan Input, inboxMax), receipts: make(chan ticketed, receiptsMax),
-		lock: make(chan lockOrder, inboxMax), over: make(chan struct{}), timer: time.NewTimer(time.Hour),
+		lock: make(chan lockOrder, inboxMax), saves: make(chan Save, 1), wants: newWants(),
+		from: lead.PlacesOf(*from), over: make(chan struct{}), timer: time.NewTimer(time.Hour),
 	}
 	defer t.timer.Stop()
 	err = t.run(ctx)
@@ -79,14 +89,13 @@ func (t *term) run(ctx context.Context) error {
 	parts := []run.Part{
 		{Name: "receipts", Run: t.watchReceipts},
 		{Name: "lock", Run: t.keepLock},
+		{Name: "snapshots", Run: t.keepSnapshots},
+		{Name: "entries", Run: t.readEntries},
 	}
-	for n := range t.deps.Partitions {
-		p := eventlog.Partition{Stream: eventlog.Events, Number: n}
+	for _, p := range t.partitions() {
 		parts = append(parts, run.Part{Name: p.String(), Run: func(ctx context.Context) error { return t.read(ctx, p) }})
 	}
-	parts = append(parts,
-		run.Part{Name: eventlog.ControlPartition.String(), Run: func(ctx context.Context) error { return t.read(ctx, eventlog.ControlPartition) }},
-		run.Part{Name: "core", Run: t.loop})
+	parts = append(parts, run.Part{Name: "core", Run: t.loop})
 	return run.All(ctx, termStopWithin, parts...)
 }
 
@@ -102,17 +111,21 @@ func (t *term) put(ctx context.Context, in Input) error {
 	}
 }
 
-// read hands a partition of the log to the core from its beginning.
+// read hands a partition of the log to the core, from where its snapshot ends.
 func (t *term) read(ctx context.Context, p eventlog.Partition) error {
-	reader, err := t.deps.Log.Read(ctx, p, eventlog.Position{})
+	reader, err := t.deps.Log.Read(ctx, p, placeIn(t.from, p))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p, err)
 	}
 	defer reader.Close()
-	for {
+	for behind := false; ; behind = true {
 		stretch, err := reader.Next(ctx)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, eventlog.ErrForgotten) && behind {
+			// Another replica's snapshot has what was let go: begin from that.
+			return fmt.Errorf("%w: read %s: %w", errStepDown, p, err)
 		}
 		if err != nil {
 			return fmt.Errorf("read %s: %w", p, err)
@@ -130,11 +143,7 @@ func (t *term) read(ctx context.Context, p eventlog.Partition) error {
 // warm is how far the log reaches now.
 func (t *term) warm(ctx context.Context) (Warm, error) {
 	to := map[eventlog.Partition]eventlog.Position{}
-	all := []eventlog.Partition{eventlog.ControlPartition}
-	for n := range t.deps.Partitions {
-		all = append(all, eventlog.Partition{Stream: eventlog.Events, Number: n})
-	}
-	for _, p := range all {
+	for _, p := range t.partitions() {
 		bounds, err := t.deps.Log.Bounds(ctx, p)
 		if err != nil {
 			return Warm{}, fmt.Errorf("find the end of %s: %w", p, err)
@@ -276,6 +285,10 @@ func (t *term) do(ctx context.Context, o Output) error {
 		t.server.Refuse(o.Session, o.Why)
 	case Unsent:
 		t.deps.Logger.DPanic("lease without its job", zap.Error(o.Why))
+	case SaveSnapshot:
+		t.saves <- o.Save // there is never a second one under way
+	case ReadEntries:
+		t.wants.add(o.Wanted)
 	}
 	return nil
 }

@@ -63,6 +63,14 @@ type Bucket struct {
 // and in their order: jobs stand in the order of their queues, all else by name.
 func (s *State) Snapshot() Snapshot { return s.rows(false) }
 
+// Folds is the part of the content that follows from no unfinished job, alone: Gangs and
+// Buckets. It costs what these are, and not what waits.
+func (s *State) Folds() Snapshot {
+	var out Snapshot
+	s.queueRows(&out, s.underLeases(), false)
+	return Snapshot{Gangs: out.Gangs, Buckets: out.Buckets}
+}
+
 // rows gives the content, what is assumed left out or counted as facts.
 func (s *State) rows(assumed bool) Snapshot { //nolint:revive // two readings of one content, both inside
 	out := Snapshot{Lost: slices.Sorted(maps.Keys(s.lost))}

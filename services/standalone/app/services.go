@@ -77,7 +77,8 @@ func (p *process) addScheduler(ctx context.Context) error {
 	}
 	service := scheduler.New(p.cfg.Scheduler, scheduler.Deps{
 		Log: p.log, Partitions: p.cfg.Partitions, Leader: scheduler.NewPostgresLeader(pool, "scheduler"),
-		Now: time.Now, NewID: newID, Logger: p.logger.Named("scheduler"), Metrics: p.of("scheduler"),
+		Snapshots: scheduler.NewPostgresSnapshots(pool, "scheduler"),
+		Now:       time.Now, NewID: newID, Logger: p.logger.Named("scheduler"), Metrics: p.of("scheduler"),
 	})
 	service.Register(p.server)
 	p.group.Add(service.Parts()...)

@@ -58,6 +58,13 @@ const (
 	lockEvery       = 250 * time.Millisecond
 	lockCheckWithin = 5 * time.Second
 	sessionEndSlow  = 2 * time.Second
+	// saveFast and saveSlow are how long a snapshot takes to be stored, and
+	// lookForSnapshots how often a replica looks for those of others.
+	saveFast         = 5 * time.Millisecond
+	saveSlow         = 150 * time.Millisecond
+	lookForSnapshots = time.Second
+	// logRetention is how long the log keeps what nobody holds.
+	logRetention = 2 * time.Second
 
 	faultLeast   = 200 * time.Millisecond
 	faultMost    = 2500 * time.Millisecond
@@ -87,6 +94,7 @@ const (
 	lostReplies  = 20
 	storedTwice  = 20
 	lostRequests = 20
+	failedSaves  = 100
 	deathsUnseen = 300
 	// Of the requests of a process that is gone some go with it, and of the others some
 	// arrive much later.
@@ -102,6 +110,7 @@ func rules() scheduler.Config {
 	cfg := scheduler.DefaultConfig()
 	cfg.ExecutorTimeout, cfg.StartWindow = 10*time.Second, 4*time.Second
 	cfg.PublishTimeout, cfg.SettleAfter = 5*time.Second, 5*time.Second
+	cfg.SnapshotEvents, cfg.SnapshotInterval = 60, 6*time.Second
 	cfg.Scheduling.Rate, cfg.Scheduling.QueueRate = scheduler.Rate{}, scheduler.Rate{}
 	cfg.Scheduling.Resources, cfg.Scheduling.DominantResources = []string{"cpu"}, []string{"cpu"}
 	cfg.Scheduling.PriorityClasses = map[string]scheduler.PriorityClass{

@@ -35,12 +35,21 @@ const (
 	countRepaired
 	countExpired
 	countLeasesResent
+	countSnapshotsLost
+	countOvertaken
 	// Those before this one happen only where something goes wrong.
 	countTakeovers
 	countReturned
 	countRequeued
 	countLateReports
 	countRefused
+
+	countSnapshots
+	countSnapshotsBehind
+	countStartsFromSnapshot
+	countEntriesRead
+	countForgotten
+	countCompared
 
 	countSubmitted
 	countLeases
@@ -68,6 +77,9 @@ func names() [countsMax]string {
 		countTakeovers: "take-overs", countRepaired: "leases of incomplete plans returned",
 		countReturned: "runs returned", countExpired: "runs expired", countRequeued: "retries",
 		countLeasesResent: "leases resent", countLateReports: "late reports", countRefused: "events refused",
+		countSnapshots: "snapshots stored", countSnapshotsLost: "snapshots lost", countSnapshotsBehind: "snapshots that came late",
+		countStartsFromSnapshot: "starts from a snapshot", countEntriesRead: "reads of stored entries", countForgotten: "trims of the log",
+		countOvertaken: "readers that the log had forgotten", countCompared: "replicas compared",
 		countSubmitted: "jobs submitted", countLeases: "leases", countPods: "pods", countSucceeded: "succeeded",
 		countFailed: "failed", countPreempted: "preempted", countCancelled: "cancelled", countRejected: "rejected",
 		countReprioritized: "reprioritised", countOrphans: "orphans", countDamaged: "damaged entries",

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +39,7 @@ type writer struct {
 }
 
 func newJournal(w *world) (*journal, error) {
-	core, err := memlog.New(memlog.Config{Partitions: partitions})
+	core, err := memlog.New(memlog.Config{Partitions: partitions, Retention: logRetention})
 	if err != nil {
 		return nil, fmt.Errorf("make log: %w", err)
 	}
@@ -91,6 +92,7 @@ func (j *journal) step(in memlog.Input) {
 		case memlog.Lost:
 			j.lost(o)
 		case memlog.Forgot:
+			j.w.counts.add(countForgotten)
 		}
 	}
 }
@@ -174,12 +176,14 @@ func (j *journal) answer(author eventlog.Author, tag uint64, err error) {
 	})
 }
 
-// reader hands a partition to one life of a process, from its beginning.
+// reader hands a partition to one life of a process, from a position.
 type reader struct {
 	p         *process
 	partition eventlog.Partition
 	at        eventlog.Position
 	hand      func(eventlog.Run)
+	// forgotten is called where the log no longer has what comes next.
+	forgotten func()
 	// busy says that a read is on its way.
 	busy bool
 }
@@ -206,6 +210,10 @@ func (r *reader) read() {
 		return
 	}
 	run, err := w.journal.core.Read(r.partition, r.at, 1+w.delays.IntN(readEntriesMax))
+	if errors.Is(err, eventlog.ErrForgotten) {
+		r.forgotten()
+		return
+	}
 	if err != nil {
 		w.fail("%s reads %s: %v", r.p.name, r.partition, err)
 		return

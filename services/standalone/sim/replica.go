@@ -42,14 +42,15 @@ func (r *replica) start() {
 	r.term()
 }
 
-// term begins anew from the log, as the shell does after a StepDown.
+// term begins anew from the stored snapshot and the log behind it, as the shell does after a StepDown.
 func (r *replica) term() {
 	r.begin()
 	r.author = eventlog.Author(r.w.ids.next(r.wall()))
 	r.inbox, r.streams, r.counted, r.doom = nil, map[scheduler.Session]*stream{}, scheduler.Counts{}, nil
+	from := r.w.archive.load(r)
 	node, err := scheduler.NewNode(r.w.rules, scheduler.Identity{
 		Author: r.author, Partitions: partitions, NewID: r.w.ids.next,
-	})
+	}, from)
 	if err != nil {
 		r.w.fail("make scheduler: %v", err)
 		return
@@ -67,12 +68,20 @@ func (r *replica) term() {
 			return
 		}
 		warm.To[p] = bounds.Newest
-		read := &reader{p: &r.process, partition: p, hand: r.read}
+		read := &reader{p: &r.process, partition: p, at: r.node.Position(p), hand: r.read, forgotten: r.forgotten}
 		r.readers = append(r.readers, read)
 		read.poke()
 	}
 	r.post(warm)
 	r.w.lock.try(r)
+	r.w.archive.look(r)
+}
+
+// forgotten begins anew: the log let go of what the replica has not read, for a
+// snapshot of another holds it.
+func (r *replica) forgotten() {
+	r.w.counts.add(countOvertaken)
+	r.stepDown()
 }
 
 func (r *replica) read(run eventlog.Run) {
@@ -147,6 +156,10 @@ func (r *replica) do(o scheduler.Output) {
 		r.w.fail("%s halts: %v", r.name, o.Why)
 	case scheduler.Unsent:
 		r.w.fail("%s does not send a lease: %v", r.name, o.Why)
+	case scheduler.SaveSnapshot:
+		r.w.archive.save(r, o.Save)
+	case scheduler.ReadEntries:
+		r.w.archive.read(r, o.Wanted)
 	case scheduler.Installed:
 	}
 }

@@ -28,6 +28,7 @@ type world struct {
 	net      network
 	journal  *journal
 	lock     leaderLock
+	archive  *archive
 	truth    *truth
 	replicas []*replica
 	sites    []*site
@@ -80,7 +81,7 @@ func newWorld(cfg Config, story io.Writer) (*world, error) {
 	}
 	w.net = network{w: w, cut: map[link]job.Time{}}
 	w.lock, w.faults = leaderLock{w: w}, faults{w: w}
-	w.truth = newTruth(w)
+	w.truth, w.archive = newTruth(w), newArchive(w)
 	var err error
 	if w.journal, err = newJournal(w); err != nil {
 		return nil, err
@@ -135,6 +136,7 @@ func (w *world) live() {
 		}
 		w.checkViews()
 		w.checkAcknowledged()
+		w.checkAlike()
 		if w.now < quiet || w.failed != nil {
 			continue
 		}
@@ -160,6 +162,9 @@ func (w *world) stored(p eventlog.Partition) {
 		}
 	}
 }
+
+// since is how long ago a moment was.
+func (w *world) since(at job.Time) time.Duration { return time.Duration(w.now - at) }
 
 // tell adds a line to the story.
 func (w *world) tell(who, format string, args ...any) {
@@ -188,6 +193,14 @@ func (w *world) note(who string, output any) {
 		message = o.Message
 		_, _ = fmt.Fprintf(w.digest, "%d %s to %d ", w.now, who, o.Replica)
 		w.tell(who, "to replica %d: %v", o.Replica, o.Message)
+	case scheduler.SaveSnapshot:
+		bytes, err := scheduler.EncodeSnapshot(o.Save.Snapshot)
+		if err != nil {
+			w.fail("encode a snapshot: %v", err)
+		}
+		_, _ = fmt.Fprintf(w.digest, "%d %s %d %v %x\n", w.now, who, len(o.Save.Submitted), o.Save.Settled, bytes)
+		w.tell(who, "saves a snapshot: %d entries more, %d less", len(o.Save.Submitted), len(o.Save.Settled))
+		return
 	default:
 		_, _ = fmt.Fprintf(w.digest, "%d %s %T %+v\n", w.now, who, output, output)
 		w.tell(who, "%T %+v", output, output)

@@ -2,7 +2,9 @@ package lead_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +15,12 @@ import (
 )
 
 const partitions = 2
+
+// When the cores of tests want a snapshot stored.
+const (
+	snapshotEvents   = 20
+	snapshotInterval = time.Hour
+)
 
 // bed is a core with a log under it that a test holds in its hand: what the core
 // appends is stored at once and read back when the test says so.
@@ -31,6 +39,8 @@ type bed struct {
 	// checks counts the CheckLocks, which the test answers.
 	checks int
 	author eventlog.Author
+	// saves are the snapshots that were to be stored.
+	saves []lead.SaveSnapshot
 }
 
 // log is the partitions, shared by the cores of a test.
@@ -79,18 +89,29 @@ func roundConfig() schedule.Config {
 
 func newBed(t *testing.T, l *log, author byte) *bed {
 	t.Helper()
+	return bedFrom(t, l, author, lead.Snapshot{Partitions: make([]lead.PartitionSnapshot, partitions)})
+}
+
+// bedFrom is a bed whose core begins from a snapshot of the log.
+func bedFrom(t *testing.T, l *log, author byte, from lead.Snapshot) *bed {
+	t.Helper()
 	b := &bed{t: t, log: l, author: eventlog.Author{author}, now: 1000 * job.Time(time.Second), read: map[eventlog.Partition]int{}}
-	core, err := lead.New(lead.Config{
+	core, err := lead.Restore(lead.Config{
 		Author: eventlog.Author{author}, Partitions: partitions, ExecutorTimeout: time.Minute, PublishTimeout: 10 * time.Second,
 		SettleAfter: 5 * time.Second, AttemptsMax: 2, StartsMax: 1000, EntryEventsMax: 100,
+		SnapshotEvents: snapshotEvents, SnapshotInterval: snapshotInterval,
 	}, roundConfig(), func(job.Time) [16]byte {
 		b.ids++
 		return [16]byte{author, b.ids}
-	})
+	}, from)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.core = core
+	b.read[eventlog.ControlPartition] = int(from.Control.At.Entry)
+	for n, p := range from.Partitions {
+		b.read[eventlog.Partition{Stream: eventlog.Events, Number: uint32(n)}] = int(p.At.Entry)
+	}
 	return b
 }
 
@@ -131,6 +152,8 @@ func (b *bed) step(inputs ...lead.Input) {
 			b.checks++
 		case lead.StepDown, lead.Halt:
 			b.ended = o
+		case lead.SaveSnapshot:
+			b.saves = append(b.saves, o)
 		case lead.SetTimer, lead.Keep, lead.Release:
 		case lead.SendLeases, lead.SendStops, lead.Acknowledge, lead.AnswerHeartbeat, lead.Greet, lead.Refuse:
 			b.sent = append(b.sent, o)
@@ -321,3 +344,31 @@ func (b *bed) wantStory(set string, id job.ID, want ...string) {
 }
 
 func head(id job.ID) job.Head { return job.Head{Job: id, Time: 1} }
+
+// clone is a log of the same entries that goes its own way.
+func (l *log) clone() *log {
+	c := newLog()
+	c.epoch = l.epoch
+	for p, list := range l.entries {
+		c.entries[p] = slices.Clone(list)
+	}
+	for author, numbers := range l.sequences {
+		c.sequences[author] = maps.Clone(numbers)
+	}
+	return c
+}
+
+// stories is all events of the log, partition by partition.
+func stories(b *bed) string {
+	var out strings.Builder
+	for n := range uint32(partitions) {
+		for _, e := range b.log.entries[eventlog.Partition{Stream: eventlog.Events, Number: n}] {
+			fmt.Fprintf(&out, "%d %d/%d", n, e.entry.Epoch, e.entry.Plan)
+			for _, batch := range e.body.Batches {
+				fmt.Fprintf(&out, " %s %+v", batch.JobSet, batch.Events)
+			}
+			out.WriteByte('\n')
+		}
+	}
+	return out.String()
+}

@@ -56,15 +56,19 @@ type Core struct {
 	board     *board
 	plans     plans
 
+	keep keeping
+
 	phase phase
 	epoch uint64
 	// lead is what only a leader has.
 	lead leadership
 
 	touched []*record
-	out     []Output
-	post    post
-	counts  Counts
+	// snapshots counts the partitions of which snapshots were taken.
+	snapshots uint32
+	out       []Output
+	post      post
+	counts    Counts
 }
 
 // leadership is the state of a replica that leads, or is about to.
@@ -118,6 +122,8 @@ type Counts struct {
 	RoundsEmpty  uint64
 	LeasesSent   uint64
 	LeasesResent uint64
+	// SnapshotsStored and SnapshotsFailed are those of this replica.
+	SnapshotsStored, SnapshotsFailed uint64
 	// RoundRefused counts facts that the state of the round did not take: our bug.
 	RoundRefused uint64
 }
@@ -129,6 +135,7 @@ func (n Counts) Add(m Counts) Counts {
 		LateReports: n.LateReports + m.LateReports, Orphans: n.Orphans + m.Orphans, Plans: n.Plans + m.Plans,
 		Repaired: n.Repaired + m.Repaired, Takeovers: n.Takeovers + m.Takeovers, RoundsEmpty: n.RoundsEmpty + m.RoundsEmpty,
 		LeasesSent: n.LeasesSent + m.LeasesSent, LeasesResent: n.LeasesResent + m.LeasesResent,
+		SnapshotsStored: n.SnapshotsStored + m.SnapshotsStored, SnapshotsFailed: n.SnapshotsFailed + m.SnapshotsFailed,
 		RoundRefused: n.RoundRefused + m.RoundRefused,
 	}
 }
@@ -147,6 +154,20 @@ func New(cfg Config, round schedule.Config, newID func(job.Time) [16]byte) (*Cor
 		plans: plans{},
 		lead:  leadership{leasing: map[job.RunID]*record{}, unread: make([][]ownEntry, cfg.Partitions)},
 	}
+	return c, nil
+}
+
+// Restore makes a core that has read what a snapshot holds. Errors: ErrSnapshot, and
+// those of New.
+func Restore(cfg Config, round schedule.Config, newID func(job.Time) [16]byte, s Snapshot) (*Core, error) {
+	c, err := New(cfg, round, newID)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.restore(s); err != nil {
+		return nil, fmt.Errorf("restore a snapshot: %w", err)
+	}
+	c.keep.places = PlacesOf(s)
 	return c, nil
 }
 
@@ -196,6 +217,7 @@ func (c *Core) Step(now job.Time, inputs ...Input) []Output {
 		c.maybeRound()
 	}
 	c.flush()
+	c.maybeSave()
 	c.setTimer()
 	return c.out
 }
@@ -223,7 +245,11 @@ func (c *Core) take(in Input) {
 		if in.Err != nil {
 			c.stepDown(fmt.Errorf("%w: %w", ErrAppend, in.Err))
 		}
-	case Due:
+	case Stored:
+		c.keep.stored(in, c)
+	case NotStored:
+		c.keep.notStored(c)
+	case Due, EntriesRead:
 	case Connected:
 		c.connected(in)
 	case NodesChanged:
@@ -253,7 +279,7 @@ func (c *Core) follow(rec *record) {
 	if rec.isUnread() {
 		return
 	}
-	if rec.spec.refused != "" && rec.job.State == job.Queued && rec.wish == nil {
+	if rec.spec.refused != "" && rec.job.State == job.Queued && rec.wish.isNone() {
 		c.author(rec, []job.Event{job.RejectedEvent{Head: c.head(rec), Reason: rec.spec.refused}})
 		return
 	}

@@ -483,12 +483,12 @@ func TestExpiringIsNotAnswered(t *testing.T) {
 	b.step(lead.LockChecked{})
 	stopped := -1
 	for i, o := range b.sent {
-		switch o := o.(type) {
-		case lead.SendStops:
+		if _, is := o.(lead.SendStops); is {
 			stopped = i
-		case lead.AnswerHeartbeat:
-			if o.Number != 2 || stopped < 0 {
-				t.Errorf("heartbeat %d was answered, the stop was at %d before it; want 2, after the stop", o.Number, stopped)
+		}
+		if answer, is := o.(lead.AnswerHeartbeat); is {
+			if answer.Number != 2 || stopped < 0 {
+				t.Errorf("heartbeat %d was answered, the stop was at %d before it; want 2, after the stop", answer.Number, stopped)
 			}
 			return
 		}

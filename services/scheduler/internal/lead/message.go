@@ -87,6 +87,24 @@ type Appended struct {
 	Err    error
 }
 
+// Stored: the store holds a snapshot that read so far, ours or another replica's.
+type Stored struct {
+	Places Places
+	// Took is how long it took to store, where it is ours.
+	Took time.Duration
+}
+
+// NotStored: the snapshot of the newest SaveSnapshot could not be stored.
+type NotStored struct{}
+
+// EntriesRead brings entries that the shell wanted for leases. The core itself makes
+// nothing of it.
+type EntriesRead struct {
+	Bodies map[EntryRef][]byte
+	// Missing are those that are not there.
+	Missing []EntryRef
+}
+
 // Due says that the time of the newest SetTimer has come.
 type Due struct{}
 
@@ -177,6 +195,9 @@ func (EpochTaken) input()   {}
 func (LockChecked) input()  {}
 func (Appended) input()     {}
 func (Due) input()          {}
+func (Stored) input()       {}
+func (NotStored) input()    {}
+func (EntriesRead) input()  {}
 func (Connected) input()    {}
 func (NodesChanged) input() {}
 func (Reported) input()     {}
@@ -310,6 +331,17 @@ type Refuse struct {
 // Release says that no job of an entry is left: what the shell keeps of it can go.
 type Release struct{ Entry EntryRef }
 
+// SaveSnapshot stores a snapshot, and with it the entries of its jobs that the stored
+// one may not have. Stored or NotStored answers.
+type SaveSnapshot struct {
+	Snapshot Snapshot
+	// After is how far the stored snapshot read, as far as is known: entries up to there
+	// are stored.
+	After Places
+	// Settled are entries of which no job is left, and that may be stored.
+	Settled []EntryRef
+}
+
 // Keep says that jobs of an entry are unfinished: the shell keeps its content.
 type Keep struct{ Entry EntryRef }
 
@@ -327,6 +359,7 @@ func (Greet) output()           {}
 func (Refuse) output()          {}
 func (Release) output()         {}
 func (Keep) output()            {}
+func (SaveSnapshot) output()    {}
 
 // Config is what the core is told once.
 type Config struct {
@@ -351,4 +384,10 @@ type Config struct {
 	StartsMax uint64
 	// EntryEventsMax is the most events that are put into one entry.
 	EntryEventsMax int
+	// SnapshotEvents is how many events may stand behind the stored snapshot before it
+	// is replaced; a leader waits for twice as many, so that a follower does it. Zero: no
+	// snapshots are taken.
+	SnapshotEvents uint64
+	// SnapshotInterval is how old it may be while there are any; a leader adds half of it.
+	SnapshotInterval time.Duration
 }

@@ -19,6 +19,8 @@ type controlReader struct {
 	at          eventlog.Position
 	gate        eventlog.Gate
 	generations map[string]uint64
+	// created is what the first entry of the stream says; nil until it was read.
+	created *Created
 }
 
 // read takes a run of the log: the gate judges it, and what counts is applied.
@@ -125,6 +127,7 @@ type source struct {
 
 // event applies one event. One that is refused changes nothing and is counted.
 func (c *Core) event(from source, batch job.Batch, e job.Event) {
+	c.keep.events++
 	rec := c.table.jobs[e.Of().Job]
 	if rec == nil {
 		if e, first := e.(job.SubmittedEvent); first {
@@ -197,12 +200,16 @@ func (c *Core) forget(rec *record) {
 	c.leave(rec, rec.job.Run.ID)
 	c.board.drop(rec.spec)
 	if c.table.remove(rec) {
+		c.settledEntry(rec.entry.ref)
 		c.emit(Release{Entry: rec.entry.ref})
 	}
 }
 
 // setting applies a setting whose generation is the highest of its object.
 func (c *Core) setting(s Setting) {
+	if s.Created != nil {
+		c.control.created = s.Created
+	}
 	name := s.Deleted
 	if s.Queue != nil {
 		name = s.Queue.Name

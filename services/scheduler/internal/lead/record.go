@@ -95,6 +95,11 @@ type wish struct {
 	priority                      uint32
 }
 
+// isNone says whether nothing is asked.
+func (w *wish) isNone() bool {
+	return w == nil || w.cancel == nil && w.preempt == nil && w.reprioritize == nil
+}
+
 // asked is who asked, and why.
 type asked struct{ by, why string }
 
@@ -119,6 +124,7 @@ type jobSet struct {
 	next, previous *jobSet
 	// first and last are of its jobs, in the order in which they were submitted.
 	first, last *record
+	jobs        int
 	mark        mark
 }
 
@@ -131,7 +137,7 @@ type entryUse struct {
 	mark mark
 }
 
-// mark is the number that something has in the snapshot that is made now.
+// mark is the number that something has in the snapshot of a partition that is made now.
 type mark struct{ snapshot, index uint32 }
 
 // table is all unfinished jobs, by what they are looked up by, and in the order in
@@ -179,6 +185,7 @@ func (t *table) put(rec *record, set *jobSet, id job.ID) {
 		set.first = rec
 	}
 	set.last = rec
+	set.jobs++
 	t.jobs[id] = rec
 }
 
@@ -226,6 +233,7 @@ func (t *table) remove(rec *record) bool {
 }
 
 func (t *table) unlink(rec *record) {
+	rec.set.jobs--
 	if rec.previous != nil {
 		rec.previous.next = rec.next
 	} else {

@@ -20,5 +20,12 @@ func (c *Core) Jobs() []job.Job {
 	return out
 }
 
+// Created is what the log says of itself; nil before its first entry was read.
+func (c *Core) Created() *Created { return c.control.created }
+
+// Behind is how many events were read since the stored snapshot was heard of: what a
+// start would have to read again, or somewhat more.
+func (c *Core) Behind() uint64 { return c.keep.events }
+
 // Position is how far a partition was read.
 func (c *Core) Position(p eventlog.Partition) eventlog.Position { return c.position(p) }

@@ -1,8 +1,20 @@
-// Package store is what the scheduler keeps in Postgres: the leader's epoch and
-// the lock that says who may take one.
+// Package store is what the scheduler keeps in Postgres: the leader's epoch and the
+// lock that says who may take one; the newest snapshot of the state, and the entries in
+// which its jobs were submitted.
+//
+// # Model
+//
+// A snapshot is a row for each partition of the log, with the position and the gate up to
+// which it is true, and a blob. All rows are of one state and move in one transaction,
+// never back. The entries of its jobs are rows of their own, so that a snapshot of a
+// million jobs does not carry their pod specs each time: a new snapshot adds those that
+// came since the one before and drops those whose last job settled.
 //
 // # Guarantees
 //
+//   - The rows of entries are those that have jobs in the stored snapshot, no other.
+//   - Who writes does not matter: any replica that read at least as far replaces what
+//     another wrote.
 //   - An epoch is taken once: the row moves by compare-and-set, in one statement.
 //   - At most one process holds the lock. That a process believes to hold it proves
 //     nothing later: the log's own order does (package eventlog, Gate). The lock only
@@ -42,13 +54,14 @@ var ErrNotHeld = errors.New("the leader lock is not held")
 
 // Store is the scheduler's schema in Postgres. It is safe for concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
-	key  int64
+	pool  *pgxpool.Pool
+	key   int64
+	codec codec
 }
 
 // New makes a store on a pool whose schema is migrated. The caller keeps the pool.
 func New(pool *pgxpool.Pool, schema string) *Store {
-	return &Store{pool: pool, key: postgres.LockKey(schema, "leader")}
+	return &Store{pool: pool, key: postgres.LockKey(schema, "leader"), codec: newCodec()}
 }
 
 const takeEpoch = `-- name: TakeEpoch

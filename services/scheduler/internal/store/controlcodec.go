@@ -1,0 +1,139 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	schedulerv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/scheduler/v1"
+	"github.com/fairlead-batch/fairlead/services/internal/job"
+	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// encodeControl writes what stands in the control stream and what belongs to no
+// partition.
+func encodeControl(s lead.Snapshot) ([]byte, error) {
+	out := &schedulerv1.ControlSnapshot{Version: snapshotVersion, Round: round(s.Round)}
+	if c := s.Control.Created; c != nil {
+		out.Created = &schedulerv1.Created{Installation: c.Installation, Partitions: c.Partitions}
+	}
+	for _, setting := range s.Control.Settings {
+		wire := &schedulerv1.Setting{Generation: setting.Generation}
+		if setting.Queue != nil {
+			wire.Setting = &schedulerv1.Setting_Queue{Queue: queue(setting.Queue)}
+		} else {
+			wire.Setting = &schedulerv1.Setting_Deleted{Deleted: setting.Deleted}
+		}
+		out.Settings = append(out.Settings, wire)
+	}
+	for _, epoch := range s.Plans {
+		wire := &schedulerv1.EpochPlans{Epoch: epoch.Epoch, Next: epoch.Next}
+		for _, p := range epoch.Plans {
+			plan := &schedulerv1.OpenPlan{Number: p.Number, Parts: p.Parts, Seen: p.Seen}
+			for _, l := range p.Leases {
+				plan.Leases = append(append(plan.Leases, l.Job[:]...), l.Run[:]...)
+			}
+			wire.Plans = append(wire.Plans, plan)
+		}
+		out.Plans = append(out.Plans, wire)
+	}
+	// Equal snapshots give equal bytes: limits are a map.
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("encode snapshot: %w", err)
+	}
+	return b, nil
+}
+
+func queue(q *lead.Queue) *schedulerv1.Queue {
+	out := &schedulerv1.Queue{Name: q.Name, Weight: q.Weight, Cordoned: q.Cordoned}
+	for _, l := range q.Limits {
+		out.Limits = append(out.Limits, &schedulerv1.ClassLimit{PriorityClass: l.Class, Pool: l.Pool, Fractions: l.Fraction})
+	}
+	return out
+}
+
+func round(r lead.RoundSnapshot) *schedulerv1.Round {
+	out := &schedulerv1.Round{}
+	for _, b := range r.Buckets {
+		if b.Queue == "" {
+			out.Bucket = int64(b.Free)
+			continue
+		}
+		out.QueueBuckets = append(out.QueueBuckets, &schedulerv1.QueueBucket{Queue: string(b.Queue), Bucket: int64(b.Free)})
+	}
+	for _, g := range r.Gangs {
+		out.Gangs = append(out.Gangs, &schedulerv1.GangPast{
+			Queue: string(g.Queue), Gang: string(g.ID), Cardinality: g.Cardinality, NodeUniformityLabel: g.Label, Ended: g.Ended, Missed: g.Missed,
+		})
+	}
+	return out
+}
+
+// decodeControl reads what encodeControl wrote into a snapshot. Errors: ErrDamaged,
+// eventlog.ErrNewer.
+func decodeControl(b []byte, s *lead.Snapshot) error {
+	in := &schedulerv1.ControlSnapshot{}
+	if err := proto.Unmarshal(b, in); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err := checkVersion(in.GetVersion()); err != nil {
+		return err
+	}
+	if c := in.GetCreated(); c != nil {
+		s.Control.Created = &lead.Created{Installation: c.GetInstallation(), Partitions: c.GetPartitions()}
+	}
+	for _, wire := range in.GetSettings() {
+		setting := lead.Setting{Generation: wire.GetGeneration(), Deleted: wire.GetDeleted()}
+		if q := wire.GetQueue(); q != nil {
+			setting.Queue = queueFrom(q)
+		}
+		s.Control.Settings = append(s.Control.Settings, setting)
+	}
+	s.Round = roundFrom(in.GetRound())
+	return decodePlans(in, s)
+}
+
+func queueFrom(q *schedulerv1.Queue) *lead.Queue {
+	out := &lead.Queue{Name: q.GetName(), Weight: q.GetWeight(), Cordoned: q.GetCordoned()}
+	for _, l := range q.GetLimits() {
+		out.Limits = append(out.Limits, lead.ClassLimit{Class: l.GetPriorityClass(), Pool: l.GetPool(), Fraction: l.GetFractions()})
+	}
+	return out
+}
+
+func roundFrom(in *schedulerv1.Round) (r lead.RoundSnapshot) {
+	if in.GetBucket() != 0 {
+		r.Buckets = append(r.Buckets, schedule.Bucket{Free: schedule.Time(in.GetBucket())})
+	}
+	for _, b := range in.GetQueueBuckets() {
+		r.Buckets = append(r.Buckets, schedule.Bucket{Queue: schedule.QueueID(b.GetQueue()), Free: schedule.Time(b.GetBucket())})
+	}
+	for _, g := range in.GetGangs() {
+		gang := schedule.Gang{
+			ID: schedule.GangID(g.GetGang()), Queue: schedule.QueueID(g.GetQueue()), Cardinality: g.GetCardinality(), Label: g.GetNodeUniformityLabel(),
+		}
+		r.Gangs = append(r.Gangs, schedule.GangRow{Gang: gang, Ended: g.GetEnded(), Missed: g.GetMissed()})
+	}
+	return r
+}
+
+func decodePlans(in *schedulerv1.ControlSnapshot, s *lead.Snapshot) error {
+	for _, wire := range in.GetPlans() {
+		epoch := lead.EpochSnapshot{Epoch: wire.GetEpoch(), Next: wire.GetNext()}
+		for _, p := range wire.GetPlans() {
+			if len(p.GetLeases())%(2*ulidBytes) != 0 {
+				return fmt.Errorf("%w: leases of %d bytes", ErrDamaged, len(p.GetLeases()))
+			}
+			plan := lead.PlanSnapshot{Number: p.GetNumber(), Parts: p.GetParts(), Seen: p.GetSeen()}
+			for pair := range slices.Chunk(p.GetLeases(), 2*ulidBytes) {
+				plan.Leases = append(plan.Leases, lead.LeaseSnapshot{Job: job.ID(pair), Run: job.RunID(pair[ulidBytes:])})
+			}
+			epoch.Plans = append(epoch.Plans, plan)
+		}
+		s.Plans = append(s.Plans, epoch)
+	}
+	return nil
+}
