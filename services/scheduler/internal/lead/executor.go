@@ -170,12 +170,10 @@ func (c *Core) reconcileOthers(e *executor, known []KnownRun) {
 			continue
 		}
 		switch {
-		case c.table.jobs[k.Job] != nil, k.Phase == PhaseLeased:
-			c.stop(e, Stop{Run: k.Run, Job: k.Job, Why: StopOver}) // its job went on without it, or it never had a pod
+		case c.rules.mayStop(stray{jobKnown: c.table.jobs[k.Job] != nil, phase: k.Phase}):
+			c.stop(e, Stop{Run: k.Run, Job: k.Job, Why: StopOver})
 		case k.Phase != PhaseEnded:
-			// Nobody has heard of it. A scheduler that lost its log must not delete a
-			// cluster's work, so it is kept and shown.
-			c.counts.Orphans++
+			c.counts.Orphans++ // kept and shown
 		}
 	}
 }
