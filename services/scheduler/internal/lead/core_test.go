@@ -457,6 +457,40 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
+// TestNoAnswerWhileRunsExpire: an executor comes back when its runs were given up and
+// the leader has not read that back. An answer to its heartbeat would let it make their
+// pods, for it is not told yet that they must go. In one step it is told that first.
+func TestNoAnswerWhileRunsExpire(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.readBack()
+	lease := b.oneLease()
+	b.report(1, 1, job.RunAcknowledgedEvent{Head: head(id), Run: lease.Run})
+	b.readBack()
+	b.step(lead.Disconnected{Session: 1})
+	b.pass(61 * time.Second)
+	b.hello(2, []lead.KnownRun{{Run: lease.Run, Job: id, Phase: lead.PhaseLeased}}, node("n1", 4000))
+	b.sent = nil
+	b.step(lead.Heartbeat{Session: 2, Number: 1})
+	b.step(lead.LockChecked{})
+	if len(b.sent) > 0 {
+		t.Fatalf("sent %+v before the end of the run was read back", b.sent)
+	}
+	b.step(lead.Heartbeat{Session: 2, Number: 2})
+	expired, _ := b.next(eventlog.PartitionOf("q", "s", partitions), 1)
+	b.step(expired, lead.LockChecked{})
+	if len(b.sent) != 2 {
+		t.Fatalf("sent %+v, want a stop and an answer", b.sent)
+	}
+	if _, stop := b.sent[0].(lead.SendStops); !stop {
+		t.Errorf("%+v was sent first, want the stop", b.sent[0])
+	}
+	if answer, ok := b.sent[1].(lead.AnswerHeartbeat); !ok || answer.Number != 2 {
+		t.Errorf("%+v was sent last, want the answer to 2", b.sent[1])
+	}
+}
+
 // TestReject: a job that no node could ever hold is rejected, when executors have
 // had time to connect.
 func TestReject(t *testing.T) {

@@ -34,6 +34,8 @@ type mail struct {
 	stops  []Stop
 	acks   []uint64
 	gos    []job.RunID
+	// beat is the heartbeat that is answered; zero: none.
+	beat uint64
 }
 
 // executor finds an executor by name, or notes that there is one: a run in the
@@ -236,6 +238,9 @@ func (c *Core) flushSessions() {
 		if len(m.leases) > 0 {
 			c.emit(SendLeases{Session: session, Epoch: c.epoch, Leases: m.leases})
 		}
+		if m.beat != 0 { // behind the stops: it lets pods be made
+			c.emit(AnswerHeartbeat{Session: session, Epoch: c.epoch, Number: m.beat})
+		}
 		*m = mail{}
 	}
 }
@@ -271,7 +276,9 @@ func (c *Core) checkLock() {
 	c.emit(CheckLock{})
 }
 
-// answerHeartbeats answers those that came before the lock was checked.
+// answerHeartbeats answers those that came before the lock was checked. Not those of
+// an executor whose runs are being given up: it has to be told of that first, and its
+// next heartbeat will do.
 func (c *Core) answerHeartbeats() {
 	c.lead.checking = false
 	if c.phase != leading {
@@ -280,15 +287,25 @@ func (c *Core) answerHeartbeats() {
 	waiting := false
 	for _, session := range slices.Sorted(maps.Keys(c.sessions)) {
 		e := c.sessions[session]
-		if e.checked != 0 {
-			c.emit(AnswerHeartbeat{Session: session, Epoch: c.epoch, Number: e.checked})
-			e.checked = 0
+		if e.checked != 0 && !e.expires() {
+			e.mail.beat = e.checked
 		}
+		e.checked = 0
 		waiting = waiting || e.beat != 0
 	}
 	if waiting {
 		c.checkLock()
 	}
+}
+
+// expires says whether an own entry, not read back yet, gives up a run of the executor.
+func (e *executor) expires() bool {
+	for _, rec := range e.runs { //archcheck:unordered looks whether there is one
+		if rec.unread > 0 && rec.ahead.Run.State == job.RunExpired && rec.job.Run.State.Live() {
+			return true
+		}
+	}
+	return false
 }
 
 // expireSilent gives up the runs of executors that were not heard from for too
