@@ -14,7 +14,9 @@ type Core struct {
 	now    Time
 	listed bool
 
-	fence    fence
+	fence fence
+	// isOld is the rule of the fence; a test switches it off to show what it is for.
+	isOld    func(epoch, highest uint64) bool
 	replicas []replica
 	// leader is the replica that orders, or noReplica.
 	leader Replica
@@ -82,7 +84,7 @@ type Counts struct {
 // New makes a core that knows nothing. The first input that counts is Listed.
 func New(cfg Config) *Core {
 	return &Core{
-		cfg: cfg, leader: noReplica, replicas: make([]replica, cfg.Replicas),
+		cfg: cfg, isOld: isOld, leader: noReplica, replicas: make([]replica, cfg.Replicas),
 		runs: map[job.RunID]*run{}, over: newOver(cfg.OverMax),
 		nodes: map[string]Node{}, changed: map[string]bool{},
 		outbox: outbox{first: 1},

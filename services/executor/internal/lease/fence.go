@@ -19,6 +19,10 @@ type fence struct {
 	held []Down
 }
 
+// isOld says whether a message is of a leader that was deposed, or of no leader, given
+// its epoch and the highest that was heard of.
+func isOld(epoch, highest uint64) bool { return epoch == 0 || epoch < highest }
+
 // hear takes a message of a replica: it is refused, held until its epoch is
 // stored, or obeyed.
 func (c *Core) hear(in Down) {
@@ -31,7 +35,7 @@ func (c *Core) hear(in Down) {
 		return
 	}
 	switch {
-	case in.Epoch == 0 || in.Epoch < c.fence.highest:
+	case c.isOld(in.Epoch, c.fence.highest):
 		c.counts.RefusedEpoch++
 	case in.Epoch > c.fence.saved:
 		c.hold(in)

@@ -41,6 +41,12 @@ type bed struct {
 	author eventlog.Author
 	// saves are the snapshots that were to be stored.
 	saves []lead.SaveSnapshot
+	// late are the entries that are held up on their way to the log: those that holds
+	// says; nil: none.
+	late  []lead.Draft
+	holds func(lead.Draft) bool
+	// actsOnOK lets the core take what the log acknowledged for read.
+	actsOnOK bool
 }
 
 // log is the partitions, shared by the cores of a test.
@@ -71,6 +77,14 @@ func (l *log) store(author eventlog.Author, d lead.Draft, body lead.Body) {
 	}
 	at := eventlog.Position{Entry: uint64(len(l.entries[d.Partition]) + 1)}
 	l.entries[d.Partition] = append(l.entries[d.Partition], logged{eventlog.Entry{Header: header, At: at}, body})
+}
+
+// storeAgain puts a copy of an entry at the end of its partition, as an author does
+// who got no answer and sends again.
+func (l *log) storeAgain(p eventlog.Partition, i int) {
+	e := l.entries[p][i]
+	e.entry.At = eventlog.Position{Entry: uint64(len(l.entries[p]) + 1)}
+	l.entries[p] = append(l.entries[p], e)
 }
 
 var submitter = eventlog.Author{0xff}
@@ -139,11 +153,17 @@ func (b *bed) takeOver() {
 // step gives inputs to the core and stores what it appends.
 func (b *bed) step(inputs ...lead.Input) {
 	b.t.Helper()
-	for _, o := range b.core.Step(b.now, inputs...) {
+	b.do(b.core.Step(b.now, inputs...))
+}
+
+// do carries out what the core puts out.
+func (b *bed) do(outputs []lead.Output) {
+	b.t.Helper()
+	for _, o := range outputs {
 		switch o := o.(type) {
 		case lead.Append:
 			for _, d := range o.Drafts {
-				b.log.store(b.author, d, lead.Body{Batches: d.Batches})
+				b.append(d)
 			}
 		case lead.TakeEpoch:
 			b.log.epoch = max(b.log.epoch, o.Above) + 1
@@ -158,6 +178,29 @@ func (b *bed) step(inputs ...lead.Input) {
 		case lead.SendLeases, lead.SendStops, lead.Acknowledge, lead.AnswerHeartbeat, lead.Greet, lead.Refuse:
 			b.sent = append(b.sent, o)
 		}
+	}
+}
+
+// append brings an entry of the core to the log, which says OK to it.
+func (b *bed) append(d lead.Draft) {
+	b.t.Helper()
+	if b.holds != nil && b.holds(d) {
+		b.late = append(b.late, d)
+		return
+	}
+	b.log.store(b.author, d, lead.Body{Batches: d.Batches})
+	if b.actsOnOK {
+		b.do(b.core.StepStored(b.now, d))
+	}
+}
+
+// arrive brings to the log what was held up.
+func (b *bed) arrive() {
+	b.t.Helper()
+	late := b.late
+	b.late, b.holds = nil, nil
+	for _, d := range late {
+		b.append(d)
 	}
 }
 

@@ -42,6 +42,7 @@ const (
 // happened and returns what to do. One goroutine.
 type Core struct {
 	cfg   Config
+	rules rules
 	newID func(job.Time) [16]byte
 	now   job.Time
 
@@ -148,7 +149,7 @@ func New(cfg Config, round schedule.Config, newID func(job.Time) [16]byte) (*Cor
 		return nil, fmt.Errorf("make scheduling state: %w", err)
 	}
 	c := &Core{
-		cfg: cfg, newID: newID, board: b,
+		cfg: cfg, rules: theRules(), newID: newID, board: b,
 		partitions: make([]partition, cfg.Partitions),
 		table:      newTable(cfg.Partitions), queues: map[string]Queue{}, executors: map[string]*executor{}, sessions: map[Session]*executor{},
 		plans: plans{},
@@ -201,6 +202,11 @@ func (c *Core) Step(now job.Time, inputs ...Input) []Output {
 		}
 		c.take(in)
 	}
+	return c.conclude()
+}
+
+// conclude does what follows from what was taken in this step.
+func (c *Core) conclude() []Output {
 	touched := c.touched
 	c.touched = nil
 	for _, rec := range touched {

@@ -67,7 +67,7 @@ func (c *Core) fence(epoch uint64) {
 // markerRead counts the own fence markers; the last one completes the takeover.
 func (c *Core) markerRead() {
 	c.lead.markers--
-	if c.phase == fencing && c.lead.markers == 0 {
+	if c.phase == fencing && c.rules.fenced(c.lead.markers) {
 		c.takeOver()
 	}
 }

@@ -36,6 +36,8 @@ type mail struct {
 	stops  []Stop
 	acks   []uint64
 	gos    []job.RunID
+	// beat is the heartbeat that is answered; zero: none.
+	beat uint64
 }
 
 // executor finds an executor by name, or notes that there is one: a run in the
@@ -179,19 +181,21 @@ func (c *Core) reconcileOthers(e *executor, known []KnownRun) {
 			continue
 		}
 		switch {
-		case c.isOrphan(e, k):
-			// A scheduler that lost its log must not delete a cluster's work, so it is kept
-			// and shown.
-			c.counts.Orphans++
-		case k.Phase != PhaseEnded || c.table.jobs[k.Job] != nil:
-			c.stop(e, Stop{Run: k.Run, Job: k.Job, Why: StopOver}) // its job went on without it, or it never had a pod
+		case c.rules.mayStop(c.strayOf(k)):
+			c.stop(e, Stop{Run: k.Run, Job: k.Job, Why: StopOver})
+		case k.Phase != PhaseEnded:
+			c.counts.Orphans++ // kept and shown
 		}
 	}
 }
 
+func (c *Core) strayOf(k KnownRun) stray {
+	return stray{jobKnown: c.table.jobs[k.Job] != nil, phase: k.Phase}
+}
+
 // isOrphan says whether an executor has a pod for a run that nobody has heard of.
 func (c *Core) isOrphan(e *executor, k KnownRun) bool {
-	return e.runs[k.Run] == nil && c.table.jobs[k.Job] == nil && k.Phase != PhaseLeased && k.Phase != PhaseEnded
+	return e.runs[k.Run] == nil && k.Phase != PhaseEnded && !c.rules.mayStop(c.strayOf(k))
 }
 
 // reconcileRun compares one run; phase is zero when the executor does not hold it.
@@ -252,6 +256,9 @@ func (c *Core) flushSessions() {
 		if len(m.leases) > 0 {
 			c.emit(SendLeases{Session: session, Epoch: c.epoch, Leases: m.leases})
 		}
+		if m.beat != 0 { // behind the stops: it lets pods be made
+			c.emit(AnswerHeartbeat{Session: session, Epoch: c.epoch, Number: m.beat})
+		}
 		*m = mail{}
 	}
 }
@@ -294,7 +301,9 @@ func (c *Core) checkLock() {
 	c.emit(CheckLock{})
 }
 
-// answerHeartbeats answers those that came before the lock was checked.
+// answerHeartbeats answers those that came before the lock was checked. Not those of
+// an executor whose runs are being given up: it has to be told of that first, and its
+// next heartbeat will do.
 func (c *Core) answerHeartbeats() {
 	c.lead.checking = false
 	if c.phase != leading {
@@ -304,7 +313,7 @@ func (c *Core) answerHeartbeats() {
 	for _, session := range slices.Sorted(maps.Keys(c.sessions)) {
 		e := c.sessions[session]
 		if e.checked != 0 && !e.isExpiring() {
-			c.emit(AnswerHeartbeat{Session: session, Epoch: c.epoch, Number: e.checked})
+			e.mail.beat = e.checked
 		}
 		e.checked = 0
 		waiting = waiting || e.beat != 0

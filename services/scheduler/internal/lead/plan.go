@@ -85,7 +85,7 @@ func (p plans) broken() (leases []planned) {
 
 // planRead takes a part of a plan that was read back, and sends what counts by it.
 func (c *Core) planRead(h eventlog.Header, batches []job.Batch) {
-	for _, lease := range c.plans.read(h, batches) {
+	for _, lease := range c.rules.count(c.plans, h, batches) {
 		rec := c.table.jobs[lease.job]
 		if rec == nil || rec.job.Run.ID != lease.run || !rec.job.Run.State.Live() {
 			continue // it was refused, or is over already

@@ -32,7 +32,7 @@ func (c *Core) read(in LogRead) {
 		return
 	}
 	rest := run.After(at)
-	admitted, err := gate.Admit(rest.Entries)
+	admitted, err := c.rules.admit(gate, rest.Entries)
 	if err != nil {
 		c.halt(fmt.Errorf("%s: %w", run.Partition, err))
 		return

@@ -3,6 +3,7 @@ package lead_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -48,13 +49,12 @@ func story(t *testing.T, draw *rapid.T) *bed {
 		set := rapid.SampledFrom([]string{"s1", "s2", "s3"}).Draw(draw, "set")
 		switch what := rapid.SampledFrom([]string{"job", "job", "gang", "cancel", "priority", "preempt", "report", "report", "report", "command"}).Draw(draw, "what"); what {
 		case "job":
-			change := rapid.SampledFrom([]func(*job.SubmittedEvent){preemptible, urgent, gang("", 0), gang("odd", 2)}).Draw(draw, "kind")
+			change := rapid.SampledFrom([]func(*job.SubmittedEvent){preemptible, urgent, gang("", 0), gang(fmt.Sprintf("half%d", len(ids)), 2)}).Draw(draw, "kind")
 			submit(set, rapid.Int64Range(500, 5000).Draw(draw, "cpu"), change)
 		case "gang":
-			name := rapid.SampledFrom([]string{"g1", "g2", "g3"}).Draw(draw, "gang")
-			for range 2 {
-				submit(set, 1000, gang(name, 2))
-			}
+			name := fmt.Sprintf("gang%d", len(ids)) // two of one name would be a user's mistake
+			submit(set, 1000, gang(name, 2))
+			submit(rapid.SampledFrom([]string{"s1", "s2", "s3"}).Draw(draw, "mate's set"), 1000, gang(name, 2))
 		case "command":
 			b.users(set, lead.Body{Commands: []job.Command{{Action: job.Cancel, Select: job.Selector{Queues: []string{"q"}, JobSet: set}}}})
 		case "report":

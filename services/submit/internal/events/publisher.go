@@ -122,6 +122,9 @@ type Publisher struct {
 	Deps
 	cfg     Config
 	metrics metrics
+	// outcome finds out, as a writer, what became of a claim's entry: closeAndFind. A
+	// test replaces it to show what the close is for.
+	outcome func(context.Context, *writer, claim.Claim) (found bool, err error)
 
 	mu        sync.Mutex
 	current   *writer // nil before Open and after Close
@@ -138,7 +141,9 @@ type seen struct {
 
 // New returns a publisher that is no author yet.
 func New(cfg Config, deps Deps) *Publisher {
-	return &Publisher{Deps: deps, cfg: cfg, metrics: newMetrics(deps.Metrics), newest: map[eventlog.Partition]seen{}}
+	p := &Publisher{Deps: deps, cfg: cfg, metrics: newMetrics(deps.Metrics), newest: map[eventlog.Partition]seen{}}
+	p.outcome = p.closeAndFind
+	return p
 }
 
 // PartitionOf is where everything on a job set stands.

@@ -23,7 +23,7 @@ func (p *Publisher) resolve(ctx context.Context, c claim.Claim) (found bool, err
 		if err != nil {
 			return false, err
 		}
-		found, err := p.resolveAs(ctx, w, c)
+		found, err := p.outcome(ctx, w, c)
 		if !errors.Is(err, claim.ErrAuthorClosed) {
 			switch {
 			case err == nil && found:
@@ -40,9 +40,10 @@ func (p *Publisher) resolve(ctx context.Context, c claim.Claim) (found bool, err
 	return false, fmt.Errorf("resolve claim: closed %d times while at it: %w", resolveAttempts, claim.ErrAuthorClosed)
 }
 
-// resolveAs is one attempt. claim.ErrAuthorClosed: begin again as another author,
-// since what this one wrote may not count.
-func (p *Publisher) resolveAs(ctx context.Context, w *writer, c claim.Claim) (found bool, err error) {
+// closeAndFind is one attempt: nothing of the claim's author can count any more, and
+// then it looks. claim.ErrAuthorClosed: begin again as another author, since what this
+// one wrote may not count.
+func (p *Publisher) closeAndFind(ctx context.Context, w *writer, c claim.Claim) (found bool, err error) {
 	if err := p.Store.CloseAuthor(ctx, w.author, c.Author, p.Clock.Now()); err != nil {
 		return false, err
 	}
