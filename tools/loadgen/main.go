@@ -48,6 +48,8 @@ func command() *cobra.Command {
 	flags.IntVar(&cfg.Bursts, "bursts", 6, "submit: bursts of 10000 jobs for each size of call")
 	flags.IntVar(&cfg.Samples, "samples", 200, "latency: jobs that run to their end, one after the other")
 	flags.DurationVar(&cfg.Window, "window", 30*time.Second, "lives: how long they are counted")
+	flags.IntVar(&cfg.Lives, "lives", 100_000, "views: lives in the log that they read")
+	flags.IntVar(&cfg.Takeovers, "takeovers", 5, "takeover: leaders that are killed")
 	flags.IntVar(&cfg.Queued, "queued", 100_000, "start: jobs that wait, a multiple of 10000")
 	flags.IntVar(&cfg.Starts, "starts", 3, "start: starts of each sort")
 	flags.StringVar(&cfg.ProfileDir, "profile", "", "folder for a CPU profile of the server in each measurement")

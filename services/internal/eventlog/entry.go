@@ -110,6 +110,8 @@ type Entry struct {
 	At Position
 	// Body is the content, never changed.
 	Body []byte
+	// Share is where its readers share what they make of Body. Nil: each makes its own.
+	Share *Share
 	// Damage says why the bytes cannot be read; nil for a sound entry. Then Body
 	// is what was stored, and the header is empty.
 	Damage error

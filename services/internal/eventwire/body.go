@@ -33,6 +33,25 @@ func Encode(b Body) ([]byte, error) {
 	return out, nil
 }
 
+// Read decodes the body of an entry: once for all readers of the process where the
+// log shares it among them, so nobody changes what is in a Body. Errors: as Decode.
+func Read(e eventlog.Entry) (Body, error) {
+	if e.Share == nil {
+		return Decode(e.Body)
+	}
+	shared, _ := e.Share.Do(func() any {
+		body, err := Decode(e.Body)
+		return reading{body, err}
+	}).(reading)
+	return shared.body, shared.err
+}
+
+// reading is what an entry's share holds.
+type reading struct {
+	body Body
+	err  error
+}
+
 // Decode reads a body. Errors: eventlog.ErrDamaged, eventlog.ErrNewer.
 func Decode(b []byte) (Body, error) {
 	var wire eventsv1.Body

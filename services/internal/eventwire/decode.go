@@ -126,7 +126,7 @@ func (dec *decoder) report(head job.Head, e *eventsv1.Event) job.Event {
 func (dec *decoder) submitted(head job.Head, e *eventsv1.Submitted) job.Event {
 	out := job.SubmittedEvent{
 		Head: head, Priority: e.GetPriority(), Class: e.GetPriorityClass(), Preemptible: e.GetPreemptible(), Namespace: e.GetNamespace(),
-		Labels: e.GetLabels(), Annotations: e.GetAnnotations(), Gang: gangFrom(e.GetGang()),
+		Labels: labelsFrom(e.GetLabels()), Annotations: labelsFrom(e.GetAnnotations()), Gang: gangFrom(e.GetGang()),
 		ClientID: e.GetClientId(), ExternalJobURI: e.GetExternalJobUri(), Services: e.GetServices(), Ingresses: e.GetIngresses(),
 	}
 	if i := int(e.GetSpec()); i < len(dec.specs) {

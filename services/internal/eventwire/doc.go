@@ -6,7 +6,9 @@
 //
 // A [Body] is the content of one entry. [Encode] writes distinct pod specs and
 // shapes once; it tells them apart by pointer, so whoever makes many alike jobs
-// shares the pointers. [Decode] gives jobs that share them again.
+// shares the pointers. [Decode] gives jobs that share them again. [Read] does that
+// once for all consumers of a process that read an entry, where its log lets them
+// share: services that run in one process need not know of each other for it.
 //
 // # Guarantees
 //

@@ -74,7 +74,7 @@ var _ job.Visitor[*eventsv1.Event] = eventEncoder{}
 func (enc eventEncoder) Submitted(e job.SubmittedEvent) *eventsv1.Event {
 	return &eventsv1.Event{Event: &eventsv1.Event_Submitted{Submitted: &eventsv1.Submitted{
 		Priority: e.Priority, PriorityClass: e.Class, Preemptible: e.Preemptible, Namespace: e.Namespace,
-		Labels: e.Labels, Annotations: e.Annotations, Spec: enc.spec(e.Spec), Shape: enc.shape(e.Shape),
+		Labels: labels(e.Labels), Annotations: labels(e.Annotations), Spec: enc.spec(e.Spec), Shape: enc.shape(e.Shape),
 		Gang: gang(e.Gang), ClientId: e.ClientID, ExternalJobUri: e.ExternalJobURI,
 		Services: e.Services, Ingresses: e.Ingresses,
 	}}}

@@ -1,6 +1,9 @@
 package eventwire
 
 import (
+	"cmp"
+	"slices"
+
 	eventsv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/events/v1"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 )
@@ -45,6 +48,34 @@ func shapeFrom(s *eventsv1.Shape) *job.Shape {
 	}
 	for _, term := range s.GetNodeAffinity() {
 		out.NodeAffinity = append(out.NodeAffinity, job.NodeTerm{Labels: expressionsFrom(term.GetLabels()), Fields: expressionsFrom(term.GetFields())})
+	}
+	return out
+}
+
+// labels are the entries of a map, sorted by key, so that equal maps give equal bytes.
+func labels(m map[string]string) []*eventsv1.Label {
+	if len(m) == 0 {
+		return nil
+	}
+	values := make([]eventsv1.Label, len(m))
+	out := make([]*eventsv1.Label, 0, len(m))
+	for key, value := range m {
+		label := &values[len(out)]
+		label.Key, label.Value = key, value
+		out = append(out, label)
+	}
+	slices.SortFunc(out, func(a, b *eventsv1.Label) int { return cmp.Compare(a.GetKey(), b.GetKey()) })
+	return out
+}
+
+// labelsFrom is the map of entries; of equal keys the last one counts, as in a map.
+func labelsFrom(list []*eventsv1.Label) map[string]string {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(list))
+	for _, l := range list {
+		out[l.GetKey()] = l.GetValue()
 	}
 	return out
 }

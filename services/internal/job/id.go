@@ -43,10 +43,13 @@ func RunIDFrom(b []byte) (RunID, error) {
 func (id ID) IsZero() bool { return id == ID{} }
 
 // String is the ULID in lower case, 26 characters, as clients see it.
-func (id ID) String() string { return string(text(id)) }
+func (id ID) String() string { return text(id) }
 
 // MarshalText is String, so that ids read well in JSON and logs.
-func (id ID) MarshalText() ([]byte, error) { return text(id), nil }
+func (id ID) MarshalText() ([]byte, error) { return id.AppendText(nil) }
+
+// AppendText appends String to b. It does not fail.
+func (id ID) AppendText(b []byte) ([]byte, error) { return appendText(b, id), nil }
 
 // UnmarshalText is ParseID.
 func (id *ID) UnmarshalText(b []byte) (err error) {
@@ -58,10 +61,13 @@ func (id *ID) UnmarshalText(b []byte) (err error) {
 func (id RunID) IsZero() bool { return id == RunID{} }
 
 // String is the ULID in lower case, 26 characters.
-func (id RunID) String() string { return string(text(id)) }
+func (id RunID) String() string { return text(id) }
 
 // MarshalText is String, so that ids read well in JSON and logs.
-func (id RunID) MarshalText() ([]byte, error) { return text(id), nil }
+func (id RunID) MarshalText() ([]byte, error) { return id.AppendText(nil) }
+
+// AppendText appends String to b. It does not fail.
+func (id RunID) AppendText(b []byte) ([]byte, error) { return appendText(b, id), nil }
 
 // UnmarshalText is ParseRunID.
 func (id *RunID) UnmarshalText(b []byte) (err error) {
@@ -74,16 +80,21 @@ const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
 const textLen = 26
 
-// text writes 128 bits as 26 digits of 5 bits, the highest digit holding 3.
-func text(id [16]byte) []byte {
-	out := make([]byte, textLen)
+func text(id [16]byte) string {
+	var room [textLen]byte
+	return string(appendText(room[:0], id))
+}
+
+// appendText writes 128 bits as 26 digits of 5 bits, the highest digit holding 3.
+func appendText(b []byte, id [16]byte) []byte {
+	var out [textLen]byte
 	hi, lo := words(id)
 	for i := textLen - 1; i >= 0; i-- {
 		out[i] = alphabet[lo&31]
 		lo = lo>>5 | hi<<59
 		hi >>= 5
 	}
-	return out
+	return append(b, out[:]...)
 }
 
 func parse(s string) ([16]byte, error) {

@@ -52,7 +52,7 @@ func decode(run eventlog.Run) decoded {
 		case e.Damage != nil:
 			d.bodies[i].err = e.Damage
 		case e.Kind == eventlog.Facts:
-			d.bodies[i].Body, d.bodies[i].err = eventwire.Decode(e.Body)
+			d.bodies[i].Body, d.bodies[i].err = eventwire.Read(e)
 		}
 	}
 	return d

@@ -52,6 +52,22 @@ func openDatabase(ctx context.Context, cfg Config, log *zap.Logger, reg promethe
 	return db, nil
 }
 
+// RunDatabase runs the database of the data folder alone, until ctx is done, for
+// services that are processes of their own, or to look into it. started is called
+// with its connection string. It fails where the database is a user's own.
+func RunDatabase(ctx context.Context, cfg Config, logger *zap.Logger, started func(url string)) (err error) {
+	if cfg.Postgres != "" {
+		return errors.New("postgres is set: the database is not in the data folder")
+	}
+	db, err := openDatabase(ctx, cfg, logger, prometheus.NewRegistry())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	started(db.url)
+	return db.run(ctx)
+}
+
 // pool opens a pool on a schema.
 func (db *database) pool(ctx context.Context, schema string) (*pgxpool.Pool, error) {
 	pool, err := postgres.Open(ctx, postgres.Config{URL: db.url, Schema: schema, ConnectionsMax: connectionsMax},

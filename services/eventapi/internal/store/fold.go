@@ -84,28 +84,29 @@ func fold(runs []project.Judged, jobs []jobRow, was before, p *packer) (changes,
 		book.Load(id, kept)
 	}
 	var out changes
+	writer := rowWriter{book: book, packer: p}
 	for _, run := range runs {
 		number := run.Partition.Number
 		day, known := was.days[number]
 		if !known {
 			day = was.window.oldest
 		}
-		wrote := len(out.rows)
+		wrote := len(writer.rows)
 		for _, e := range run.Entries {
 			day = max(day, was.window.clamp(dayOf(e)))
-			rows, err := tellRows(book, e, p)
-			if err != nil {
+			told := len(writer.rows)
+			if err := writer.tell(e); err != nil {
 				return changes{}, fmt.Errorf("fold %s: %w", run.Partition, err)
 			}
-			for _, r := range rows {
-				r.day = day
-				out.rows = append(out.rows, r)
+			for i := range writer.rows[told:] {
+				writer.rows[told+i].day = day
 			}
 		}
-		for _, r := range out.rows[wrote:] {
+		for _, r := range writer.rows[wrote:] {
 			out.days = putDay(out.days, dayRow{number: number, day: r.day, last: r.at})
 		}
 	}
+	out.rows = writer.rows
 	for _, j := range jobs {
 		j.kept = book.Kept(j.id)
 		if !bytes.Equal(j.kept, was.kept[j.id]) {
@@ -144,33 +145,52 @@ type writing struct {
 	raw   []byte
 }
 
-// tellRows are the rows of one entry, packed as they are full.
-func tellRows(book *stream.Book, e project.Entry, p *packer) ([]row, error) {
-	var open []*writing
-	var rows []row
-	flush := func(w *writing) {
-		rows = append(rows, row{set: keyOf(w.set), at: e.At, first: w.first, body: p.pack(w.raw)})
-		w.first, w.raw = w.next, w.raw[:0]
-	}
-	_, err := book.Apply(stream.Entry{At: e.At, Batches: e.Body.Batches}, func(set stream.Set) stream.Hear {
-		i := slices.IndexFunc(open, func(w *writing) bool { return w.set == set })
-		if i < 0 {
-			i = len(open)
-			open = append(open, &writing{set: set})
-		}
-		w := open[i]
+// rowWriter makes the rows of entry after entry.
+type rowWriter struct {
+	book   *stream.Book
+	packer *packer
+	// open are the rows of the entry in hand, one a job set; free is room of earlier
+	// ones, to be used again.
+	open, free []*writing
+	rows       []row
+}
+
+// tell appends the rows of an entry, packed as they are full.
+func (w *rowWriter) tell(e project.Entry) error {
+	_, err := w.book.Apply(stream.Entry{At: e.At, Batches: e.Body.Batches}, func(set stream.Set) stream.Hear {
+		to := w.writing(set)
 		return func(message []byte) {
-			if len(w.raw) > 0 && len(w.raw)+len(message) > rowBytesMax {
-				flush(w)
+			if len(to.raw) > 0 && len(to.raw)+len(message) > rowBytesMax {
+				w.flush(to, e.At)
 			}
-			w.raw = append(binary.AppendUvarint(w.raw, uint64(len(message))), message...)
-			w.next++
+			to.raw = append(binary.AppendUvarint(to.raw, uint64(len(message))), message...)
+			to.next++
 		}
 	})
-	for _, w := range open {
-		if len(w.raw) > 0 {
-			flush(w)
+	for _, to := range w.open {
+		if len(to.raw) > 0 {
+			w.flush(to, e.At)
 		}
 	}
-	return rows, err
+	w.free, w.open = append(w.free, w.open...), w.open[:0]
+	return err
+}
+
+// writing is the row of a job set that is open, or a new one.
+func (w *rowWriter) writing(set stream.Set) *writing {
+	if i := slices.IndexFunc(w.open, func(to *writing) bool { return to.set == set }); i >= 0 {
+		return w.open[i]
+	}
+	to := &writing{}
+	if n := len(w.free); n > 0 {
+		to, w.free = w.free[n-1], w.free[:n-1]
+	}
+	*to = writing{set: set, raw: to.raw[:0]}
+	w.open = append(w.open, to)
+	return to
+}
+
+func (w *rowWriter) flush(to *writing, at eventlog.Position) {
+	w.rows = append(w.rows, row{set: keyOf(to.set), at: at, first: to.first, body: w.packer.pack(to.raw)})
+	to.first, to.raw = to.next, to.raw[:0]
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/fairlead-batch/fairlead/services/eventapi/internal/stream"
@@ -105,8 +106,12 @@ SELECT at FROM forgotten WHERE number = $1`
 	sqlExists = `-- name: ToldExists :one
 SELECT EXISTS (SELECT FROM told WHERE job_set = $1)`
 
-	sqlAllKept = `-- name: AllKept :many
-SELECT number, id, kept FROM jobs`
+	sqlAllKept = `-- name: AllKept :exec
+DECLARE kept NO SCROLL CURSOR FOR SELECT number, id, kept FROM jobs`
+
+	// A literal: FETCH takes no argument.
+	sqlNextKept = `-- name: NextKept :many
+FETCH 50000 FROM kept`
 )
 
 func (p *Postgres) write(ctx context.Context, tx pgx.Tx, runs []project.Judged) error {
@@ -298,19 +303,36 @@ func (p *Postgres) Load(ctx context.Context, begin func() Take) (at []project.Pl
 		if at, err = p.places.PlacesIn(ctx, tx); err != nil {
 			return err
 		}
-		var number int32
-		var id, kept []byte
-		rows, _ := tx.Query(ctx, sqlAllKept) // its error comes with ForEachRow
-		_, err := pgx.ForEachRow(rows, []any{&number, &id, &kept}, func() error {
-			take(uint32(number), job.ID(id), kept) //nolint:gosec // it was one when it was written
-			return nil
-		})
-		return err
+		return loadKept(ctx, tx, take)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load jobs: %w", err)
 	}
 	return at, nil
+}
+
+// loadKept reads all states through a cursor, so that each statement is a short one:
+// one for all of them would meet the statement timeout where jobs are many and the
+// machine is busy, again and again.
+func loadKept(ctx context.Context, tx pgx.Tx, take Take) error {
+	if _, err := tx.Exec(ctx, sqlAllKept); err != nil {
+		return fmt.Errorf("open cursor: %w", err)
+	}
+	for {
+		var number int32
+		var id, kept pgtype.DriverBytes       // not a copy: Take keeps no bytes
+		rows, _ := tx.Query(ctx, sqlNextKept) // its error comes with ForEachRow
+		tag, err := pgx.ForEachRow(rows, []any{&number, &id, &kept}, func() error {
+			take(uint32(number), job.ID(id), kept) //nolint:gosec // it was one when it was written
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return nil // the cursor ends with the transaction
+		}
+	}
 }
 
 // days is the window that Retain has made.

@@ -18,6 +18,9 @@ type Entry struct {
 // not ready; make it with NewBook.
 type Book struct {
 	jobs map[job.ID]string
+	// teller and compact are room that every fact uses again.
+	teller  teller
+	compact []byte
 }
 
 // NewBook makes an empty book.
@@ -33,7 +36,8 @@ func (b *Book) Kept(id job.ID) []byte { return []byte(b.jobs[id]) }
 // Len is how many jobs are kept.
 func (b *Book) Len() int { return len(b.jobs) }
 
-// Hear takes a message for a job set.
+// Hear takes a message for a job set, an encoded api.EventMessage. It does not keep
+// the bytes: the next message is written over them.
 type Hear func(message []byte)
 
 // Apply applies the facts of an entry. For each that counts, listener is asked who
@@ -41,26 +45,24 @@ type Hear func(message []byte)
 // facts were refused. An error is that what was loaded of a job cannot be read:
 // the rows are damaged or of a newer program, and the book is not to be used again.
 func (b *Book) Apply(e Entry, listener func(Set) Hear) (refused int, err error) {
+	t := &b.teller
+	defer t.rest()
 	for _, batch := range e.Batches {
-		set := Set{Queue: batch.Queue, JobSet: batch.JobSet}
-		hear := listener(set)
+		t.set, t.cause = Set{Queue: batch.Queue, JobSet: batch.JobSet}, batch.Cause
+		t.hear = listener(t.set)
 		for _, event := range batch.Events {
 			id := event.Of().Job
-			before, err := b.read(id)
-			if err != nil {
+			if t.before, err = b.read(id); err != nil {
 				return refused, fmt.Errorf("apply entry %s: %w", e.At, err)
 			}
-			after, illegal := before.Apply(event)
-			if illegal != nil {
+			t.after = t.before
+			if advance(&t.after, event) != nil {
 				refused++
 				continue
 			}
-			b.keep(id, after)
-			if hear == nil {
-				continue
-			}
-			for _, message := range Tell(before, after, set, batch.Cause, event) {
-				hear(message)
+			b.keep(id, t.after)
+			if t.hear != nil {
+				job.Visit[nothing](event, t)
 			}
 		}
 	}
@@ -72,7 +74,7 @@ func (b *Book) read(id job.ID) (Kept, error) {
 	if !known {
 		return Kept{}, nil
 	}
-	return KeptFrom(id, []byte(text))
+	return KeptFrom(id, text)
 }
 
 func (b *Book) keep(id job.ID, k Kept) {
@@ -80,5 +82,6 @@ func (b *Book) keep(id job.ID, k Kept) {
 		delete(b.jobs, id)
 		return
 	}
-	b.jobs[id] = string(k.Bytes())
+	b.compact = k.appendTo(b.compact[:0])
+	b.jobs[id] = string(b.compact)
 }

@@ -10,7 +10,7 @@
 // A [Book] holds what is kept of unfinished jobs ([Kept]): the job's state and the
 // little that a later event shows of an earlier one, such as the cluster. It applies
 // the facts of an entry in order; what job.Apply refuses is neither kept nor told.
-// What a fact looks like ([Tell]) is one or two encoded api.EventMessages, or none:
+// What a fact looks like (tell.go) is one or two encoded api.EventMessages, or none:
 //
 //	fact                    told
 //	Submitted               submitted, queued

@@ -78,6 +78,11 @@ func (l *life) running(run job.RunID) *life {
 		add(func(h job.Head) job.Event { return job.RunRunningEvent{Head: h, Run: run, Pod: pod} })
 }
 
+func (l *life) succeeded(run job.RunID) *life {
+	return l.add(func(h job.Head) job.Event { return job.RunSucceededEvent{Head: h, Run: run, Pod: pod} }).
+		add(func(h job.Head) job.Event { return job.SucceededEvent{Head: h, Run: run} })
+}
+
 func broken() job.Failure {
 	return job.Failure{
 		Cause: job.CauseOutOfMemory, Message: "out of memory", Category: "oom", Subcategory: "node", Pod: pod,

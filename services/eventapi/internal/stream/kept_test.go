@@ -23,7 +23,7 @@ func TestKeptBytes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				back, err := stream.KeptFrom(jobA, next.Bytes())
+				back, err := stream.KeptFrom(jobA, string(next.Bytes()))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -56,27 +56,27 @@ func TestKeptFromRefuses(t *testing.T) {
 	}
 	good := k.Bytes()
 	newer := append([]byte{99}, good[1:]...)
-	if _, err := stream.KeptFrom(jobA, newer); !errors.Is(err, eventlog.ErrNewer) {
+	if _, err := stream.KeptFrom(jobA, string(newer)); !errors.Is(err, eventlog.ErrNewer) {
 		t.Errorf("a newer form: %v", err)
 	}
 	for cut := range good {
-		if _, err := stream.KeptFrom(jobA, good[:cut]); !errors.Is(err, eventlog.ErrDamaged) {
+		if _, err := stream.KeptFrom(jobA, string(good[:cut])); !errors.Is(err, eventlog.ErrDamaged) {
 			t.Errorf("cut to %d bytes: %v", cut, err)
 		}
 	}
-	if _, err := stream.KeptFrom(jobA, append(good, 0)); !errors.Is(err, eventlog.ErrDamaged) {
+	if _, err := stream.KeptFrom(jobA, string(append(good, 0))); !errors.Is(err, eventlog.ErrDamaged) {
 		t.Errorf("a byte too many: %v", err)
 	}
 }
 
 func FuzzKeptFrom(f *testing.F) {
-	f.Add(stream.Kept{Job: job.Job{ID: jobA, State: job.Queued, Last: -1}, Pod: pod, Failure: []byte("x")}.Bytes())
+	f.Add(stream.Kept{Job: job.Job{ID: jobA, State: job.Queued, Last: -1}, Pod: pod, Failure: "x"}.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		k, err := stream.KeptFrom(jobA, b)
+		k, err := stream.KeptFrom(jobA, string(b))
 		if err != nil {
 			return
 		}
-		again, err := stream.KeptFrom(jobA, k.Bytes())
+		again, err := stream.KeptFrom(jobA, string(k.Bytes()))
 		if err != nil {
 			t.Fatal(err)
 		}

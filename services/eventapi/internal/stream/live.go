@@ -85,11 +85,24 @@ func (l *Live) Take(entries []Entry, to eventlog.Position) (Took, error) {
 	return took, nil
 }
 
-// hearing are the messages of one entry for one set that is watched.
+// hearing are the messages of one entry for one set that is watched: one behind the
+// other in raw, which end at ends.
 type hearing struct {
-	set      Set
-	messages [][]byte
-	bytes    int
+	set  Set
+	raw  []byte
+	ends []int
+	// bytes is what they sum up to, also where that is more than anybody's buffer holds
+	// and raw was thrown away.
+	bytes int
+}
+
+// messages are a copy of what was heard.
+func (h *hearing) messages() [][]byte {
+	raw, list, from := slices.Clone(h.raw), make([][]byte, len(h.ends)), 0
+	for i, end := range h.ends {
+		list[i], from = raw[from:end:end], end
+	}
+	return list
 }
 
 func (l *Live) take(e Entry, took *Took) error {
@@ -107,10 +120,11 @@ func (l *Live) take(e Entry, took *Took) error {
 		return func(message []byte) {
 			h.bytes += len(message)
 			if h.bytes > l.bufferBytes { // nobody's buffer holds that
-				h.messages = nil
+				h.raw, h.ends = nil, nil
 				return
 			}
-			h.messages = append(h.messages, message)
+			h.raw = append(h.raw, message...)
+			h.ends = append(h.ends, len(h.raw))
 		}
 	})
 	took.Refused += refused
@@ -127,10 +141,10 @@ func (l *Live) deliver(h *hearing, at eventlog.Position, took *Took) {
 		took.Behind += len(behind)
 		return
 	}
-	if len(h.messages) == 0 {
+	if len(h.ends) == 0 {
 		return
 	}
-	told := Told{At: at, Messages: h.messages}
+	told := Told{At: at, Messages: h.messages()}
 	var full []*watching
 	for _, w := range l.watching[h.set] {
 		if len(w.told) == 0 {

@@ -4,13 +4,6 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 )
 
-// Tell says what a fact, which was applied, looks like to those who follow the job
-// set: encoded api.EventMessages in order, or none. before and after are what was
-// kept on its two sides.
-func Tell(before, after Kept, set Set, cause job.Cause, e job.Event) [][]byte {
-	return job.Visit(e, teller{before: before, after: after, set: set, cause: cause})
-}
-
 // The numbers of the oneof in api.EventMessage.
 const (
 	toldSubmitted      = 1
@@ -42,41 +35,63 @@ const (
 // failedRetryable is the number of retryable in api.JobFailedEvent.
 const failedRetryable = 18
 
-// teller writes one fact as messages.
+// teller says what a fact, which was applied, looks like to those who follow the
+// job set: encoded api.EventMessages, in order, or none.
 type teller struct {
+	// before and after are what is kept on the two sides of the fact.
 	before, after Kept
 	set           Set
 	cause         job.Cause
+	// hear takes the messages. They are written into one buffer, one after the other.
+	hear   Hear
+	buffer fields
+	// event is where the event of the message in hand begins in the buffer.
+	event int
 }
 
-var _ job.Visitor[[][]byte] = teller{}
+var _ job.Visitor[nothing] = (*teller)(nil)
 
-// head is what every event begins with: job, job set, queue, time.
-func (t teller) head() fields {
-	return make(fields, 0, 128).text(1, t.after.Job.ID.String()).text(2, t.set.JobSet).text(3, t.set.Queue).time(4, t.after.Job.Last)
+// nothing is what a visitor gives that acts.
+type nothing struct{}
+
+// begin begins a message with what every event begins with: job, job set, queue, time.
+func (t *teller) begin(kind int) fields {
+	f, event := t.buffer[:0].open(kind)
+	t.event = event
+	return f.id(1, t.after.Job.ID).text(2, t.set.JobSet).text(3, t.set.Queue).time(4, t.after.Job.Last)
 }
 
-func message(kind int, event fields) []byte {
-	return make(fields, 0, len(event)+8).bytes(kind, event)
+// tell ends a message and hands it on.
+func (t *teller) tell(f fields) nothing {
+	t.buffer = f.close(t.event)
+	t.hear(t.buffer)
+	return nothing{}
 }
 
-func one(kind int, event fields) [][]byte { return [][]byte{message(kind, event)} }
+// bufferKeptMax is how large a buffer is kept for the next entry, in bytes.
+const bufferKeptMax = 64 << 10
 
-func (t teller) Submitted(e job.SubmittedEvent) [][]byte {
-	return [][]byte{
-		message(toldSubmitted, t.head().bytes(5, t.job(e))),
-		message(toldQueued, t.head()),
+// rest lets go of what is not to be kept until the next entry.
+func (t *teller) rest() {
+	t.hear = nil
+	if cap(t.buffer) > bufferKeptMax {
+		t.buffer = nil
 	}
 }
 
-// job is the api.Job, with its one spec in pod_spec.
-func (t teller) job(e job.SubmittedEvent) fields {
+func (t *teller) Submitted(e job.SubmittedEvent) nothing {
+	f, at := t.begin(toldSubmitted).open(5)
+	t.tell(t.job(f, e).close(at))
+	return t.tell(t.begin(toldQueued))
+}
+
+// job appends the api.Job, with its one spec in pod_spec.
+func (t *teller) job(f fields, e job.SubmittedEvent) fields {
 	var spec []byte
 	if e.Spec != nil {
 		spec = e.Spec.Bytes
 	}
-	f := make(fields, 0, 256+len(spec)).
-		text(1, e.Job.String()).text(2, t.set.JobSet).text(3, t.set.Queue).double(4, float64(e.Priority)).bytes(5, spec).
+	f = f.id(1, e.Job).text(2, t.set.JobSet).text(3, t.set.Queue).double(4, float64(e.Priority)).bytes(5, spec).
 		time(6, t.after.Job.Last).text(7, e.Namespace).text(8, t.cause.User).
 		stringMap(9, e.Labels).stringMap(10, e.Annotations).text(13, e.ClientID).texts(15, t.cause.Groups)
 	for _, ingress := range e.Ingresses {
@@ -91,120 +106,111 @@ func (t teller) job(e job.SubmittedEvent) fields {
 	return f
 }
 
-func (t teller) CancelRequested(e job.CancelRequestedEvent) [][]byte {
-	return one(toldCancelling, t.head().text(5, t.cause.User).text(6, e.Reason))
+func (t *teller) CancelRequested(e job.CancelRequestedEvent) nothing {
+	return t.tell(t.begin(toldCancelling).text(5, t.cause.User).text(6, e.Reason))
 }
 
-func (t teller) ReprioritizeRequested(e job.ReprioritizeRequestedEvent) [][]byte {
-	return one(toldReprioritizing, t.head().double(5, float64(e.Priority)).text(6, t.cause.User))
+func (t *teller) ReprioritizeRequested(e job.ReprioritizeRequestedEvent) nothing {
+	return t.tell(t.begin(toldReprioritizing).double(5, float64(e.Priority)).text(6, t.cause.User))
 }
 
-func (t teller) PreemptRequested(e job.PreemptRequestedEvent) [][]byte {
-	return one(toldPreempting, t.head().text(5, t.cause.User).text(6, e.Reason))
+func (t *teller) PreemptRequested(e job.PreemptRequestedEvent) nothing {
+	return t.tell(t.begin(toldPreempting).text(5, t.cause.User).text(6, e.Reason))
 }
 
-func (t teller) Leased(e job.LeasedEvent) [][]byte {
-	return one(toldLeased, t.head().text(5, e.Executor).text(6, e.Pool))
+func (t *teller) Leased(e job.LeasedEvent) nothing {
+	return t.tell(t.begin(toldLeased).text(5, e.Executor).text(6, e.Pool))
 }
 
 // Requeued: a run that was returned or expired was told as that. One that failed
 // and is followed by another is told now, when it is known that it is.
-func (t teller) Requeued(job.RequeuedEvent) [][]byte {
+func (t *teller) Requeued(job.RequeuedEvent) nothing {
 	if t.before.Job.Run.State != job.RunFailed {
-		return nil
+		return nothing{}
 	}
-	return one(toldFailed, append(t.head(), t.before.Failure...).isTrue(failedRetryable))
+	return t.tell(append(t.begin(toldFailed), t.before.Failure...).isTrue(failedRetryable))
 }
 
-func (t teller) Reprioritized(e job.ReprioritizedEvent) [][]byte {
-	return one(toldReprioritized, t.head().double(5, float64(e.Priority)).text(6, e.Requestor))
+func (t *teller) Reprioritized(e job.ReprioritizedEvent) nothing {
+	return t.tell(t.begin(toldReprioritized).double(5, float64(e.Priority)).text(6, e.Requestor))
 }
 
-func (t teller) RunExpired(job.RunExpiredEvent) [][]byte { return one(toldLeaseExpired, t.head()) }
+func (t *teller) RunExpired(job.RunExpiredEvent) nothing { return t.tell(t.begin(toldLeaseExpired)) }
 
-func (t teller) Succeeded(job.SucceededEvent) [][]byte {
+func (t *teller) Succeeded(job.SucceededEvent) nothing {
 	pod := t.after.Pod
-	return one(toldSucceeded, t.head().
+	return t.tell(t.begin(toldSucceeded).
 		text(5, t.after.Executor).text(6, pod.UID).text(7, pod.Node).text(9, pod.Name).text(10, pod.Namespace))
 }
 
-func (t teller) Failed(e job.FailedEvent) [][]byte {
-	return one(toldFailed, append(t.head(), failure(t.after, e.Failure)...))
+func (t *teller) Failed(e job.FailedEvent) nothing {
+	return t.tell(t.begin(toldFailed).failure(&t.after, e.Failure))
 }
 
-func (t teller) Preempted(e job.PreemptedEvent) [][]byte {
-	preempted := t.head().text(5, t.after.Executor).text(6, e.Run.String())
-	if !e.PreemptorRun.IsZero() {
-		preempted = preempted.text(8, e.PreemptorRun.String())
-	}
-	preempted = preempted.text(9, e.Reason)
-	if !e.PreemptorJob.IsZero() {
-		preempted = preempted.text(10, e.PreemptorJob.String())
-	}
-	failed := failure(t.after, job.Failure{Cause: job.CauseError, Message: "preempted"})
-	return [][]byte{
-		message(toldPreempted, preempted.text(11, e.Requestor)),
-		message(toldFailed, append(t.head(), failed...)),
-	}
+func (t *teller) Preempted(e job.PreemptedEvent) nothing {
+	t.tell(t.begin(toldPreempted).text(5, t.after.Executor).id(6, job.ID(e.Run)).id(8, job.ID(e.PreemptorRun)).
+		text(9, e.Reason).id(10, e.PreemptorJob).text(11, e.Requestor))
+	return t.tell(t.begin(toldFailed).failure(&t.after, job.Failure{Cause: job.CauseError, Message: "preempted"}))
 }
 
 // Cancelled: where a whole job set was cancelled nobody asked for this one job, and
 // clients wait for a cancelling before the cancelled.
-func (t teller) Cancelled(e job.CancelledEvent) [][]byte {
-	event := t.head().text(5, e.Requestor).text(6, e.Reason)
-	if t.before.Job.Asked.Has(job.AskedCancel) {
-		return one(toldCancelled, event)
+func (t *teller) Cancelled(e job.CancelledEvent) nothing {
+	if !t.before.Job.Asked.Has(job.AskedCancel) {
+		t.tell(t.begin(toldCancelling).text(5, e.Requestor).text(6, e.Reason))
 	}
-	return [][]byte{message(toldCancelling, event), message(toldCancelled, event)}
+	return t.tell(t.begin(toldCancelled).text(5, e.Requestor).text(6, e.Reason))
 }
 
-func (t teller) Rejected(e job.RejectedEvent) [][]byte {
-	return one(toldFailed, t.head().text(6, e.Reason).int(12, causeRejected))
+func (t *teller) Rejected(e job.RejectedEvent) nothing {
+	return t.tell(t.begin(toldFailed).text(6, e.Reason).int(12, causeRejected))
 }
 
-func (t teller) RunPending(e job.RunPendingEvent) [][]byte {
-	return one(toldPending, t.head().
+func (t *teller) RunPending(e job.RunPendingEvent) nothing {
+	return t.tell(t.begin(toldPending).
 		text(5, t.after.Executor).text(6, e.Pod.UID).text(8, e.Pod.Name).text(9, e.Pod.Namespace).text(10, t.after.Pool))
 }
 
-func (t teller) RunRunning(e job.RunRunningEvent) [][]byte {
-	return one(toldRunning, t.head().
+func (t *teller) RunRunning(e job.RunRunningEvent) nothing {
+	return t.tell(t.begin(toldRunning).
 		text(5, t.after.Executor).text(6, e.Pod.UID).text(7, e.Pod.Node).text(9, e.Pod.Name).text(10, e.Pod.Namespace).text(11, t.after.Pool))
 }
 
-func (t teller) RunReturned(e job.RunReturnedEvent) [][]byte {
-	event := t.head().text(5, t.after.Executor).text(6, e.Reason).text(7, e.Pod.UID)
+func (t *teller) RunReturned(e job.RunReturnedEvent) nothing {
+	f := t.begin(toldLeaseReturned).text(5, t.after.Executor).text(6, e.Reason).text(7, e.Pod.UID)
 	if e.Attempted {
-		event = event.isTrue(9)
+		f = f.isTrue(9)
 	}
-	return one(toldLeaseReturned, event)
+	return t.tell(f)
 }
 
-func (t teller) RunAcknowledged(job.RunAcknowledgedEvent) [][]byte { return nil }
-func (t teller) RunSucceeded(job.RunSucceededEvent) [][]byte       { return nil }
-func (t teller) RunFailed(job.RunFailedEvent) [][]byte             { return nil }
-func (t teller) RunReleased(job.RunReleasedEvent) [][]byte         { return nil }
+func (t *teller) RunAcknowledged(job.RunAcknowledgedEvent) nothing { return nothing{} }
+func (t *teller) RunSucceeded(job.RunSucceededEvent) nothing       { return nothing{} }
+func (t *teller) RunFailed(job.RunFailedEvent) nothing             { return nothing{} }
+func (t *teller) RunReleased(job.RunReleasedEvent) nothing         { return nothing{} }
 
-// failure is the part of an api.JobFailedEvent behind its head. Of a failure that
-// names no pod, it is the newest run's.
-func failure(k Kept, f job.Failure) fields {
-	pod := f.Pod
+// failure appends the part of an api.JobFailedEvent behind its head. Of a failure
+// that names no pod, it is the newest run's.
+func (f fields) failure(k *Kept, of job.Failure) fields {
+	pod := of.Pod
 	if pod == (job.Pod{}) {
 		pod = k.Pod
 	}
-	reason := f.Message
-	if reason == "" && f.Cause == job.CauseLeaseExpired {
+	reason := of.Message
+	if reason == "" && of.Cause == job.CauseLeaseExpired {
 		reason = "Lease expired"
 	}
-	out := make(fields, 0, 128).text(5, k.Executor).text(6, reason)
-	for _, c := range f.Containers {
-		out = out.bytes(7, fields{}.text(1, c.Name).int(2, int64(c.ExitCode)))
+	f = f.text(5, k.Executor).text(6, reason)
+	for _, c := range of.Containers {
+		end, at := f.open(7)
+		f = end.text(1, c.Name).int(2, int64(c.ExitCode)).close(at)
 	}
-	out = out.text(8, pod.UID).text(9, pod.Node)
-	for _, c := range f.Containers {
-		out = out.bytes(11, fields{}.text(1, c.Name).int(2, int64(c.ExitCode)).text(3, c.Message).text(4, c.Reason).int(5, containerCause(c)))
+	f = f.text(8, pod.UID).text(9, pod.Node)
+	for _, c := range of.Containers {
+		end, at := f.open(11)
+		f = end.text(1, c.Name).int(2, int64(c.ExitCode)).text(3, c.Message).text(4, c.Reason).int(5, containerCause(c)).close(at)
 	}
-	return out.int(12, causeOf(f.Cause)).text(13, pod.Name).text(14, pod.Namespace).text(16, f.Category).text(17, f.Subcategory)
+	return f.int(12, causeOf(of.Cause)).text(13, pod.Name).text(14, pod.Namespace).text(16, of.Category).text(17, of.Subcategory)
 }
 
 func causeOf(c job.FailureCause) int64 {

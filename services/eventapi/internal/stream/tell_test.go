@@ -36,9 +36,7 @@ func lives() map[string]*life {
 	expired := func(h job.Head) job.Event { return job.RunExpiredEvent{Head: h, Run: run1, Reason: "silent"} }
 	runFailed := func(h job.Head) job.Event { return job.RunFailedEvent{Head: h, Run: run1, Failure: broken()} }
 	return map[string]*life{
-		"succeeded": newLife(jobA).running(run1).
-			add(func(h job.Head) job.Event { return job.RunSucceededEvent{Head: h, Run: run1, Pod: pod} }).
-			add(func(h job.Head) job.Event { return job.SucceededEvent{Head: h, Run: run1} }),
+		"succeeded": newLife(jobA).running(run1).succeeded(run1),
 		"failed": newLife(jobA).running(run1).add(runFailed).
 			add(func(h job.Head) job.Event { return job.FailedEvent{Head: h, Run: run1, Failure: broken()} }),
 		"failed and tried again": newLife(jobA).running(run1).add(runFailed).add(requeued).leased(run2),

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"encoding/binary"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -11,7 +10,8 @@ import (
 )
 
 // fields is a message in the protobuf wire format. A field with the zero value is
-// left out, as proto3 does.
+// left out, as proto3 does. What is embedded is written in place, so that whoever
+// writes many messages can write them all into one slice.
 type fields []byte
 
 const (
@@ -22,6 +22,28 @@ const (
 
 func (f fields) tag(number, kind int) fields {
 	return binary.AppendUvarint(f, uint64(number)<<3|uint64(kind)) //nolint:gosec // both are small constants
+}
+
+// open begins an embedded message, and says where: what is appended until close is
+// in it.
+func (f fields) open(number int) (fields, int) {
+	f = append(f.tag(number, wireBytes), 0) // its length, if that takes one byte
+	return f, len(f)
+}
+
+// close ends the message that open began there.
+func (f fields) close(at int) fields {
+	size := len(f) - at
+	if size < 1<<7 {
+		f[at-1] = byte(size)
+		return f
+	}
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(size))
+	f = append(f, length[1:n]...) // any bytes: for the room
+	copy(f[at-1+n:], f[at:at+size])
+	copy(f[at-1:], length[:n])
+	return f
 }
 
 func (f fields) text(number int, s string) fields {
@@ -36,6 +58,16 @@ func (f fields) texts(number int, list []string) fields {
 		f = append(binary.AppendUvarint(f.tag(number, wireBytes), uint64(len(s))), s...)
 	}
 	return f
+}
+
+// id writes the id of a job or run as clients see it; nothing for none.
+func (f fields) id(number int, id job.ID) fields {
+	if id.IsZero() {
+		return f
+	}
+	f, at := f.open(number)
+	f, _ = id.AppendText(f) // does not fail
+	return f.close(at)
 }
 
 // bytes writes an embedded message, also an empty one.
@@ -61,8 +93,15 @@ func (f fields) isTrue(number int) fields { return f.int(number, 1) }
 
 // stringMap writes a map<string, string>, sorted by key.
 func (f fields) stringMap(number int, m map[string]string) fields {
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		f = f.bytes(number, fields{}.text(1, key).text(2, m[key]))
+	var room [16]string
+	keys := room[:0]
+	for key := range m { //archcheck:sorted below
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		entry, at := f.open(number)
+		f = entry.text(1, key).text(2, m[key]).close(at)
 	}
 	return f
 }
@@ -71,29 +110,33 @@ func (f fields) stringMap(number int, m map[string]string) fields {
 // job.Apply takes the newest, and begins with zero.
 func (f fields) time(number int, t job.Time) fields {
 	const second = 1_000_000_000
-	return f.bytes(number, fields{}.int(1, int64(t)/second).int(2, int64(t)%second))
+	f, at := f.open(number)
+	return f.int(1, int64(t)/second).int(2, int64(t)%second).close(at)
 }
 
 // resources writes a k8s.io.api.core.v1.ResourceRequirements: Kubernetes'
 // scheduler goes by requests, and Armada has them equal to the limits.
 func (f fields) resources(number int, list []job.Amount) fields {
 	const limits, requests = 1, 2
-	var sum fields
+	f, at := f.open(number)
 	for _, field := range [...]int{limits, requests} {
 		for _, r := range list {
-			sum = sum.bytes(field, fields{}.text(1, r.Resource).bytes(2, fields{}.text(1, quantity(r))))
+			entry, begin := f.open(field)
+			quantity, amount := entry.text(1, r.Resource).open(2)
+			text, value := quantity.open(1)
+			f = text.quantity(r).close(value).close(amount).close(begin)
 		}
 	}
-	return f.bytes(number, sum)
+	return f.close(at)
 }
 
-// quantity is an amount as Kubernetes writes it.
-func quantity(r job.Amount) string {
+// quantity appends an amount as Kubernetes writes it.
+func (f fields) quantity(r job.Amount) fields {
 	if r.Resource != "cpu" {
-		return strconv.FormatInt(r.Value, 10)
+		return strconv.AppendInt(f, r.Value, 10)
 	}
 	if r.Value%1000 == 0 {
-		return strconv.FormatInt(r.Value/1000, 10)
+		return strconv.AppendInt(f, r.Value/1000, 10)
 	}
-	return strconv.FormatInt(r.Value, 10) + "m"
+	return append(strconv.AppendInt(f, r.Value, 10), 'm')
 }

@@ -24,7 +24,7 @@ const (
 	retentionDefault    = 14 * 24 * time.Hour
 	segmentAgeDefault   = 6 * time.Hour
 	segmentBytesDefault = 1 << 30
-	tailBytesDefault    = 64 << 20
+	tailBytesDefault    = 96 << 20
 )
 
 // Config says what the log is to be. Partitions is required.
@@ -47,9 +47,9 @@ type Config struct {
 	SegmentAge   time.Duration
 	SegmentBytes int64
 
-	// TailBytesMax is how much of the newest entries a process keeps decoded for its
-	// readers, in bytes of all partitions together, each an equal share. 0: 64 MiB;
-	// -1: nothing.
+	// TailBytesMax is how much a process keeps of the newest entries for its readers,
+	// in bytes of all partitions together, each an equal share: two thirds unpacked
+	// entries, a third what readers share of the newest of them. 0: 96 MiB; -1: nothing.
 	TailBytesMax int
 }
 

@@ -20,13 +20,14 @@
 //
 //	Append -> queue -> committer -> Postgres -> reader
 //	                       |                      ^
-//	                       +------- tail ---------+   the newest entries, decoded
+//	                       +------- tail ---------+   the newest entries, unpacked
 //
 // A reader gets what its own process wrote from the tail, when it is committed,
 // with no way through the database. What others wrote it learns by NOTIFY, and by
 // a look at the heads every PollInterval in case a notification was lost; the
-// first reader that reads it shares it with the others of the process. What is
-// older than the tail, every reader reads and decodes for itself.
+// first reader that reads it shares it with the others of the process. The newest
+// entries of the tail carry an eventlog.Share, so what they mean is decoded once a
+// process as well. What is older, every reader reads and decodes for itself.
 //
 // Segments of events are opened and dropped by Trim, which some part of the
 // process calls with the time; nothing here asks a clock. A segment is dropped

@@ -31,9 +31,7 @@ func TestTail(t *testing.T) {
 			to := from + rapid.Uint64Max(10).Draw(t, "length")
 			tail.publish(from, numberedEntries(from, to, rapid.IntRange(0, 400).Draw(t, "bytes")))
 			newest = max(newest, to)
-			if tail.bytes > bytesMax {
-				t.Fatalf("%d bytes are kept, at most %d", tail.bytes, bytesMax)
-			}
+			wantLimits(t, tail, bytesMax)
 			at := rapid.Uint64Max(60).Draw(t, "at")
 			found := tail.after(at)
 			if found.newest != newest {
@@ -46,6 +44,20 @@ func TestTail(t *testing.T) {
 			}
 		}
 	})
+}
+
+// wantLimits: what is kept sums up to what is counted, and that is within the limits.
+func wantLimits(t *rapid.T, tail *tail, bytesMax int) {
+	bytes, shared := 0, 0
+	for _, e := range tail.entries {
+		bytes, shared = bytes+entryBytes(e), shared+sharedBytes(e)
+	}
+	if bytes != tail.bytes || shared != tail.shared {
+		t.Fatalf("%d and %d bytes are counted of %d and %d", tail.bytes, tail.shared, bytes, shared)
+	}
+	if bytes > tail.bytesMax || shared > tail.sharedMax || tail.bytesMax+tail.sharedMax != bytesMax {
+		t.Fatalf("%d and %d bytes are kept, at most %d and %d", bytes, shared, tail.bytesMax, tail.sharedMax)
+	}
 }
 
 // TestTailServes: it is of use: the newest stretch is found from every number in it
@@ -88,14 +100,38 @@ func TestTailServes(t *testing.T) {
 // TestTailIsNotShared: what a reader was given stays when the tail moves on.
 func TestTailIsNotShared(t *testing.T) {
 	t.Parallel()
-	tail := newTail(3 * entryBytes(eventlog.Entry{}))
+	tail := newTail(3 * 3 * entryBytes(eventlog.Entry{}) / 2) // two thirds of it are for three entries
 	tail.publish(0, numberedEntries(0, 3, 0))
 	got := tail.after(0).entries
 	want := slices.Clone(got)
 	tail.publish(3, numberedEntries(3, 6, 0))
 	for i := range got {
-		if got[i].At != want[i].At {
-			t.Fatalf("entry %d was %s and is %s", i, want[i].At, got[i].At)
+		if got[i].At != want[i].At || got[i].Share != want[i].Share {
+			t.Fatalf("entry %d was %s and is %s, or its share is another", i, want[i].At, got[i].At)
 		}
+	}
+}
+
+// TestTailShares: readers of one stretch get the same shares, whoever brought it; what
+// is too much to be shared is still handed out.
+func TestTailShares(t *testing.T) {
+	t.Parallel()
+	tail := newTail(3 << 10) // 1 KiB of it for shares: that of the last entry alone
+	brought := numberedEntries(0, 3, 150)
+	tail.publish(0, brought)
+	one, other := tail.after(0).entries, tail.after(0).entries
+	if len(one) != 3 {
+		t.Fatalf("%d entries are handed out, want 3", len(one))
+	}
+	for i := range one {
+		if one[i].Share != other[i].Share {
+			t.Errorf("entry %d has two shares", i)
+		}
+		if shared := one[i].Share != nil; shared != (i == 2) {
+			t.Errorf("entry %d is shared: %v", i, shared)
+		}
+	}
+	if one[2].Share != brought[2].Share {
+		t.Error("the reader that brought the entries has another share than those it brought them to")
 	}
 }

@@ -19,7 +19,7 @@ func Read(run eventlog.Run) (lead.LogRead, error) {
 		if e.Damage != nil || e.Kind != eventlog.Facts {
 			continue
 		}
-		body, err := eventwire.Decode(e.Body)
+		body, err := eventwire.Read(e)
 		if errors.Is(err, eventlog.ErrNewer) {
 			return lead.LogRead{}, fmt.Errorf("%s at %s: %w", run.Partition, e.At, err)
 		}

@@ -42,6 +42,7 @@ func command() *cobra.Command {
 	}
 	root.AddCommand(
 		serve(load),
+		database(load),
 		&cobra.Command{Use: "config", Short: "Print the configuration that is in force", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load()
 			if err != nil {
@@ -71,6 +72,25 @@ func serve(load func() (app.Config, error)) *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+func database(load func() (app.Config, error)) *cobra.Command {
+	return &cobra.Command{
+		Use: "database", Short: "Run the database alone until stopped, for the services as processes of their own or to look into it", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := load()
+			if err != nil {
+				return err
+			}
+			logger, err := zap.NewProduction()
+			if err != nil {
+				return fmt.Errorf("make logger: %w", err)
+			}
+			return app.RunDatabase(cmd.Context(), cfg, logger, func(url string) {
+				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "Fairlead's database is up: %s\n", url)
+			})
+		},
+	}
 }
 
 // profiled runs f with its CPU profiled into a file; without a path, just f.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,16 @@ type lives struct {
 	*bench
 	done atomic.Int64  // jobs that succeeded
 	over chan struct{} // closed when no more are to be submitted
+
+	mu sync.Mutex
+	// last is where each user's lives end.
+	last []lastLife
+}
+
+// lastLife is the last job of a user, and the id of the newest event of his job set.
+type lastLife struct {
+	*user
+	job, event string
 }
 
 // firstOf is why a load has ended already, else the error of a pause.
@@ -110,7 +121,13 @@ func (l *lives) keepBusy(ctx context.Context, u *user) error {
 		case <-f.free:
 		}
 	}
-	return f.settled(ctx, last)
+	l.mu.Lock()
+	l.last = append(l.last, lastLife{user: u, job: last, event: f.newest})
+	l.mu.Unlock()
+	if err := untilTold(ctx, u.client, u.queue, f.newest); err != nil {
+		return err
+	}
+	return untilKnown(ctx, u.client, last)
 }
 
 // followed is a user and his watcher.
@@ -145,21 +162,22 @@ func (l *lives) submitAll(ctx context.Context, f *followed, jobs []*api.JobSubmi
 // askEvery is how often lookout is asked whether it has come to the end.
 const askEvery = 50 * time.Millisecond
 
-// settled waits until the views of eventapi and lookout hold all there is of a user's
-// job set. A replay ends only when eventapi's does. Lookout answers at once with what
-// it has of a job that it knows, so it is asked until it has the last end.
-func (f *followed) settled(ctx context.Context, last string) error {
-	request := client.WatchRequest{Queue: f.queue, JobSet: livesSet, From: f.newest, Once: true}
-	err := f.client.Watch(ctx, request, func(*api.EventStreamMessage) bool { return true })
-	if err != nil {
-		return err
-	}
+// untilTold waits until the rows of eventapi hold all there is of a job set of lives, of
+// which an event is known: a replay ends only when they do.
+func untilTold(ctx context.Context, c *client.Client, queue, event string) error {
+	request := client.WatchRequest{Queue: queue, JobSet: livesSet, From: event, Once: true}
+	return c.Watch(ctx, request, func(*api.EventStreamMessage) bool { return true })
+}
+
+// untilKnown waits until lookout knows that a job has succeeded. It answers at once with
+// what it has of a job that it knows, so it is asked until it has the end.
+func untilKnown(ctx context.Context, c *client.Client, job string) error {
 	for {
-		answer, err := f.client.Jobs.GetJobStatus(ctx, &api.JobStatusRequest{JobIds: []string{last}})
+		answer, err := c.Jobs.GetJobStatus(ctx, &api.JobStatusRequest{JobIds: []string{job}})
 		if err != nil {
-			return fmt.Errorf("ask for job %s: %w", last, err)
+			return fmt.Errorf("ask for job %s: %w", job, err)
 		}
-		if answer.GetJobStates()[last] == api.JobState_SUCCEEDED {
+		if answer.GetJobStates()[job] == api.JobState_SUCCEEDED {
 			return nil
 		}
 		if err := pause(ctx, askEvery); err != nil {

@@ -4,12 +4,15 @@
 // # Model
 //
 // Each [Measurement] starts a standalone process of its own on an empty data folder,
-// loads it, and says figures. [All] is the list, in the order in which they run.
+// or the services as processes of their own, loads it, and says figures. [All] is the
+// list, in the order in which they run.
 //
-//	submit   10 clients submit bursts: jobs acknowledged a second
-//	latency  one job at a time on an idle system: from submit to each event
-//	lives    as many jobs as it takes: whole lives a second, and what one costs
-//	start    with a long queue: how long a start takes, after a stop and a kill
+//	submit    10 clients submit bursts: jobs acknowledged a second
+//	latency   one job at a time on an idle system: from submit to each event
+//	lives     as many jobs as it takes: whole lives a second, and what one costs
+//	views     eventapi and lookout alone, each on a log full of lives, from its beginning
+//	takeover  two schedulers, of which the leader is killed: until a job is leased
+//	start     with a long queue: how long a start takes, after a stop and a kill
 //
 // # What the figures hold
 //
@@ -66,6 +69,10 @@ type Config struct {
 	Samples int
 	// Window is how long lives are counted.
 	Window time.Duration
+	// Lives is how many are in the log that views reads.
+	Lives int
+	// Takeovers is how many leaders are killed.
+	Takeovers int
 	// Queued is how many jobs wait when start starts.
 	Queued int
 	// Starts is how many starts of each sort there are.
@@ -80,6 +87,8 @@ type Config struct {
 type Measurement struct {
 	Name string
 	run  func(*bench, context.Context) error
+	// apart: it is not of one standalone process, and starts what it measures itself.
+	apart bool
 }
 
 // All are the measurements.
@@ -88,6 +97,8 @@ func All() []Measurement {
 		{Name: "submit", run: (*bench).submit},
 		{Name: "latency", run: (*bench).latency},
 		{Name: "lives", run: (*bench).lives},
+		{Name: "views", run: (*bench).views},
+		{Name: "takeover", run: (*bench).takeover, apart: true},
 		{Name: "start", run: (*bench).start},
 	}
 }
@@ -106,8 +117,10 @@ func (m Measurement) Run(ctx context.Context, cfg Config, report *figure.Report)
 	}
 	b := &bench{name: m.Name, cfg: cfg, dir: dir, report: report}
 	defer func() { err = errors.Join(err, b.end()) }()
-	if err := b.serve(ctx); err != nil {
-		return err
+	if !m.apart {
+		if err := b.serve(ctx); err != nil {
+			return err
+		}
 	}
 	report.Note("%s", m.Name)
 	if err := m.run(b, ctx); err != nil {
@@ -128,7 +141,7 @@ type bench struct {
 
 // serve starts a server on the data folder and connects the clients.
 func (b *bench) serve(ctx context.Context) error {
-	cfg := target.Config{Binary: b.cfg.Binary, DataDir: filepath.Join(b.dir, "data"), Nodes: b.cfg.Nodes, Now: b.cfg.Now}
+	cfg := b.target()
 	if b.cfg.ProfileDir != "" {
 		cfg.CPUProfile = filepath.Join(b.cfg.ProfileDir, b.name+".pprof")
 	}
@@ -145,6 +158,11 @@ func (b *bench) serve(ctx context.Context) error {
 		b.clients = append(b.clients, u)
 	}
 	return nil
+}
+
+// target is what is started on the data folder.
+func (b *bench) target() target.Config {
+	return target.Config{Binary: b.cfg.Binary, DataDir: filepath.Join(b.dir, "data"), Nodes: b.cfg.Nodes, Now: b.cfg.Now}
 }
 
 // end disconnects the clients and stops the server, if one is up.

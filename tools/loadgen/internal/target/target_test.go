@@ -1,6 +1,8 @@
 package target_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,5 +86,46 @@ func TestStartFails(t *testing.T) {
 				t.Errorf("the error is %v", err)
 			}
 		})
+	}
+}
+
+// TestServices: the database says where it is, a service is told that and answers at the
+// address that it was given, and one that was killed starts again as it was.
+func TestServices(t *testing.T) {
+	t.Parallel()
+	cfg := script(t, `echo "Fairlead's database is up: postgres://there"`+"\nexec sleep 60\n")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(cfg.Binary), "lookout"), []byte("#!/bin/sh\nexec sleep 60\n"), 0o700); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	database, err := target.StartDatabase(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lookout, err := database.Start(t.Context(), "lookout", "views", "lookout: {}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lookout.Kill(); err != nil {
+		t.Error(err)
+	}
+	if err := lookout.Again(t.Context()); err != nil {
+		t.Error(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := lookout.AwaitReady(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("one that does not answer is ready: %v", err)
+	}
+	if err := errors.Join(lookout.Kill(), database.Kill()); err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(cfg.DataDir), "lookout-1.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"postgres://there", `schema: "views"`, lookout.GRPC, "lookout: {}"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("its configuration has no %q: %s", want, text)
+		}
 	}
 }

@@ -831,9 +831,11 @@ type Submitted struct {
 	// Whether the priority class may be preempted, as it stood at submission.
 	Preemptible bool `protobuf:"varint,3,opt,name=preemptible,proto3" json:"preemptible,omitempty"`
 	// The Kubernetes namespace of the pod.
-	Namespace   string            `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Labels      map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Annotations map[string]string `protobuf:"bytes,6,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Namespace string `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The wire form of map<string, string>, sorted by key: a reader of a map reads the
+	// same. As lists they are read and written at a fraction of what maps cost.
+	Labels      []*Label `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty"`
+	Annotations []*Label `protobuf:"bytes,6,rep,name=annotations,proto3" json:"annotations,omitempty"`
 	// Index into Body.specs.
 	Spec uint32 `protobuf:"varint,7,opt,name=spec,proto3" json:"spec,omitempty"`
 	// Index into Body.shapes.
@@ -909,14 +911,14 @@ func (x *Submitted) GetNamespace() string {
 	return ""
 }
 
-func (x *Submitted) GetLabels() map[string]string {
+func (x *Submitted) GetLabels() []*Label {
 	if x != nil {
 		return x.Labels
 	}
 	return nil
 }
 
-func (x *Submitted) GetAnnotations() map[string]string {
+func (x *Submitted) GetAnnotations() []*Label {
 	if x != nil {
 		return x.Annotations
 	}
@@ -3372,14 +3374,14 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	"run_failed\x18\" \x01(\v2\x1d.fairlead.events.v1.RunFailedH\x00R\trunFailed\x12D\n" +
 	"\frun_returned\x18# \x01(\v2\x1f.fairlead.events.v1.RunReturnedH\x00R\vrunReturned\x12D\n" +
 	"\frun_released\x18$ \x01(\v2\x1f.fairlead.events.v1.RunReleasedH\x00R\vrunReleasedB\a\n" +
-	"\x05event\"\xf7\x04\n" +
+	"\x05event\"\xd7\x03\n" +
 	"\tSubmitted\x12\x1a\n" +
 	"\bpriority\x18\x01 \x01(\rR\bpriority\x12%\n" +
 	"\x0epriority_class\x18\x02 \x01(\tR\rpriorityClass\x12 \n" +
 	"\vpreemptible\x18\x03 \x01(\bR\vpreemptible\x12\x1c\n" +
-	"\tnamespace\x18\x04 \x01(\tR\tnamespace\x12A\n" +
-	"\x06labels\x18\x05 \x03(\v2).fairlead.events.v1.Submitted.LabelsEntryR\x06labels\x12P\n" +
-	"\vannotations\x18\x06 \x03(\v2..fairlead.events.v1.Submitted.AnnotationsEntryR\vannotations\x12\x12\n" +
+	"\tnamespace\x18\x04 \x01(\tR\tnamespace\x121\n" +
+	"\x06labels\x18\x05 \x03(\v2\x19.fairlead.events.v1.LabelR\x06labels\x12;\n" +
+	"\vannotations\x18\x06 \x03(\v2\x19.fairlead.events.v1.LabelR\vannotations\x12\x12\n" +
 	"\x04spec\x18\a \x01(\rR\x04spec\x12\x14\n" +
 	"\x05shape\x18\b \x01(\rR\x05shape\x12,\n" +
 	"\x04gang\x18\t \x01(\v2\x18.fairlead.events.v1.GangR\x04gang\x12\x1b\n" +
@@ -3387,13 +3389,7 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	" \x01(\tR\bclientId\x12(\n" +
 	"\x10external_job_uri\x18\v \x01(\tR\x0eexternalJobUri\x12\x1a\n" +
 	"\bservices\x18\f \x03(\fR\bservices\x12\x1c\n" +
-	"\tingresses\x18\r \x03(\fR\tingresses\x1a9\n" +
-	"\vLabelsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a>\n" +
-	"\x10AnnotationsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"l\n" +
+	"\tingresses\x18\r \x03(\fR\tingresses\"l\n" +
 	"\x04Gang\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vcardinality\x18\x02 \x01(\rR\vcardinality\x122\n" +
@@ -3599,7 +3595,7 @@ func file_fairlead_events_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_fairlead_events_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_fairlead_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_fairlead_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_fairlead_events_v1_events_proto_goTypes = []any{
 	(FailureCause)(0),             // 0: fairlead.events.v1.FailureCause
 	(Action)(0),                   // 1: fairlead.events.v1.Action
@@ -3646,10 +3642,8 @@ var file_fairlead_events_v1_events_proto_goTypes = []any{
 	(*Permission)(nil),            // 42: fairlead.events.v1.Permission
 	(*Subject)(nil),               // 43: fairlead.events.v1.Subject
 	(*ClassLimit)(nil),            // 44: fairlead.events.v1.ClassLimit
-	nil,                           // 45: fairlead.events.v1.Submitted.LabelsEntry
-	nil,                           // 46: fairlead.events.v1.Submitted.AnnotationsEntry
-	nil,                           // 47: fairlead.events.v1.Queue.LabelsEntry
-	nil,                           // 48: fairlead.events.v1.ClassLimit.MaximumFractionEntry
+	nil,                           // 45: fairlead.events.v1.Queue.LabelsEntry
+	nil,                           // 46: fairlead.events.v1.ClassLimit.MaximumFractionEntry
 }
 var file_fairlead_events_v1_events_proto_depIdxs = []int32{
 	9,  // 0: fairlead.events.v1.Body.shapes:type_name -> fairlead.events.v1.Shape
@@ -3678,8 +3672,8 @@ var file_fairlead_events_v1_events_proto_depIdxs = []int32{
 	31, // 23: fairlead.events.v1.Event.run_failed:type_name -> fairlead.events.v1.RunFailed
 	32, // 24: fairlead.events.v1.Event.run_returned:type_name -> fairlead.events.v1.RunReturned
 	33, // 25: fairlead.events.v1.Event.run_released:type_name -> fairlead.events.v1.RunReleased
-	45, // 26: fairlead.events.v1.Submitted.labels:type_name -> fairlead.events.v1.Submitted.LabelsEntry
-	46, // 27: fairlead.events.v1.Submitted.annotations:type_name -> fairlead.events.v1.Submitted.AnnotationsEntry
+	11, // 26: fairlead.events.v1.Submitted.labels:type_name -> fairlead.events.v1.Label
+	11, // 27: fairlead.events.v1.Submitted.annotations:type_name -> fairlead.events.v1.Label
 	8,  // 28: fairlead.events.v1.Submitted.gang:type_name -> fairlead.events.v1.Gang
 	10, // 29: fairlead.events.v1.Shape.requests:type_name -> fairlead.events.v1.ResourceAmount
 	11, // 30: fairlead.events.v1.Shape.node_selector:type_name -> fairlead.events.v1.Label
@@ -3706,9 +3700,9 @@ var file_fairlead_events_v1_events_proto_depIdxs = []int32{
 	41, // 51: fairlead.events.v1.Setting.queue_set:type_name -> fairlead.events.v1.Queue
 	42, // 52: fairlead.events.v1.Queue.permissions:type_name -> fairlead.events.v1.Permission
 	44, // 53: fairlead.events.v1.Queue.limits:type_name -> fairlead.events.v1.ClassLimit
-	47, // 54: fairlead.events.v1.Queue.labels:type_name -> fairlead.events.v1.Queue.LabelsEntry
+	45, // 54: fairlead.events.v1.Queue.labels:type_name -> fairlead.events.v1.Queue.LabelsEntry
 	43, // 55: fairlead.events.v1.Permission.subjects:type_name -> fairlead.events.v1.Subject
-	48, // 56: fairlead.events.v1.ClassLimit.maximum_fraction:type_name -> fairlead.events.v1.ClassLimit.MaximumFractionEntry
+	46, // 56: fairlead.events.v1.ClassLimit.maximum_fraction:type_name -> fairlead.events.v1.ClassLimit.MaximumFractionEntry
 	57, // [57:57] is the sub-list for method output_type
 	57, // [57:57] is the sub-list for method input_type
 	57, // [57:57] is the sub-list for extension type_name
@@ -3754,7 +3748,7 @@ func file_fairlead_events_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairlead_events_v1_events_proto_rawDesc), len(file_fairlead_events_v1_events_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   46,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
