@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
+	"github.com/fairlead-batch/fairlead/services/internal/config"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/process"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
@@ -84,6 +85,13 @@ type Simulated struct {
 	MissingNamespaces []string
 	// RecordsMax is how many pods are kept on record for tests. Default 0, none.
 	RecordsMax int
+	// Journal is a file that the cluster is kept in, so that its pods outlive the
+	// executor, as those of a real cluster do. For tests and for trying things out: it is
+	// never cut. Default none: the cluster ends with the process.
+	Journal string
+	// JournalMax is the size that the file may have; then no more pods are made.
+	// Default 1GiB.
+	JournalMax config.Size
 }
 
 // NodeKind is a number of nodes that are alike.
@@ -129,6 +137,7 @@ func DefaultSimulated() Simulated {
 			Name: "node", Count: 100, Resources: map[string]string{"cpu": "32", "memory": "256Gi", "ephemeral-storage": "1Ti"},
 		}},
 		StartDelay: 10 * time.Millisecond, StopDelay: 10 * time.Millisecond, MissingNamespaces: []string{"invalid-namespace"},
+		JournalMax: config.GiB,
 	}
 }
 
@@ -194,6 +203,9 @@ func (s Simulated) Validate() error {
 	}
 	if s.RecordsMax < 0 {
 		check.Violate("recordsMax", s.RecordsMax, "must not be negative")
+	}
+	if s.Journal != "" && s.JournalMax < config.MiB {
+		check.Violate("journalMax", s.JournalMax, "must be at least 1MiB")
 	}
 	return check.Err()
 }

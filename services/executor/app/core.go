@@ -7,6 +7,7 @@ import (
 
 	executorv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/executor/v1"
 	"github.com/fairlead-batch/fairlead/services/executor/internal/events"
+	"github.com/fairlead-batch/fairlead/services/executor/internal/journal"
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
 )
 
@@ -88,7 +89,9 @@ type Core struct {
 	cluster cluster
 	// simulated is the cluster where it is a simulated one, else nil.
 	simulated *Cluster
-	newID     func(time.Time) [16]byte
+	// close gives up what the cluster is kept in; nil: nothing.
+	close func() error
+	newID func(time.Time) [16]byte
 	// session is the newest; they rise whatever the clock does.
 	session [16]byte
 	// broken are replicas that said what cannot be read: nothing more of their
@@ -113,10 +116,32 @@ func New(cfg Config, deps Deps) (*Core, error) {
 		if simulated, err = NewCluster(cfg.Simulated); err != nil {
 			return nil, err
 		}
+		if cfg.Simulated.Journal != "" {
+			return newKept(cfg, deps, simulated)
+		}
 	}
 	core := newCore(cfg, deps, simulated)
 	core.simulated = simulated
 	return core, nil
+}
+
+// newKept makes the core over a simulated cluster that is kept in a file.
+func newKept(cfg Config, deps Deps, simulated *Cluster) (*Core, error) {
+	kept, err := journal.Open(cfg.Simulated.journal(), simulated, deps.Now())
+	if err != nil {
+		return nil, err
+	}
+	core := newCore(cfg, deps, kept)
+	core.simulated, core.close = simulated, kept.Close
+	return core, nil
+}
+
+// Close gives up the file that the cluster is kept in, if it is.
+func (c *Core) Close() error {
+	if c.close == nil {
+		return nil
+	}
+	return c.close()
 }
 
 // newCore makes the core of an executor that starts, over any cluster.

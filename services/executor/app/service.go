@@ -30,8 +30,8 @@ const (
 	sendMax = 4096
 )
 
-// Deps are what an executor stands on. New needs NewID alone, NewService all but
-// Cluster.
+// Deps are what an executor stands on. New needs NewID, and Now where the cluster is
+// kept in a journal; NewService all but Cluster.
 type Deps struct {
 	// NewID makes a ULID of a time: the names of sessions.
 	NewID func(time.Time) [16]byte
@@ -150,7 +150,8 @@ func (s *Service) now() Time {
 }
 
 // run steps the core until it is told to stop.
-func (s *Service) run(ctx context.Context) error {
+func (s *Service) run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.core.Close()) }()
 	if s.kube != nil {
 		select {
 		case <-ctx.Done():

@@ -3,11 +3,14 @@ package app
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"github.com/fairlead-batch/fairlead/services/executor/internal/journal"
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
 	"github.com/fairlead-batch/fairlead/services/executor/internal/podwire"
 	"github.com/fairlead-batch/fairlead/services/executor/internal/simulated"
@@ -69,6 +72,28 @@ func NewCluster(cfg Simulated) (*Cluster, error) {
 		return nil, fmt.Errorf("make simulated cluster: %w", err)
 	}
 	return c, nil
+}
+
+// journal says where the cluster is kept, and what it is made of.
+func (s Simulated) journal() journal.Config {
+	made := s
+	made.Journal, made.JournalMax, made.RecordsMax = "", 0, 0 // they change nothing of what happens to pods
+	return journal.Config{Path: s.Journal, Cluster: fmt.Sprintf("%+v", made), BytesMax: int64(s.JournalMax)}
+}
+
+// JournalRecords are the pods that ever existed in a cluster that is kept in a
+// journal, and what became of them up to a moment, as the file alone has it: nothing
+// that an executor or a scheduler believes is in it. The executor may be running.
+func JournalRecords(cfg Simulated, to time.Time) ([]PodRecord, error) {
+	cfg.RecordsMax = math.MaxInt
+	c, err := NewCluster(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := journal.Replay(cfg.journal(), c, to); err != nil {
+		return nil, err
+	}
+	return c.Records(), nil
 }
 
 func (k NodeKind) group() (simulated.Group, error) {

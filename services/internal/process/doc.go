@@ -19,7 +19,7 @@
 // Close, in reverse, when nothing runs any more.
 //
 // Which log there is, is chosen by configuration ([LogConfig]) and decided in one
-// place, log.go.
+// place, log.go: tables in Postgres, or Pulsar.
 //
 // # Guarantees
 //
@@ -32,7 +32,10 @@
 //   - Postgres is away: Open waits for it as long as its startWithin says, then the
 //     start fails and whoever started the process tries again. Later on, pools
 //     connect again by themselves.
-//   - The log is of another partition count, or cannot be opened: the start fails and
-//     says so.
+//   - Pulsar is away: Log waits for it as long as log.pulsar.startWithin says, then
+//     the start fails and names it. Later on the log waits and goes on by itself, and
+//     /readyz says so meanwhile.
+//   - The log is of another partition count, would be forgotten too soon, or cannot be
+//     opened: the start fails and says so.
 //   - The configuration is wrong: nothing is opened, and all that is wrong is printed.
 package process

@@ -20,7 +20,7 @@ const (
 	LogInPulsar   LogKind = "pulsar"
 )
 
-// partitionsMax is pglog's limit, known here so that it is refused with its key.
+// partitionsMax is the limit of either kind, known here so that it is refused with its key.
 const partitionsMax = 256
 
 // LogConfig says where the log is. All services of an installation are told the same.
@@ -31,12 +31,34 @@ type LogConfig struct {
 	// start and cannot be changed. Default 16.
 	Partitions uint32
 	// Postgres is the database of a log in Postgres. Default schema: log.
-	Postgres postgres.Config
+	Postgres LogPostgres
+	// Pulsar is where a log in Pulsar is.
+	Pulsar LogPulsar
 }
+
+// LogPostgres is the database of a log in Postgres. Where the log is elsewhere it is
+// left empty.
+type LogPostgres struct {
+	postgres.Config `koanf:",squash"`
+}
+
+// Validate implements config.Validator. An empty one is wrong where it is needed,
+// which LogConfig says.
+func (c LogPostgres) Validate() error {
+	if c.named() {
+		return c.Config.Validate()
+	}
+	return nil
+}
+
+func (c LogPostgres) named() bool { return c.URL != "" || c.Host != "" }
 
 // DefaultLogConfig returns what is used where the operator says nothing.
 func DefaultLogConfig() LogConfig {
-	return LogConfig{Kind: LogInPostgres, Partitions: 16, Postgres: postgres.Config{Schema: "log"}}
+	return LogConfig{
+		Kind: LogInPostgres, Partitions: 16,
+		Postgres: LogPostgres{Config: postgres.Config{Schema: "log"}}, Pulsar: DefaultLogPulsar(),
+	}
 }
 
 // Validate implements config.Validator.
@@ -44,10 +66,18 @@ func (c LogConfig) Validate() error {
 	var check fault.Check
 	switch c.Kind {
 	case LogInPostgres:
+		if !c.Postgres.named() {
+			check.Violate("postgres.url", nil, "must be set, or postgres.host, where kind is postgres")
+		}
 	case LogInPulsar:
-		check.Violate("kind", c.Kind, "is not in this version yet: must be postgres")
+		if c.Pulsar.ServiceURL == "" {
+			check.Violate("pulsar.serviceURL", nil, "must be set where kind is pulsar, such as pulsar://pulsar:6650")
+		}
+		if c.Pulsar.AdminURL == "" {
+			check.Violate("pulsar.adminURL", nil, "must be set where kind is pulsar, such as http://pulsar:8080")
+		}
 	default:
-		check.Violate("kind", c.Kind, "must be postgres")
+		check.Violate("kind", c.Kind, "must be postgres or pulsar")
 	}
 	if c.Partitions < 1 || c.Partitions > partitionsMax {
 		check.Violate("partitions", c.Partitions, fmt.Sprintf("must be from 1 to %d", partitionsMax))
@@ -79,7 +109,10 @@ func (p *Process) openLog(ctx context.Context, cfg LogConfig, incarnation uint32
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	pool, err := p.Postgres(ctx, cfg.Postgres)
+	if cfg.Kind == LogInPulsar {
+		return p.openPulsar(ctx, cfg, incarnation)
+	}
+	pool, err := p.Postgres(ctx, cfg.Postgres.Config)
 	if err != nil {
 		return nil, err
 	}

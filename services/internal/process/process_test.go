@@ -260,8 +260,7 @@ func TestWrongConfigurations(t *testing.T) {
 	url := "postgres://nobody@127.0.0.1:1/none"
 	tests := map[string]struct{ extra, want string }{
 		"a key that is not there": {"lgo: {}", "lgo"},
-		"pulsar":                  {"log: {kind: pulsar}", "log.kind: is pulsar, is not in this version yet"},
-		"another kind of log":     {"log: {kind: kafka}", "log.kind: is kafka, must be postgres"},
+		"another kind of log":     {"log: {kind: kafka}", "log.kind: is kafka, must be postgres or pulsar"},
 		"no partitions":           {"log: {partitions: 0}", "log.partitions: is 0, must be from 1 to 256"},
 		"too many partitions":     {"log: {partitions: 257}", "log.partitions: is 257, must be from 1 to 256"},
 		"no time to stop":         {"stopWithin: 0s", "stopWithin: is 0s, must be above 0"},
@@ -283,6 +282,7 @@ func TestPartitionsMax(t *testing.T) {
 	for _, partitions := range []uint32{0, 1, 256, 257} {
 		cfg := process.DefaultLogConfig()
 		cfg.Partitions = partitions
+		cfg.Postgres.URL = "postgres://nobody@127.0.0.1:1/none"
 		ours, its := cfg.Validate(), pglog.Config{Partitions: partitions}.Validate()
 		if (ours == nil) != (its == nil) {
 			t.Errorf("%d partitions: %v, the log says %v", partitions, ours, its)

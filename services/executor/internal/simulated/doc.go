@@ -41,5 +41,6 @@
 //
 // Nothing fails by itself. [Cluster.Cause] orders trouble: nodes and pods that die,
 // calls that fail (also those that worked all the same), facts that come late.
-// Pods are lost with the process: a cluster that was switched off.
+// Pods are lost with the process, as in a cluster that was switched off; package
+// journal has one that outlives it.
 package simulated

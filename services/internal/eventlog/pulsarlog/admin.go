@@ -26,11 +26,14 @@ const (
 type admin struct {
 	base   string
 	client *http.Client
+	// token authenticates each request; nil: none is needed.
+	token func() (string, error)
 }
 
-func newAdmin(base string) *admin {
+func newAdmin(base string, s security) *admin {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	return &admin{base: strings.TrimSuffix(base, "/") + "/admin/v2/", client: &http.Client{Transport: transport}}
+	transport.TLSClientConfig = s.tls
+	return &admin{base: strings.TrimSuffix(base, "/") + "/admin/v2/", client: &http.Client{Transport: transport}, token: s.token}
 }
 
 func (a *admin) close() { a.client.CloseIdleConnections() }
@@ -75,6 +78,13 @@ func (a *admin) do(ctx context.Context, method, path string, body, into any) err
 		return fmt.Errorf("make request: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if a.token != nil {
+		token, err := a.token()
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 	response, err := a.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)

@@ -48,6 +48,22 @@ type Config struct {
 	// is set where the namespace is made, and only checked where it exists. 0: 14
 	// days; -1: for ever.
 	Retention time.Duration
+
+	// TLS are the files of connections to brokers, which are those of a service URL of
+	// pulsar+ssl and an admin URL of https.
+	TLS TLS
+
+	// TokenFile is a file that holds the token to authenticate with, for both URLs. It
+	// is read for each connection and request, so it may be replaced. Empty: none.
+	TokenFile string
+}
+
+// TLS names the files of a client's side of TLS. All hold PEM.
+type TLS struct {
+	// CAFile holds the authorities to trust. Empty: the system's.
+	CAFile string
+	// CertFile and KeyFile are this client's certificate, where brokers ask for one.
+	CertFile, KeyFile string
 }
 
 // Deps are what a log tells of itself to.
@@ -73,6 +89,9 @@ func (c Config) Validate() error {
 	}
 	if c.Retention < -1 || c.Retention > 0 && c.Retention < time.Minute {
 		errs = append(errs, fmt.Errorf("retention: %s must be a minute or more, 0 for 14 days, or -1 for ever", c.Retention))
+	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		errs = append(errs, errors.New("tls.certFile: must be set together with keyFile"))
 	}
 	if d := c.withDefaults(); d.EventsNamespace == d.ControlNamespace {
 		errs = append(errs, fmt.Errorf("controlNamespace: %q must differ from eventsNamespace", d.ControlNamespace))

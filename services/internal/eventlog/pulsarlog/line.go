@@ -94,6 +94,7 @@ func (l *line) open() (producer pulsar.Producer, err error) {
 	if err != nil {
 		return nil, err
 	}
+	log.metrics.producers.Inc()
 	l.appender.mu.Lock()
 	defer l.appender.mu.Unlock()
 	l.producer++
@@ -151,6 +152,8 @@ func (l *line) answered(entry *pending, producer int, err error) {
 		return
 	}
 	entry.stored = true
+	a.log.metrics.entries.Inc()
+	a.log.metrics.bytes.Add(float64(len(entry.frame)))
 	entry.call.left--
 	if entry.call.left == 0 {
 		a.settle(entry.call, nil)

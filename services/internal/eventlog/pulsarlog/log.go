@@ -2,6 +2,7 @@ package pulsarlog
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -30,11 +31,12 @@ const (
 // Log is the log in Pulsar. Make it with [Open] and run it with Run. It is safe for
 // concurrent use.
 type Log struct {
-	config Config
-	admin  *admin
-	client pulsar.Client
-	codec  *eventlog.Codec
-	log    *zap.Logger
+	config  Config
+	admin   *admin
+	client  pulsar.Client
+	codec   *eventlog.Codec
+	log     *zap.Logger
+	metrics metrics
 
 	// ctx ends when Run has ended; it is that of lines and readers, which live as long.
 	ctx  context.Context //nolint:containedctx // the log's own, not a caller's
@@ -73,17 +75,21 @@ func Open(ctx context.Context, config Config, deps Deps) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	client, err := pulsar.NewClient(pulsar.ClientOptions{
-		URL: config.ServiceURL, ConnectionTimeout: connectTimeout, OperationTimeout: operationTimeout,
-		MemoryLimitBytes:  -1, // each appender has its own limit, and one must not wait for another
-		MetricsRegisterer: deps.Registerer,
-		Logger:            pulsarlogger.NewLoggerWithSlog(slog.New(slog.DiscardHandler)), // a line a try; Ready and our two lines say it once
-	})
+	secured, err := config.security()
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	counted, err := newMetrics(deps.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	client, err := pulsar.NewClient(clientOptions(config, secured, deps.Registerer))
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	l := &Log{
-		config: config.withDefaults(), admin: newAdmin(config.AdminURL), client: client, codec: codec, log: deps.Log,
+		config: config.withDefaults(), admin: newAdmin(config.AdminURL, secured), client: client, codec: codec, log: deps.Log,
+		metrics: counted,
 		authors: map[eventlog.Author]bool{}, ended: map[eventlog.Partition]eventlog.Position{},
 	}
 	l.ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -92,6 +98,23 @@ func Open(ctx context.Context, config Config, deps Deps) (*Log, error) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	return l, nil
+}
+
+// clientOptions are those of Pulsar's client.
+func clientOptions(config Config, secured security, metrics prometheus.Registerer) pulsar.ClientOptions {
+	options := pulsar.ClientOptions{
+		URL: config.ServiceURL, ConnectionTimeout: connectTimeout, OperationTimeout: operationTimeout,
+		MemoryLimitBytes:  -1, // each appender has its own limit, and one must not wait for another
+		MetricsRegisterer: metrics,
+		Logger:            pulsarlogger.NewLoggerWithSlog(slog.New(slog.DiscardHandler)), // a line a try; Ready and our two lines say it once
+		// Not one tls.Config for all: each broker has a name of its own to be checked.
+		TLSTrustCertsFilePath: config.TLS.CAFile, TLSCertificateFile: config.TLS.CertFile, TLSKeyFilePath: config.TLS.KeyFile,
+		TLSValidateHostname: true, TLSMinVersion: tls.VersionTLS12,
+	}
+	if secured.token != nil {
+		options.Authentication = pulsar.NewAuthenticationTokenFromSupplier(secured.token)
+	}
+	return options
 }
 
 // Run keeps the log until ctx is done: a part (package run). It returns nil then,
@@ -158,6 +181,7 @@ func (l *Log) setTrouble(err error) {
 		return
 	}
 	if before := l.trouble.Swap(&err); before == nil {
+		l.metrics.trouble.Inc()
 		l.log.Warn("Pulsar cannot be used; trying until it can", zap.Error(err))
 	}
 }
@@ -208,7 +232,7 @@ func (l *Log) patiently(ctx context.Context, try func() error) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return err
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 		l.setTrouble(err)
 		select {

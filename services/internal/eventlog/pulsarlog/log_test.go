@@ -26,17 +26,15 @@ func TestServerKilled(t *testing.T) { //nolint:paralleltest // it kills the serv
 			Crash: func(t *testing.T) eventlog.Log { t.Helper(); t.Fatal("not here"); return nil },
 			Kill: func(t *testing.T) (restart func()) {
 				t.Helper()
-				if err := server.kill(); err != nil {
+				if err := server.Kill(); err != nil {
 					t.Fatal(err)
 				}
 				return func() {
 					begun := time.Now()
 					defer func() { t.Logf("started again in %s", time.Since(begun)) }()
-					again, err := startBroker(server.program, server.data)
-					if err != nil {
+					if err := server.Restart(t.Context()); err != nil {
 						t.Fatal(err)
 					}
-					server = again
 				}
 			},
 		}
