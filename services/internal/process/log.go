@@ -116,6 +116,11 @@ func (p *Process) openLog(ctx context.Context, cfg LogConfig, incarnation uint32
 	if err != nil {
 		return nil, err
 	}
-	return pglog.Open(ctx, pool, pglog.Config{Partitions: cfg.Partitions, Incarnation: incarnation},
+	log, err := pglog.Open(ctx, pool, pglog.Config{Partitions: cfg.Partitions, Incarnation: incarnation},
 		pglog.Deps{Log: p.deps.Logger, Registerer: p.deps.Metrics})
+	if err != nil {
+		return nil, err
+	}
+	p.Add(run.Part{Name: "trim", Run: func(ctx context.Context) error { return log.KeepTrimmed(ctx, p.deps.Now) }})
+	return log, nil
 }

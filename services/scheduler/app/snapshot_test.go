@@ -69,7 +69,7 @@ func TestStartsFromSnapshot(t *testing.T) {
 	first := start(t, url)
 	leader(t, first)
 
-	pool, err := postgres.Open(t.Context(), cfg.Log.Postgres, postgres.Deps{Log: zap.NewNop()})
+	pool, err := postgres.Open(t.Context(), cfg.Log.Postgres.Config, postgres.Deps{Log: zap.NewNop()})
 	must(t, err)
 	defer pool.Close()
 	log, err := pglog.Open(t.Context(), pool, pglog.Config{Partitions: 2}, pglog.Deps{Log: zap.NewNop()})

@@ -45,8 +45,6 @@ import (
 const (
 	// stopWithin is how long the process may take to stop, the database not counted.
 	stopWithin = 20 * time.Second
-	// trimEvery is how often the log drops what nobody holds and nobody may want.
-	trimEvery = time.Minute
 	// readyEvery is how often a start is looked at.
 	readyEvery = 20 * time.Millisecond
 	// connectionsMax is how many connections each service may have.
@@ -112,24 +110,8 @@ func (p *process) openLog(ctx context.Context) error {
 	}
 	p.group.Add(
 		run.Part{Name: "log", Run: p.log.Run, Ready: p.log.Ready},
-		run.Part{Name: "trim", Run: p.trim})
+		run.Part{Name: "trim", Run: func(ctx context.Context) error { return p.log.KeepTrimmed(ctx, time.Now) }})
 	return nil
-}
-
-// trim lets the log forget, every now and then.
-func (p *process) trim(ctx context.Context) error {
-	tick := time.NewTicker(trimEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if err := p.log.Trim(ctx, time.Now()); err != nil && ctx.Err() == nil {
-				p.logger.Warn("the log cannot be trimmed, trying again", zap.Error(err))
-			}
-		}
-	}
 }
 
 // addServers makes the gRPC server, on its port and inside the process, and the

@@ -29,8 +29,9 @@
 // entries of the tail carry an eventlog.Share, so what they mean is decoded once a
 // process as well. What is older, every reader reads and decodes for itself.
 //
-// Segments of events are opened and dropped by Trim, which some part of the
-// process calls with the time; nothing here asks a clock. A segment is dropped
+// Segments of events are opened and dropped by Trim, which is handed the time;
+// KeepTrimmed is the part that calls it every minute. Every process of an installation
+// may run it. A segment is dropped
 // whole when it has been full for the retention and nobody holds an entry of it.
 // Control is one segment, kept for ever.
 //

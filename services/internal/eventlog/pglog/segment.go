@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
 
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
@@ -98,6 +99,26 @@ func (l *Log) segmentAfter(ctx context.Context, p eventlog.Partition, number uin
 		return 0, fmt.Errorf("find segment: %w", err)
 	}
 	return id, nil
+}
+
+// TrimEvery is how often a log is to be trimmed.
+const TrimEvery = time.Minute
+
+// KeepTrimmed trims the log again and again, until ctx is done: a part (package run).
+// Where it fails it says so and goes on: what is dropped late harms nobody.
+func (l *Log) KeepTrimmed(ctx context.Context, now func() time.Time) error {
+	tick := time.NewTicker(TrimEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := l.Trim(ctx, now()); err != nil && ctx.Err() == nil {
+				l.log.Warn("the log cannot be trimmed, trying again", zap.Error(err))
+			}
+		}
+	}
 }
 
 // Trim opens a new segment of events where the present one is full at now, and
