@@ -75,6 +75,8 @@ type (
 	Stored = lead.Stored
 	// NotStored answers SaveSnapshot.
 	NotStored = lead.NotStored
+	// Trimmed says what the log has forgotten.
+	Trimmed = lead.Trimmed
 	// Disconnected says that a session is over.
 	Disconnected = lead.Disconnected
 )

@@ -72,6 +72,8 @@ func (n *Node) Snapshot() Snapshot { return n.core.Snapshot() }
 const (
 	// pollEvery is how often a replica looks whether another stored a snapshot.
 	pollEvery = 5 * time.Second
+	// trimmedEvery is how often it looks what the log has forgotten.
+	trimmedEvery = time.Minute
 	// readAgainAfter is the wait before entries are read again that could not be.
 	readAgainAfter = time.Second
 	// holdWithin is how long moving the hold of the log may take.
@@ -103,26 +105,25 @@ var errForgotten = errors.New("no snapshot of the scheduler is stored, and the l
 // forgotten it, jobs may stand there that nobody would run or end: an operator has to
 // say that this is meant.
 func (s *Service) beginning(ctx context.Context) (*Snapshot, error) {
-	empty := &Snapshot{Partitions: make([]lead.PartitionSnapshot, s.deps.Partitions)}
+	oldest, err := s.ends(ctx, func(b eventlog.Bounds) eventlog.Position { return b.Oldest })
+	if err != nil {
+		return nil, err
+	}
+	from := &Snapshot{Control: lead.ControlSnapshot{At: oldest.Control}}
+	for _, at := range oldest.Events {
+		from.Partitions = append(from.Partitions, PartitionSnapshot{At: at})
+	}
 	for _, p := range s.partitions() {
-		bounds, err := s.deps.Log.Bounds(ctx, p)
-		if err != nil {
-			return nil, fmt.Errorf("find the beginning of %s: %w", p, err)
-		}
-		if bounds.Oldest.IsZero() {
-			continue
-		}
-		if !s.cfg.AcceptForgotten {
-			return nil, fmt.Errorf("%w (%s begins after %s): restore the scheduler's database from a backup; or set scheduler.acceptForgotten to go on without what stood there: its jobs are never run or ended, and their pods are kept and counted as orphans", errForgotten, p, bounds.Oldest)
-		}
-		s.deps.Logger.Warn("begin where the log begins", zap.Stringer("partition", p), zap.Stringer("position", bounds.Oldest))
-		if p.Stream == eventlog.Control {
-			empty.Control.At = bounds.Oldest
-		} else {
-			empty.Partitions[p.Number].At = bounds.Oldest
+		at := placeIn(oldest, p)
+		switch {
+		case at.IsZero():
+		case !s.cfg.AcceptForgotten:
+			return nil, fmt.Errorf("%w (%s begins after %s): restore the scheduler's database from a backup; or set scheduler.acceptForgotten to go on without what stood there: its jobs are never run or ended, and their pods are kept and counted as orphans", errForgotten, p, at)
+		default:
+			s.deps.Logger.Warn("begin where the log begins", zap.Stringer("partition", p), zap.Stringer("position", at))
 		}
 	}
-	return empty, nil
+	return from, nil
 }
 
 // partitions are all of the log.
@@ -159,6 +160,8 @@ func (s *Service) hold(ctx context.Context, places Places) error {
 func (t *term) keepSnapshots(ctx context.Context) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	trimmed := time.NewTicker(trimmedEvery)
+	defer trimmed.Stop()
 	for {
 		var in Input
 		select {
@@ -172,11 +175,34 @@ func (t *term) keepSnapshots(ctx context.Context) error {
 				continue // the lock says whether the database is there
 			}
 			in = lead.Stored{Places: places}
+		case <-trimmed.C:
+			oldest, err := t.ends(ctx, func(b eventlog.Bounds) eventlog.Position { return b.Oldest })
+			if err != nil {
+				continue // the readers say whether the log is there
+			}
+			in = lead.Trimmed{Oldest: oldest}
 		}
 		if t.put(ctx, in) != nil {
 			return nil
 		}
 	}
+}
+
+// ends are the one or the other ends of the log's partitions.
+func (s *Service) ends(ctx context.Context, end func(eventlog.Bounds) eventlog.Position) (Places, error) {
+	all := Places{Events: make([]eventlog.Position, s.deps.Partitions)}
+	for _, p := range s.partitions() {
+		bounds, err := s.deps.Log.Bounds(ctx, p)
+		if err != nil {
+			return Places{}, fmt.Errorf("find the ends of %s: %w", p, err)
+		}
+		if p.Stream == eventlog.Control {
+			all.Control = end(bounds)
+		} else {
+			all.Events[p.Number] = end(bounds)
+		}
+	}
+	return all, nil
 }
 
 func (t *term) save(ctx context.Context, save Save) Input {

@@ -142,13 +142,13 @@ func (t *term) read(ctx context.Context, p eventlog.Partition) error {
 
 // warm is how far the log reaches now.
 func (t *term) warm(ctx context.Context) (Warm, error) {
+	newest, err := t.ends(ctx, func(b eventlog.Bounds) eventlog.Position { return b.Newest })
+	if err != nil {
+		return Warm{}, err
+	}
 	to := map[eventlog.Partition]eventlog.Position{}
 	for _, p := range t.partitions() {
-		bounds, err := t.deps.Log.Bounds(ctx, p)
-		if err != nil {
-			return Warm{}, fmt.Errorf("find the end of %s: %w", p, err)
-		}
-		to[p] = bounds.Newest
+		to[p] = placeIn(newest, p)
 	}
 	return Warm{To: to}, nil
 }

@@ -63,7 +63,8 @@ const (
 	saveFast         = 5 * time.Millisecond
 	saveSlow         = 150 * time.Millisecond
 	lookForSnapshots = time.Second
-	// logRetention is how long the log keeps what nobody holds.
+	// logRetention is how long the log keeps what nobody holds. It is shorter than a request
+	// can be on its way here, which it must never be elsewhere: so no gate forgets.
 	logRetention = 2 * time.Second
 
 	faultLeast   = 200 * time.Millisecond

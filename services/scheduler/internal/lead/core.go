@@ -255,6 +255,8 @@ func (c *Core) take(in Input) {
 		c.keep.stored(in, c)
 	case NotStored:
 		c.keep.notStored(c)
+	case Trimmed:
+		c.trimmed(in.Oldest)
 	case Due, EntriesRead:
 	case Connected:
 		c.connected(in)

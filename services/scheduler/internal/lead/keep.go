@@ -63,6 +63,15 @@ type settledEntry struct {
 	at eventlog.Position
 }
 
+// trimmed lets the gates forget the authors that were closed where the log has nothing
+// any more. Else they would grow with every start of a process, for ever.
+func (c *Core) trimmed(oldest Places) {
+	c.control.gate = c.control.gate.Forget(oldest.Control)
+	for i := range min(len(c.partitions), len(oldest.Events)) {
+		c.partitions[i].gate = c.partitions[i].gate.Forget(oldest.Events[i])
+	}
+}
+
 const (
 	// saveShare bounds what snapshots cost: after one that took a while nothing is saved
 	// for that many times as long.

@@ -97,6 +97,10 @@ type Stored struct {
 // NotStored: the snapshot of the newest SaveSnapshot could not be stored.
 type NotStored struct{}
 
+// Trimmed: the log has forgotten what stands up to these places. What was closed before
+// them is of no use to the gates any more.
+type Trimmed struct{ Oldest Places }
+
 // EntriesRead brings entries that the shell wanted for leases. The core itself makes
 // nothing of it.
 type EntriesRead struct {
@@ -197,6 +201,7 @@ func (Appended) input()     {}
 func (Due) input()          {}
 func (Stored) input()       {}
 func (NotStored) input()    {}
+func (Trimmed) input()      {}
 func (EntriesRead) input()  {}
 func (Connected) input()    {}
 func (NodesChanged) input() {}

@@ -278,3 +278,27 @@ func TestSettledEntries(t *testing.T) {
 		t.Errorf("settled are %+v, want none: they went with the snapshot before", got)
 	}
 }
+
+// TestGatesForget: an author that was closed where the log has nothing any more is no
+// weight for the gates.
+func TestGatesForget(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, newLog(), 1)
+	b.submit("s", 1, 1000)
+	p := eventlog.PartitionOf("q", "s", partitions)
+	b.log.entries[p] = append(b.log.entries[p], logged{entry: eventlog.Entry{
+		Header: eventlog.Header{Author: eventlog.Author{7}, Sequence: 1, Kind: eventlog.AuthorClosed, Closes: submitter}, At: eventlog.Position{Entry: 2},
+	}})
+	b.readBack()
+	gate := func() eventlog.Gate { return b.core.Snapshot().Partitions[p.Number].Gate }
+	oldest := lead.Places{Events: make([]eventlog.Position, partitions)}
+	b.step(lead.Trimmed{Oldest: oldest})
+	if !gate().IsClosed(submitter) {
+		t.Fatal("a closed author is forgotten while the log has its close")
+	}
+	oldest.Events[p.Number] = eventlog.Position{Entry: 3}
+	b.step(lead.Trimmed{Oldest: oldest})
+	if gate().IsClosed(submitter) {
+		t.Error("a closed author is kept though the log has nothing of it any more")
+	}
+}
