@@ -396,6 +396,30 @@ func TestOldHello(t *testing.T) {
 	heir.wantStory("s", id, append(story, "RunFailed", "Failed")...)
 }
 
+// TestOldHelloOfAnEndedRun: a hello was on its way for so long that a run which it names
+// has ended meanwhile, and its job is forgotten. It is no pod that nobody has heard of.
+func TestOldHelloOfAnEndedRun(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.readBack()
+	lease := b.oneLease()
+	b.running(id, lease, 1)
+	b.report(1, 4, job.RunSucceededEvent{Head: head(id), Run: lease.Run})
+	b.readBack()
+
+	heir := newBed(t, b.log, 2)
+	heir.readBack()
+	heir.takeOver()
+	heir.helloOf(b.core.Epoch(), 1, []lead.KnownRun{{Run: lease.Run, Job: id, Phase: lead.PhaseRunning}}, node("n1", 4000))
+	if n := heir.core.Counts().Orphans; n > 0 {
+		t.Errorf("%d runs count as orphans", n)
+	}
+	if last, ok := heir.sent[len(heir.sent)-1].(lead.Refuse); !ok || last.Session != 1 {
+		t.Errorf("%+v was put out last, want that the executor says everything again", heir.sent)
+	}
+}
+
 // TestOrphan: a pod of a job that nobody has heard of is kept, for a scheduler
 // that lost its log must not delete a cluster's work; a lease without a pod goes.
 func TestOrphan(t *testing.T) {
