@@ -8,6 +8,9 @@ SQLC_VERSION          := v1.31.1
 # How many seeds make sim runs: a thousand take about two minutes on two cores.
 SIM_SEEDS := 1000
 
+# The most seeds that make mutants tries until one finds that a rule is missing; most are found by the first.
+MUTANT_SEEDS := 1000
+
 # The longest that one package's tests may take before they are stopped with a stack of every goroutine.
 TEST_TIMEOUT := 10m
 
@@ -31,7 +34,7 @@ UNRACED := /eventlog/pulsarlog$$
 # tests: `make verify` runs it.
 UNCACHED := /tools/archcheck$$
 
-.PHONY: help demo run build test test-kube bench sim soak generate verify verify-generated verify-modules lint archcheck format clean
+.PHONY: help demo run build test test-kube bench sim mutants soak generate verify verify-generated verify-modules lint archcheck format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +71,9 @@ bench: build ## the figures of docs/benchmarks.md, measured: about 5 minutes
 
 sim: ## the whole system by seed, a thousand seeds
 	go test ./services/standalone/sim -count=1 -run 'TestSeeds|TestSameSeed' -seeds $(SIM_SEEDS) -timeout 30m -v
+
+mutants: ## the simulation against itself: it must find each rule that is taken out: about 3 minutes
+	go test ./services/standalone/sim -count=1 -run TestMutants -mutants $(MUTANT_SEEDS) -timeout 60m -v
 
 soak: ## real processes, killed at random, for as long as asked
 	$(call not-built,soak)

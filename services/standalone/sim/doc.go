@@ -35,6 +35,7 @@
 //   - no node holds more than it has, and none has to refuse a pod;
 //   - a pod is made only for a run whose acknowledgement counts in the log, where the
 //     log says, and never once the run has expired;
+//   - no run expires while its executor may make pods;
 //   - nothing of a plan that is not whole reaches an executor;
 //   - a gang starts whole, and a member that comes back starts with all that wait;
 //   - the accepted events of each job are told in an order that a reader can rely on;
@@ -49,6 +50,11 @@
 // A run is a function of its [Config]: same seed, same [Result], and the hash in it
 // is over every output of every process. A run of a seed takes some 50 milliseconds
 // for two minutes of virtual time. It starts no goroutine, so runs may go side by side.
+//
+// # That it can fail
+//
+// TestMutants takes rules out of the services, one at a time, and wants a seed that finds
+// it (make mutants); TestInvariants breaks what is checked by hand.
 //
 // # What is not here
 //

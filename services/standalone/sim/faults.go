@@ -34,6 +34,8 @@ func (f *faults) kinds() []fault {
 		{6, (*faults).tearStream},
 		{6, (*faults).cutStream},
 		{3, (*faults).isolateSite},
+		{3, (*faults).splitInTwo},
+		{3, (*faults).leadUnheard},
 		{4, (*faults).cutLog},
 		{3, (*faults).cutDatabase},
 		{3, (*faults).killNode},
@@ -241,6 +243,39 @@ func (f *faults) isolateSite() {
 	s, d := pick(f.w.chaos, f.w.sites...), f.w.chaos.between(cutLong, cutLongest)
 	for _, r := range f.w.replicas {
 		f.sever(between(s.place(), r.place()), d)
+	}
+}
+
+// splitInTwo leaves the leader alone with an executor, and everybody else together with
+// the log and the database, which gives the lock to another.
+func (f *faults) splitInTwo() {
+	leader, s, d := f.leader(), pick(f.w.chaos, f.w.sites...), f.w.chaos.between(cutLong, cutLongest)
+	f.sever(between(leader.place(), logPlace), d)
+	f.sever(between(leader.place(), databasePlace), d)
+	f.cutFromOthers(s, leader, d)
+	f.loseLock(leader)
+}
+
+// leadUnheard lets an executor be heard by the leader alone, for so long that the others
+// would give its runs up; then the leader dies.
+func (f *faults) leadUnheard() {
+	leader, s := f.leader(), pick(f.w.chaos, f.w.sites...)
+	until := f.w.chaos.between(f.w.rules.ExecutorTimeout, cutLongest)
+	f.cutFromOthers(s, leader, until)
+	life := leader.life
+	f.w.after(until, func() {
+		if f.on && leader.up && leader.life == life {
+			f.killReplica(leader)
+		}
+	})
+}
+
+// cutFromOthers cuts an executor off all schedulers but one.
+func (f *faults) cutFromOthers(s *site, but *replica, d time.Duration) {
+	for _, r := range f.w.replicas {
+		if r != but {
+			f.sever(between(s.place(), r.place()), d)
+		}
 	}
 }
 

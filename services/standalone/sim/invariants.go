@@ -111,6 +111,17 @@ func (w *world) checkNewPod(s *site, r *executor.PodRecord) {
 	}
 }
 
+// checkExpired: no run is given up while its executor may make pods, since a leader has
+// answered it not long ago. Of one that has just stood still nobody knows.
+func (w *world) checkExpired(id job.RunID) {
+	for _, s := range w.sites {
+		lives := s.up && w.now-s.stepped <= 2*job.Time(w.site.HeartbeatInterval)
+		if s.name == w.truth.runs[id].executor && lives && s.core.Counts().WindowOpen {
+			w.fail("run %s is given up as expired while %s may make pods", id, s.name)
+		}
+	}
+}
+
 // hold adds what a pod asks for to what its node holds: never more than it has.
 func (w *world) hold(s *site, held map[string]map[string]int64, r *executor.PodRecord) {
 	on := held[r.Node]

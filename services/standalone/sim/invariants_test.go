@@ -203,3 +203,32 @@ func TestTeller(t *testing.T) {
 		})
 	}
 }
+
+// TestExpired: a run that is given up while its executor may make pods is found.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	w, err := newWorld(DefaultConfig(1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cfg.Faults = 0
+	w.start()
+	for w.turn(began + job.Time(DefaultConfig(1).Work)/2) {
+	}
+	var run job.RunID
+	for id := range w.truth.runs {
+		run = id
+	}
+	for _, s := range w.sites {
+		s.up = false
+	}
+	if w.checkExpired(run); w.failed != nil {
+		t.Errorf("found %v of an executor that does not live", w.failed)
+	}
+	for _, s := range w.sites {
+		s.up = true
+	}
+	if w.checkExpired(run); w.failed == nil {
+		t.Error("not found")
+	}
+}

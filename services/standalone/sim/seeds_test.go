@@ -12,6 +12,8 @@ import (
 var (
 	oneSeed  = flag.Uint64("seed", 0, "run this seed alone; with -v, tell its story")
 	allSeeds = flag.Uint64("seeds", 20, "run so many seeds, from 1 on")
+	// failedMax is how many seeds may fail before the rest is not run.
+	failedMax = flag.Int("failures", 10, "stop after so many seeds that fail")
 )
 
 // TestSeeds runs the system by many seeds. What is counted must have happened: a run
@@ -23,7 +25,7 @@ func TestSeeds(t *testing.T) {
 	}
 	var sum sim.Counts
 	failed := 0
-	for seed := uint64(1); seed <= *allSeeds && failed < failedMax; seed++ {
+	for seed := uint64(1); seed <= *allSeeds && failed < *failedMax; seed++ {
 		result := sim.Run(sim.DefaultConfig(seed), nil)
 		sum.Add(&result.Counts)
 		if result.Err != nil {
@@ -36,9 +38,6 @@ func TestSeeds(t *testing.T) {
 		t.Errorf("never happened in %d seeds: %s", *allSeeds, name)
 	}
 }
-
-// failedMax is how many seeds may fail before the rest is not run.
-const failedMax = 10
 
 // TestSeed runs one seed that is asked for, and tells its story with -v.
 func TestSeed(t *testing.T) {

@@ -19,6 +19,8 @@ type site struct {
 	// streams are those to the replicas, by number; nil: none.
 	streams []*stream
 	timer   int
+	// stepped is when the executor was stepped last.
+	stepped job.Time
 	// seen is how many pods of the cluster were looked at as new.
 	seen int
 	// live are the jobs of the pods that live in the cluster.
@@ -97,7 +99,7 @@ func (s *site) clocks() executor.Time {
 
 func (s *site) step() {
 	inputs := s.inbox
-	s.inbox = nil
+	s.inbox, s.stepped = nil, s.w.now
 	for _, o := range s.core.Step(s.clocks(), inputs...) {
 		s.w.note(s.name, o)
 		s.do(o)

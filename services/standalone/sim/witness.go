@@ -40,6 +40,7 @@ func (v witness) RunReturned(job.RunReturnedEvent) none { return v.count(countRe
 
 func (v witness) RunExpired(e job.RunExpiredEvent) none {
 	v.runs[e.Run].expired = true
+	v.w.checkExpired(e.Run)
 	return v.count(countExpired)
 }
 

@@ -141,9 +141,9 @@ func (c *Core) refuse(e *executor, why string) {
 
 // reconcile compares the runs that an executor holds with those that the log says
 // it has. What an executor says before it has heard of our epoch it may have said
-// before it took a run from the leader before us, or lost one, so that a run lacks in
-// it, or is in it and nobody knows it, proves nothing: then it has to say everything
-// again.
+// before it took a run from the leader before us, or told him that one ended. So it
+// proves nothing that a run lacks in it, or that the log knows nothing of one: then it
+// has to say everything again.
 func (c *Core) reconcile(e *executor, in Connected) {
 	phases := make(map[job.RunID]RunPhase, len(in.Runs))
 	for _, k := range in.Runs {
@@ -156,8 +156,8 @@ func (c *Core) reconcile(e *executor, in Connected) {
 		}
 	}
 	for _, k := range in.Runs {
-		if c.isOrphan(e, k) && in.Epoch < c.epoch {
-			c.refuse(e, "it names a run that nobody knows and may be older than this leadership: say everything again")
+		if in.Epoch < c.epoch && c.isOrphan(e, k) {
+			c.refuse(e, "it names a run that is not known and may be older than this leadership: say everything again")
 			return
 		}
 	}
@@ -165,6 +165,16 @@ func (c *Core) reconcile(e *executor, in Connected) {
 		c.reconcileRun(rec, phases[rec.job.Run.ID])
 	}
 	c.reconcileOthers(e, in.Runs)
+}
+
+// isOrphan says whether a run has a pod that nobody has heard of.
+func (c *Core) isOrphan(e *executor, k KnownRun) bool {
+	return e.runs[k.Run] == nil && k.Phase != PhaseEnded && !c.mayStop(k)
+}
+
+// mayStop says whether a run that the log does not give its executor may be stopped.
+func (c *Core) mayStop(k KnownRun) bool {
+	return c.rules.mayStop(stray{jobKnown: c.table.jobs[k.Job] != nil, phase: k.Phase})
 }
 
 // isMissed says whether a run that its executor does not hold has failed by that: it
@@ -177,25 +187,13 @@ func isMissed(rec *record) bool {
 // reconcileOthers looks at the runs that the log does not say the executor has.
 func (c *Core) reconcileOthers(e *executor, known []KnownRun) {
 	for _, k := range known {
-		if e.runs[k.Run] != nil {
-			continue
-		}
 		switch {
-		case c.rules.mayStop(c.strayOf(k)):
-			c.stop(e, Stop{Run: k.Run, Job: k.Job, Why: StopOver})
-		case k.Phase != PhaseEnded:
+		case c.isOrphan(e, k):
 			c.counts.Orphans++ // kept and shown
+		case e.runs[k.Run] == nil && c.mayStop(k):
+			c.stop(e, Stop{Run: k.Run, Job: k.Job, Why: StopOver})
 		}
 	}
-}
-
-func (c *Core) strayOf(k KnownRun) stray {
-	return stray{jobKnown: c.table.jobs[k.Job] != nil, phase: k.Phase}
-}
-
-// isOrphan says whether an executor has a pod for a run that nobody has heard of.
-func (c *Core) isOrphan(e *executor, k KnownRun) bool {
-	return e.runs[k.Run] == nil && k.Phase != PhaseEnded && !c.rules.mayStop(c.strayOf(k))
 }
 
 // reconcileRun compares one run; phase is zero when the executor does not hold it.

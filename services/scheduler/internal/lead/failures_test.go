@@ -315,38 +315,51 @@ func cancelledTwice(t *testing.T, off func(*lead.Core)) []string {
 	return b.story("s", id)
 }
 
-// A scheduler starts with nothing: its database is new, and so is the log, or it was
-// pointed at the wrong one. Its executor holds the pods of a hundred jobs that it has
-// never heard of.
+// A scheduler starts with an empty database, and with an empty log: both were lost, or
+// it was pointed at the wrong ones. Its executor holds a hundred pods of jobs that it has
+// never heard of, and obeys epoch 7. In the second case the database still knows that
+// epoch, and the log alone is lost.
 //
-// The rule: a run that nobody has heard of is kept and counted (design 7).
-func TestSchedulerStartsWithNothing(t *testing.T) {
+// The rules: who obeys a newer epoch is left alone, and a run that nobody has heard of is
+// kept and counted (design 7).
+func TestSchedulerStartsWithAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
-	stops, orphans := startsWithNothing(t, func(*lead.Core) {})
-	if stops != 0 || orphans != 100 {
+	if stops, orphans := startsEmpty(t, 0, func(*lead.Core) {}); stops != 0 || orphans != 0 {
+		t.Errorf("%d pods were stopped and %d counted by a scheduler that the executor does not obey", stops, orphans)
+	}
+	if stops, orphans := startsEmpty(t, 7, func(*lead.Core) {}); stops != 0 || orphans != 100 {
 		t.Errorf("%d pods were stopped and %d counted, want 0 and 100", stops, orphans)
 	}
 }
 
 // The twin stops what the log does not have: it deletes a cluster's work.
-func TestSchedulerStartsWithNothingTwin(t *testing.T) {
+func TestSchedulerStartsWithAnEmptyDatabaseTwin(t *testing.T) {
 	t.Parallel()
-	if stops, _ := startsWithNothing(t, lead.WithoutKeepingOrphans); stops != 100 {
+	if stops, _ := startsEmpty(t, 7, lead.WithoutKeepingOrphans); stops != 100 {
 		t.Errorf("%d pods were stopped, want all of 100: the twin shows no damage", stops)
 	}
 }
 
-func startsWithNothing(t *testing.T, off func(*lead.Core)) (stops int, orphans uint64) {
+// startsEmpty returns how many of a hundred pods are stopped and how many counted by a
+// scheduler whose database knows of epochs up to newest.
+func startsEmpty(t *testing.T, newest uint64, off func(*lead.Core)) (stops int, orphans uint64) {
 	t.Helper()
-	b := newBed(t, newLog(), 1)
+	empty := newLog()
+	empty.epoch = newest
+	b := newBed(t, empty, 1)
 	off(b.core)
 	b.takeOver()
 	var runs []lead.KnownRun
 	for n := range byte(100) {
 		runs = append(runs, lead.KnownRun{Run: job.RunID{n + 1}, Job: job.ID{n + 1}, Phase: lead.PhaseRunning})
 	}
-	b.hello(1, runs, node("n1", 4000))
+	b.helloOf(7, 1, runs, node("n1", 4000))
+	b.helloOf(max(7, b.core.Epoch()), 2, runs, node("n1", 4000)) // it was told the epoch, if that is above
 	b.readBack()
 	b.pass(time.Hour)
-	return len(b.stops()), b.core.Counts().Orphans
+	stopped := map[job.RunID]bool{}
+	for _, stop := range b.stops() {
+		stopped[stop.Run] = true
+	}
+	return len(stopped), b.core.Counts().Orphans
 }
