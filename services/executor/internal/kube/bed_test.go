@@ -1,13 +1,7 @@
 package kube_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -23,56 +17,17 @@ import (
 	"github.com/fairlead-batch/fairlead/services/executor/internal/kube"
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
+	"github.com/fairlead-batch/fairlead/services/internal/kubetest"
 )
 
 // patience is how long a test waits for what the cluster does within a second or two
 // on an idle machine.
 const patience = 2 * time.Minute
 
-// openKubernetes starts a Kubernetes for the test and its parts, by tools/kube, and
-// connects to it. The first start of a version builds it, which takes minutes.
+// openKubernetes starts a Kubernetes for the test and its parts, and connects to it.
 func openKubernetes(t *testing.T) kubernetes.Interface {
 	t.Helper()
-	if os.Getenv("FAIRLEAD_KUBE") != "1" {
-		t.Skip("needs a Kubernetes, whose first build takes minutes: run make test-kube, which sets FAIRLEAD_KUBE=1")
-	}
-	_, here, _, _ := runtime.Caller(0)
-	source := filepath.Join(filepath.Dir(here), "../../../../tools/kube")
-	program := filepath.Join(t.TempDir(), "kube")
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", source, "-o", program, ".")
-	build.Env = append(os.Environ(), "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build tools/kube: %v\n%s", err, out)
-	}
-	// It outlives the test's context, which ends before clean-ups that need it.
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "--nodes", "0")
-	cmd.Dir, cmd.Stderr = source, os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stdin.Close(); err != nil { // which is how it is told to stop
-			t.Error(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("tools/kube: %v", err)
-		}
-	})
-	var answer struct{ Kubeconfig string }
-	if line, err := bufio.NewReader(stdout).ReadBytes('\n'); err != nil {
-		t.Fatalf("read the answer of tools/kube: %v", err)
-	} else if err := json.Unmarshal(line, &answer); err != nil {
-		t.Fatalf("read the answer of tools/kube: %v", err)
-	}
-	client, err := kube.Connect(answer.Kubeconfig)
+	client, err := kube.Connect(kubetest.Start(t, "--nodes", "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
