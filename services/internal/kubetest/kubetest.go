@@ -62,7 +62,9 @@ func Start(t *testing.T, flags ...string) (kubeconfig string) {
 			t.Errorf("tools/kube: %v", err)
 		}
 	})
-	var answer struct{ Kubeconfig string }
+	var answer struct {
+		Kubeconfig string `json:"kubeconfig"`
+	}
 	if line, err := bufio.NewReader(stdout).ReadBytes('\n'); err != nil {
 		t.Fatalf("no Kubernetes, see above for what tools/kube says: %v", err)
 	} else if err := json.Unmarshal(line, &answer); err != nil {
