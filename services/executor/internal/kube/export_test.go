@@ -1,0 +1,8 @@
+package kube
+
+// What tests look at by itself.
+var (
+	Judge    = judge
+	Manifest = manifest
+	Seen     = seen
+)
