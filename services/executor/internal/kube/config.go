@@ -3,6 +3,7 @@ package kube
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"k8s.io/client-go/kubernetes"
 )
@@ -10,8 +11,10 @@ import (
 // Config is how an executor uses its cluster. DefaultConfig's values are meant where
 // a field has one; New fails for what cannot work.
 type Config struct {
-	// LeaseNamespace and LeaseName name the Lease object that holds the epoch. Two
-	// executors must not share one. Default fairlead-executor in default.
+	// Executor is the executor's name. Needed.
+	Executor string
+	// LeaseNamespace and LeaseName name the Lease object that holds the epoch. It is one
+	// executor's: Run fails where it is another's. Default fairlead-executor in default.
 	LeaseNamespace, LeaseName string
 	// PoolLabel is the label that says a node's pool. Default armadaproject.io/pool.
 	PoolLabel string
@@ -43,4 +46,6 @@ type Deps struct {
 	// Now is the monotonic clock of the orders (lease.Time.Mono). Safe for concurrent use.
 	Now    func() time.Duration
 	Logger *zap.Logger
+	// Registry gets the metrics; nil: they are not shown.
+	Registry prometheus.Registerer
 }

@@ -238,7 +238,7 @@ func (s *state) hold(f foreign, times int32) {
 // nodeIs takes a node as it is now.
 func (s *state) nodeIs(node *corev1.Node) {
 	out := lease.Node{
-		Name: node.Name, Pool: node.Labels[s.poolLabel], Labels: node.Labels, Unschedulable: node.Spec.Unschedulable,
+		Name: node.Name, Pool: node.Labels[s.poolLabel], Labels: node.Labels, Unschedulable: node.Spec.Unschedulable || !isReady(node),
 	}
 	for _, name := range slices.Sorted(maps.Keys(node.Status.Allocatable)) {
 		amount := node.Status.Allocatable[name]
@@ -258,6 +258,15 @@ func (s *state) nodeIs(node *corev1.Node) {
 	defer s.mu.Unlock()
 	s.nodes[node.Name] = out
 	s.markDirty(node.Name)
+}
+
+// isReady says whether the node's kubelet works, by its own word or, when it says
+// nothing any more, the node controller's. The taints that follow from it come later,
+// and a job may tolerate them; a pod that is bound to such a node just waits.
+func isReady(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // nodeGone takes the end of a node.

@@ -228,7 +228,7 @@ func (c *Core) podGone(in PodGone) {
 // vanished ends a run whose pod is gone without our doing. One that never ran and
 // was on its way out may be tried elsewhere.
 func (c *Core) vanished(r *run) {
-	if r.external && r.told == job.RunPending {
+	if (r.external || r.disruption != "") && r.told == job.RunPending {
 		c.end(r, job.RunReturned, job.RunReturnedEvent{Head: c.head(r), Run: r.id, Reason: withReason(textDeletedBefore, r.disruption), Attempted: true, Pod: r.pod})
 		return
 	}
