@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -93,11 +94,14 @@ func judge(err error) lease.CreateOutcome {
 	return lease.CreateFailed
 }
 
-// passes says whether what is forbidden now may be allowed soon: a quota that is used
-// up, or a namespace so new that it has no default service account yet. Both are
-// Forbidden like a pod that is never allowed, and nothing but the text tells them apart.
+// passes says whether what is forbidden now may be allowed soon: a quota that is used up
+// or not counted yet, or a namespace so new that it has no default service account. They
+// are Forbidden like a pod that is never allowed, and nothing but the text tells them
+// apart.
 func passes(text string) bool {
-	return strings.Contains(text, "exceeded quota") || strings.Contains(text, `serviceaccount "default" not found`)
+	return slices.ContainsFunc([]string{"exceeded quota", "status unknown for quota", `serviceaccount "default" not found`}, func(part string) bool {
+		return strings.Contains(text, part)
+	})
 }
 
 // aboutPod says whether the server's answer was about a pod: one that was there when

@@ -39,6 +39,7 @@ func TestJudge(t *testing.T) {
 		"no such service account":     {forbidden(`error looking up service account x/mine: serviceaccount "mine" not found`), lease.CreateRefused},
 		"namespace is new":            {forbidden(`error looking up service account x/default: serviceaccount "default" not found`), lease.CreateFailed},
 		"quota used up":               {forbidden("exceeded quota: q, requested: cpu=1, used: cpu=8, limited: cpu=8"), lease.CreateFailed},
+		"quota is new":                {forbidden("status unknown for quota: q, resources: pods"), lease.CreateFailed},
 		"no such namespace":           {apierrors.NewNotFound(namespaces, "x"), lease.CreateRefused},
 		"the pod went before we read": {apierrors.NewNotFound(pods, "armada-x-0"), lease.CreateFailed},
 		"a webhook says no":           {apierrors.NewBadRequest(`admission webhook "w" denied the request: no`), lease.CreateRefused},
