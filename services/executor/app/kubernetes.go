@@ -36,6 +36,9 @@ type Kubernetes struct {
 	CallTimeout time.Duration
 	// SyncTimeout is how long the first lists of pods and nodes may take. Default 2m.
 	SyncTimeout time.Duration
+	// ProbeInterval is the time between looks whether the API server is there. While it is
+	// not, the cluster's nodes take no new jobs. Default 5s.
+	ProbeInterval time.Duration
 }
 
 // DefaultKubernetes returns what is used where the operator says nothing.
@@ -43,7 +46,7 @@ func DefaultKubernetes() Kubernetes {
 	inner := kube.DefaultConfig()
 	return Kubernetes{
 		LeaseNamespace: inner.LeaseNamespace, LeaseName: inner.LeaseName, PoolLabel: inner.PoolLabel,
-		Workers: inner.Workers, CallTimeout: inner.CallTimeout, SyncTimeout: inner.SyncTimeout,
+		Workers: inner.Workers, CallTimeout: inner.CallTimeout, SyncTimeout: inner.SyncTimeout, ProbeInterval: inner.ProbeInterval,
 	}
 }
 
@@ -65,6 +68,9 @@ func (k Kubernetes) Validate() error {
 	if k.SyncTimeout <= 0 {
 		check.Violate("syncTimeout", k.SyncTimeout, "must be above 0")
 	}
+	if k.ProbeInterval <= 0 {
+		check.Violate("probeInterval", k.ProbeInterval, "must be above 0")
+	}
 	return check.Err()
 }
 
@@ -77,7 +83,7 @@ func newKube(executor string, cfg Kubernetes, deps kube.Deps) (*kube.Cluster, er
 	deps.Client = client
 	cluster, err := kube.New(kube.Config{
 		Executor: executor, LeaseNamespace: cfg.LeaseNamespace, LeaseName: cfg.LeaseName, PoolLabel: cfg.PoolLabel, PriorityClasses: cfg.PriorityClasses,
-		Workers: cfg.Workers, CallTimeout: cfg.CallTimeout, SyncTimeout: cfg.SyncTimeout,
+		Workers: cfg.Workers, CallTimeout: cfg.CallTimeout, SyncTimeout: cfg.SyncTimeout, ProbeInterval: cfg.ProbeInterval,
 	}, deps)
 	if err != nil {
 		return nil, fmt.Errorf("use Kubernetes: %w", err)

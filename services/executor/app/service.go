@@ -132,7 +132,7 @@ func (s *Service) join(registry prometheus.Registerer) (err error) {
 func (s *Service) Parts() []run.Part {
 	parts := []run.Part{{Name: "executor", Run: s.run, Ready: s.ready}}
 	if s.kube != nil {
-		parts = append([]run.Part{{Name: "kubernetes", Run: s.kube.Run}}, parts...)
+		parts = append([]run.Part{{Name: "kubernetes", Run: s.kube.Run, Ready: s.kube.Serves}}, parts...)
 	}
 	return parts
 }

@@ -28,11 +28,14 @@ type Cluster struct {
 
 // New makes a cluster that Run brings to life. It makes no call.
 func New(cfg Config, deps Deps) (*Cluster, error) {
-	if cfg.Workers < 1 || cfg.CallTimeout <= 0 || cfg.SyncTimeout <= 0 || cfg.LeaseName == "" || cfg.LeaseNamespace == "" || cfg.Executor == "" {
-		return nil, errors.New("make cluster: workers, callTimeout and syncTimeout must be above 0, and the executor must have a name, its lease a name and a namespace")
+	if cfg.Workers < 1 || min(cfg.CallTimeout, cfg.SyncTimeout, cfg.ProbeInterval) <= 0 {
+		return nil, errors.New("make cluster: workers, callTimeout, syncTimeout and probeInterval must be above 0")
+	}
+	if cfg.LeaseName == "" || cfg.LeaseNamespace == "" || cfg.Executor == "" {
+		return nil, errors.New("make cluster: the executor must have a name, its lease a name and a namespace")
 	}
 	c := &Cluster{cfg: cfg, deps: deps, state: newState(cfg.PoolLabel), orders: newOrders(), ready: make(chan struct{})}
-	c.metrics = newMetrics(deps.Registry, c.orders.count)
+	c.metrics = newMetrics(deps.Registry, c.orders.count, c.Serves)
 	return c, nil
 }
 
@@ -59,6 +62,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 		return err
 	}
 	close(c.ready)
+	running.Go(func() { c.probe(ctx) })
 	for range c.cfg.Workers {
 		running.Go(func() { c.work(ctx) })
 	}

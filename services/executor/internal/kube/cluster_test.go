@@ -115,8 +115,8 @@ func podEvicted(t *testing.T, b *bed) {
 	await(t, b, func(f lease.PodSeen) bool { return strings.Contains(f.Pod.Disruption, "Eviction") })
 }
 
-// serverAway cuts the line to the API server. Orders fail, and what happens meanwhile is
-// told when it is back.
+// serverAway cuts the line to the API server. Orders fail, no node takes anything new,
+// and what happens meanwhile is told when it is back.
 func serverAway(t *testing.T, b *bed) {
 	t.Helper()
 	line := newLine(t, b.kubeconfig)
@@ -133,7 +133,8 @@ func serverAway(t *testing.T, b *bed) {
 	line.cut()
 	late := aLease(t, 3)
 	b.do(lease.CreatePod{Lease: late, Before: b.now() + patience}, lease.DeletePod{Run: stays.Run, Pod: podOf(stays), How: lease.Forced}, lease.SaveEpoch{Epoch: 5})
-	for answers := 0; answers < 3; {
+	closed := map[string]bool{} // nodes that take nothing new
+	for answers := 0; answers < 3 || !closed["node-0"] || !closed["node-1"]; {
 		for _, f := range b.next(t) {
 			//nolint:gochecksumtype // the others say nothing here
 			switch f := f.(type) {
@@ -151,20 +152,25 @@ func serverAway(t *testing.T, b *bed) {
 				}
 			case lease.PodGone:
 				t.Errorf("told that a pod is gone, of which nothing can be known")
+			case lease.NodeSeen:
+				closed[f.Node.Name] = f.Node.Unschedulable
 			}
 		}
+	}
+	if b.cluster.Serves() == nil {
+		t.Error("it says that the API server is there")
 	}
 	if err := b.client.CoreV1().Pods(goes.Namespace).Delete(t.Context(), goes.PodName, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}); err != nil {
 		t.Fatal(err)
 	}
-	patch := `{"spec":{"unschedulable":true}}`
+	patch := `{"metadata":{"labels":{"armadaproject.io/pool":"gpu"}}}`
 	if _, err := b.client.CoreV1().Nodes().Patch(t.Context(), "node-1", "application/merge-patch+json", []byte(patch), metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
 	line.mend()
-	gone, cordoned := false, false
-	for !gone || !cordoned {
+	gone, pool := false, ""
+	for !gone || pool != "gpu" || closed["node-0"] || closed["node-1"] {
 		for _, f := range b.next(t) {
 			//nolint:gochecksumtype // the others say nothing here
 			switch f := f.(type) {
@@ -174,9 +180,15 @@ func serverAway(t *testing.T, b *bed) {
 				}
 				gone = true
 			case lease.NodeSeen:
-				cordoned = cordoned || f.Node.Name == "node-1" && f.Node.Unschedulable
+				closed[f.Node.Name] = f.Node.Unschedulable
+				if f.Node.Name == "node-1" {
+					pool = f.Node.Pool
+				}
 			}
 		}
+	}
+	if err := b.cluster.Serves(); err != nil {
+		t.Error(err)
 	}
 	b.do(lease.SaveEpoch{Epoch: 5})
 	if f := await(t, b, func(lease.EpochSaved) bool { return true }); f.Err != nil || f.Epoch != 5 {

@@ -28,13 +28,15 @@ type Config struct {
 	CallTimeout time.Duration
 	// SyncTimeout is how long the first lists may take. Default 2m.
 	SyncTimeout time.Duration
+	// ProbeInterval is the time between looks whether the API server is there. Default 5s.
+	ProbeInterval time.Duration
 }
 
 // DefaultConfig returns what is used where nobody says otherwise.
 func DefaultConfig() Config {
 	return Config{
 		LeaseNamespace: "default", LeaseName: "fairlead-executor", PoolLabel: "armadaproject.io/pool",
-		Workers: 8, CallTimeout: 10 * time.Second, SyncTimeout: 2 * time.Minute,
+		Workers: 8, CallTimeout: 10 * time.Second, SyncTimeout: 2 * time.Minute, ProbeInterval: 5 * time.Second,
 	}
 }
 

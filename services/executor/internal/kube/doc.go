@@ -46,7 +46,8 @@
 // # When a neighbour fails
 //
 // An API server that is away fails calls after CallTimeout at the latest: the core
-// tries again, with pauses. Informers list again by themselves; what came and went in
+// tries again, with pauses. A probe notices, and until it is back every node is told as
+// unschedulable, so that no jobs are sent here only to be given back. Informers list again by themselves; what came and went in
 // between is told as gone, once. An error that says that the pod can never be made
 // (Invalid, Forbidden, no such namespace) is CreateRefused; a quota that is used up, a
 // namespace too new to have its service account, a webhook that is away and all else is

@@ -17,8 +17,16 @@ type metrics struct {
 	watchFailures *prometheus.CounterVec
 }
 
-func newMetrics(registry prometheus.Registerer, waiting func() int) metrics {
+func newMetrics(registry prometheus.Registerer, waiting func() int, serves func() error) metrics {
 	with := promauto.With(registry)
+	with.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "fairlead_executor_kubernetes_away", Help: "1 while the API server does not answer, and no leases are taken.",
+	}, func() float64 {
+		if serves() != nil {
+			return 1
+		}
+		return 0
+	})
 	with.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fairlead_executor_kubernetes_orders_waiting", Help: "Creations and removals of pods that wait or are under way.",
 	}, func() float64 { return float64(waiting()) })

@@ -25,6 +25,8 @@ type state struct {
 	// others are the pods that are not ours, by UID, and used what they hold by node.
 	others map[types.UID]foreign
 	used   map[string]*usage
+	// awayFor is why the API server is away; nil: it is not.
+	awayFor error
 
 	facts []lease.Fact
 	// newest is where in facts the PodSeen of a UID waits.
@@ -112,12 +114,14 @@ func (s *state) list() (pods []lease.Pod, nodes []lease.Node) {
 	return pods, nodes
 }
 
-// node is a node with what others hold of it.
+// node is a node with what others hold of it. While the API server is away it takes
+// nothing new.
 func (s *state) node(name string) (lease.Node, bool) {
 	n, is := s.nodes[name]
 	if !is {
 		return lease.Node{}, false
 	}
+	n.Unschedulable = n.Unschedulable || s.awayFor != nil
 	if u := s.used[name]; u != nil {
 		for _, resource := range slices.Sorted(maps.Keys(u.amounts)) {
 			if u.amounts[resource] > 0 {
