@@ -61,9 +61,11 @@ test: ## all tests: race detector where goroutines meet, plain elsewhere
 	if [ -n "$$raced" ]; then go test $$race -timeout $(TEST_TIMEOUT) $$raced || failed=1; fi; \
 	exit $$failed
 
-# Kubernetes is built by tools/kube the first time: some 5 minutes on two idle cores, then nothing until the pin moves.
-test-kube: ## the tests that need a Kubernetes: a real API server, nodes by kwok
-	FAIRLEAD_KUBE=1 go test -count=1 -timeout 30m ./services/executor/internal/kube/...
+# Kubernetes is built by tools/kube the first time, into the user's cache folder: some 5 minutes on two idle cores, then
+# nothing until the pin moves. One package after the other: each runs servers of its own.
+test-kube: ## the tests that need a Kubernetes: real API servers, nodes by kwok
+	@set -eu; race=-race; command -v "$$(go env CC)" >/dev/null || { race=; echo "no C compiler: without the race detector"; }; \
+	FAIRLEAD_KUBE=1 go test $$race -p 1 -count=1 -timeout 30m -run Kubernetes ./services/executor/internal/kube/... ./services/standalone/app
 
 # BENCH names what to measure and how, as bin/loadgen --help says: make bench BENCH="lives --window 1m".
 bench: build ## the figures of docs/benchmarks.md, measured: about 5 minutes

@@ -143,7 +143,7 @@ func compile(ctx context.Context, into string, targets []string) error {
 		select {
 		case err := <-done:
 			if err != nil {
-				return fmt.Errorf("build Kubernetes: %w", err)
+				return fmt.Errorf("build Kubernetes %s from the modules of tools/kube/go.mod: %w; go build says why, above", kubeVersion, err)
 			}
 			progress("built in %s", time.Since(begun).Round(time.Second))
 			return nil

@@ -21,6 +21,11 @@ schedulers: [scheduler-0:50051, scheduler-1:50051]
 startWindow: 20s
 limits:
   runs: 5
+cluster: kubernetes
+kubernetes:
+  leaseNamespace: fairlead
+  priorityClasses: {armada-default: batch, Fair.Urgent: system-cluster-critical}
+  workers: 16
 simulated:
   nodes:
     - name: gpu
@@ -37,6 +42,8 @@ simulated:
 	}
 	want := app.DefaultConfig()
 	want.Name, want.Schedulers, want.StartWindow, want.Limits.Runs = "east", []string{"scheduler-0:50051", "scheduler-1:50051"}, 20*time.Second, 5
+	want.Cluster, want.Kubernetes.LeaseNamespace, want.Kubernetes.Workers = app.ClusterKubernetes, "fairlead", 16
+	want.Kubernetes.PriorityClasses = map[string]string{"armada-default": "batch", "Fair.Urgent": "system-cluster-critical"}
 	want.Simulated.Nodes = []app.NodeKind{{
 		Name: "gpu", Count: 3, Pool: "gpu", Resources: map[string]string{"cpu": "64", "nvidia.com/gpu": "8"}, Labels: map[string]string{"zone": "z1"},
 		Taints: []app.Taint{{Key: "gpu", Value: "true", Effect: "NoSchedule"}}, MaxPods: 110,
@@ -58,6 +65,8 @@ heartbeatInterval: 1s
 pendingWithin: 0s
 forceAfter: -1s
 limits: {runs: 0, creates: 0, reports: 0}
+cluster: nomad
+kubernetes: {leaseNamespace: "", leaseName: "", workers: 0, callTimeout: 0s, syncTimeout: 0s, probeInterval: 0s}
 simulated:
   startDelay: -1s
   stopDelay: -1s
@@ -71,7 +80,8 @@ simulated:
 	}
 	for _, key := range []string{
 		"name", "schedulers", "heartbeatInterval", "pendingWithin", "forceAfter", "limits.runs", "limits.creates", "limits.reports",
-		"simulated.startDelay", "simulated.stopDelay", "simulated.recordsMax", "simulated.nodes[0].name", "simulated.nodes[0].count",
+		"cluster", "kubernetes.leaseNamespace", "kubernetes.leaseName", "kubernetes.workers", "kubernetes.callTimeout",
+		"kubernetes.syncTimeout", "kubernetes.probeInterval", "simulated.startDelay", "simulated.stopDelay", "simulated.recordsMax", "simulated.nodes[0].name", "simulated.nodes[0].count",
 		"simulated.nodes[0].maxPods", "simulated.nodes[0].resources[cpu]", "simulated.nodes[0].taints[0].effect",
 	} {
 		if !strings.Contains(err.Error(), key) {

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/fairlead-batch/fairlead/services/executor/internal/kube"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 )
@@ -23,7 +21,8 @@ type Kubernetes struct {
 	// Kubeconfig is the path of a kubeconfig file. Empty: the cluster that the executor
 	// runs in, by its service account.
 	Kubeconfig string
-	// LeaseNamespace and LeaseName name the Lease object that keeps the newest epoch. The
+	// LeaseNamespace and LeaseName name the Lease object that keeps the newest epoch, and
+	// the executor's name as its holder: an executor of another name refuses to start. The
 	// namespace must be there. Default fairlead-executor in default.
 	LeaseNamespace, LeaseName string
 	// PoolLabel is the label of nodes that names their pool. Default armadaproject.io/pool.
@@ -37,6 +36,9 @@ type Kubernetes struct {
 	CallTimeout time.Duration
 	// SyncTimeout is how long the first lists of pods and nodes may take. Default 2m.
 	SyncTimeout time.Duration
+	// ProbeInterval is the time between looks whether the API server is there. While it is
+	// not, the cluster's nodes take no new jobs. Default 5s.
+	ProbeInterval time.Duration
 }
 
 // DefaultKubernetes returns what is used where the operator says nothing.
@@ -44,7 +46,7 @@ func DefaultKubernetes() Kubernetes {
 	inner := kube.DefaultConfig()
 	return Kubernetes{
 		LeaseNamespace: inner.LeaseNamespace, LeaseName: inner.LeaseName, PoolLabel: inner.PoolLabel,
-		Workers: inner.Workers, CallTimeout: inner.CallTimeout, SyncTimeout: inner.SyncTimeout,
+		Workers: inner.Workers, CallTimeout: inner.CallTimeout, SyncTimeout: inner.SyncTimeout, ProbeInterval: inner.ProbeInterval,
 	}
 }
 
@@ -66,19 +68,23 @@ func (k Kubernetes) Validate() error {
 	if k.SyncTimeout <= 0 {
 		check.Violate("syncTimeout", k.SyncTimeout, "must be above 0")
 	}
+	if k.ProbeInterval <= 0 {
+		check.Violate("probeInterval", k.ProbeInterval, "must be above 0")
+	}
 	return check.Err()
 }
 
-// newKube connects to the cluster; it makes no call yet. now is Time.Mono.
-func newKube(cfg Kubernetes, logger *zap.Logger, now func() time.Duration) (*kube.Cluster, error) {
+// newKube connects to the cluster of an executor; it makes no call yet.
+func newKube(executor string, cfg Kubernetes, deps kube.Deps) (*kube.Cluster, error) {
 	client, err := kube.Connect(cfg.Kubeconfig)
 	if err != nil {
 		return nil, err
 	}
+	deps.Client = client
 	cluster, err := kube.New(kube.Config{
-		LeaseNamespace: cfg.LeaseNamespace, LeaseName: cfg.LeaseName, PoolLabel: cfg.PoolLabel, PriorityClasses: cfg.PriorityClasses,
-		Workers: cfg.Workers, CallTimeout: cfg.CallTimeout, SyncTimeout: cfg.SyncTimeout,
-	}, kube.Deps{Client: client, Now: now, Logger: logger})
+		Executor: executor, LeaseNamespace: cfg.LeaseNamespace, LeaseName: cfg.LeaseName, PoolLabel: cfg.PoolLabel, PriorityClasses: cfg.PriorityClasses,
+		Workers: cfg.Workers, CallTimeout: cfg.CallTimeout, SyncTimeout: cfg.SyncTimeout, ProbeInterval: cfg.ProbeInterval,
+	}, deps)
 	if err != nil {
 		return nil, fmt.Errorf("use Kubernetes: %w", err)
 	}

@@ -102,10 +102,10 @@ func NewService(cfg Config, deps Deps) (*Service, error) {
 		cfg: cfg, deps: deps, inbox: make(chan Input, inboxMax), asks: make(chan chan<- Counts),
 		streams: make([]*stream, len(cfg.Schedulers)), begun: deps.Now(), leader: -1,
 	}
-	if err := s.join(); err != nil {
+	registry := prometheus.WrapRegistererWith(prometheus.Labels{"executor": cfg.Name}, deps.Registry)
+	if err := s.join(registry); err != nil {
 		return nil, err
 	}
-	registry := prometheus.WrapRegistererWith(prometheus.Labels{"executor": cfg.Name}, deps.Registry)
 	if err := registry.Register(newCollector(s.counts)); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -113,12 +113,15 @@ func NewService(cfg Config, deps Deps) (*Service, error) {
 }
 
 // join makes the core, over the configured kind of cluster.
-func (s *Service) join() (err error) {
+func (s *Service) join(registry prometheus.Registerer) (err error) {
 	if s.cfg.Cluster != ClusterKubernetes {
 		s.core, err = New(s.cfg, s.deps)
 		return err
 	}
-	if s.kube, err = newKube(s.cfg.Kubernetes, s.deps.Logger, func() time.Duration { return s.now().Mono }); err != nil {
+	s.kube, err = newKube(s.cfg.Name, s.cfg.Kubernetes, kube.Deps{
+		Now: func() time.Duration { return s.now().Mono }, Logger: s.deps.Logger, Registry: registry,
+	})
+	if err != nil {
 		return err
 	}
 	s.core, s.wake = newCore(s.cfg, s.deps, s.kube), s.kube.Wake()
@@ -129,7 +132,7 @@ func (s *Service) join() (err error) {
 func (s *Service) Parts() []run.Part {
 	parts := []run.Part{{Name: "executor", Run: s.run, Ready: s.ready}}
 	if s.kube != nil {
-		parts = append([]run.Part{{Name: "kubernetes", Run: s.kube.Run}}, parts...)
+		parts = append([]run.Part{{Name: "kubernetes", Run: s.kube.Run, Ready: s.kube.Serves}}, parts...)
 	}
 	return parts
 }

@@ -1,13 +1,8 @@
 package kube_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -23,56 +18,23 @@ import (
 	"github.com/fairlead-batch/fairlead/services/executor/internal/kube"
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
+	"github.com/fairlead-batch/fairlead/services/internal/kubetest"
 )
 
 // patience is how long a test waits for what the cluster does within a second or two
 // on an idle machine.
 const patience = 2 * time.Minute
 
-// openKubernetes starts a Kubernetes for the test and its parts, by tools/kube, and
-// connects to it. The first start of a version builds it, which takes minutes.
-func openKubernetes(t *testing.T) kubernetes.Interface {
+// openKubernetes starts a Kubernetes for the test and its parts, and connects to it.
+func openKubernetes(t *testing.T) (client kubernetes.Interface, kubeconfig string) {
 	t.Helper()
-	if os.Getenv("FAIRLEAD_KUBE") != "1" {
-		t.Skip("needs a Kubernetes, whose first build takes minutes: run make test-kube, which sets FAIRLEAD_KUBE=1")
-	}
-	_, here, _, _ := runtime.Caller(0)
-	source := filepath.Join(filepath.Dir(here), "../../../../tools/kube")
-	program := filepath.Join(t.TempDir(), "kube")
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", source, "-o", program, ".")
-	build.Env = append(os.Environ(), "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build tools/kube: %v\n%s", err, out)
-	}
-	// It outlives the test's context, which ends before clean-ups that need it.
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "--nodes", "0")
-	cmd.Dir, cmd.Stderr = source, os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stdin.Close(); err != nil { // which is how it is told to stop
-			t.Error(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("tools/kube: %v", err)
-		}
-	})
-	var answer struct{ Kubeconfig string }
-	if line, err := bufio.NewReader(stdout).ReadBytes('\n'); err != nil {
-		t.Fatalf("read the answer of tools/kube: %v", err)
-	} else if err := json.Unmarshal(line, &answer); err != nil {
-		t.Fatalf("read the answer of tools/kube: %v", err)
-	}
-	client, err := kube.Connect(answer.Kubeconfig)
+	kubeconfig = kubetest.Start(t, "--nodes", "0")
+	return connect(t, kubeconfig), kubeconfig
+}
+
+func connect(t *testing.T, kubeconfig string) kubernetes.Interface {
+	t.Helper()
+	client, err := kube.Connect(kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,28 +43,36 @@ func openKubernetes(t *testing.T) kubernetes.Interface {
 
 // bed is one test's use of the cluster.
 type bed struct {
-	client  kubernetes.Interface
-	begun   time.Time
-	cluster *kube.Cluster
+	client kubernetes.Interface
+	// kubeconfig is that of the client, and used that of the cluster where it is another.
+	kubeconfig string
+	used       kubernetes.Interface
+	begun      time.Time
+	cluster    *kube.Cluster
 	// early are facts that came with orders.
 	early []lease.Fact
 	// stop ends the cluster that List made last.
 	stop func()
 }
 
-func newBed(client kubernetes.Interface) *bed {
-	return &bed{client: client, begun: time.Now(), stop: func() {}}
+func newBed(client kubernetes.Interface, kubeconfig string) *bed {
+	return &bed{client: client, used: client, kubeconfig: kubeconfig, begun: time.Now(), stop: func() {}}
 }
 
 func (b *bed) now() time.Duration { return time.Since(b.begun) }
+
+func bedConfig() kube.Config {
+	cfg := kube.DefaultConfig()
+	cfg.Executor, cfg.ProbeInterval = "bed", 100*time.Millisecond
+	cfg.PriorityClasses = map[string]string{"fair-urgent": "system-cluster-critical"}
+	return cfg
+}
 
 // start begins anew, as a process that starts does.
 func (b *bed) start(t *testing.T) lease.Listed {
 	t.Helper()
 	b.stop()
-	cfg := kube.DefaultConfig()
-	cfg.PriorityClasses = map[string]string{"fair-urgent": "system-cluster-critical"}
-	cluster, err := kube.New(cfg, kube.Deps{Client: b.client, Now: b.now, Logger: zap.NewNop()})
+	cluster, err := kube.New(bedConfig(), kube.Deps{Client: b.used, Now: b.now, Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +92,18 @@ func (b *bed) start(t *testing.T) lease.Listed {
 	}
 	b.cluster, b.early = cluster, nil
 	return cluster.List()
+}
+
+// startErr runs a cluster that is to fail, and returns why it did.
+func (b *bed) startErr(t *testing.T) error {
+	t.Helper()
+	cluster, err := kube.New(bedConfig(), kube.Deps{Client: b.used, Now: b.now, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return cluster.Run(ctx)
 }
 
 // do hands orders over.
@@ -182,9 +164,16 @@ func (b *bed) conformance() clustertest.Bed {
 	}
 }
 
-// furnish makes what a bed begins with: two nodes and nothing on them.
+// furnish makes what a bed begins with: two nodes, which are ready, and nothing on them.
 func furnish(t *testing.T, client kubernetes.Interface) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	nodes, err := client.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nodes.Stop()
 	for _, name := range []string{"node-0", "node-1"} {
 		amounts := corev1.ResourceList{
 			corev1.ResourceCPU: resource.MustParse("8"), corev1.ResourceMemory: resource.MustParse("32Gi"), corev1.ResourcePods: resource.MustParse("110"),
@@ -193,10 +182,24 @@ func furnish(t *testing.T, client kubernetes.Interface) {
 			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
 			Status:     corev1.NodeStatus{Capacity: amounts, Allocatable: amounts},
 		}
-		if _, err := client.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
+		if _, err := client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	ready := map[string]bool{}
+	for e := range nodes.ResultChan() {
+		if node, ok := e.Object.(*corev1.Node); ok && slices.ContainsFunc(node.Status.Conditions, isReady) {
+			ready[node.Name] = true
+		}
+		if len(ready) == 2 {
+			return
+		}
+	}
+	t.Fatalf("ready within %s: %v; want two nodes", patience, ready)
+}
+
+func isReady(c corev1.NodeCondition) bool {
+	return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 }
 
 // clearOut removes what a test left.

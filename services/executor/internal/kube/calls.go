@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,7 +23,10 @@ func (c *Cluster) work(ctx context.Context) {
 		if !more {
 			return
 		}
-		c.state.answer(c.carryOut(ctx, order))
+		begun := c.deps.Now()
+		answer := c.carryOut(ctx, order)
+		c.observe(answer, c.deps.Now()-begun)
+		c.state.answer(answer)
 		c.orders.finish(order)
 	}
 }
@@ -80,9 +84,7 @@ func isOf(pod *corev1.Pod, run job.RunID) bool { return pod.Labels[runLabel] == 
 // judge says whether a creation may work later. What is not known to be for ever may.
 func judge(err error) lease.CreateOutcome {
 	switch {
-	// A quota that is used up is Forbidden like a pod that is not allowed, and nothing
-	// but its text tells them apart.
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
+	case apierrors.IsForbidden(err) && passes(err.Error()):
 		return lease.CreateFailed
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		return lease.CreateRefused
@@ -90,6 +92,16 @@ func judge(err error) lease.CreateOutcome {
 		return lease.CreateRefused // the namespace
 	}
 	return lease.CreateFailed
+}
+
+// passes says whether what is forbidden now may be allowed soon: a quota that is used up
+// or not counted yet, or a namespace so new that it has no default service account. They
+// are Forbidden like a pod that is never allowed, and nothing but the text tells them
+// apart.
+func passes(text string) bool {
+	return slices.ContainsFunc([]string{"exceeded quota", "status unknown for quota", `serviceaccount "default" not found`}, func(part string) bool {
+		return strings.Contains(text, part)
+	})
 }
 
 // aboutPod says whether the server's answer was about a pod: one that was there when

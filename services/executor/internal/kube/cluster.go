@@ -16,10 +16,11 @@ import (
 // Cluster is a Kubernetes cluster as the executor's. Run it once; List, Step and Due
 // are for the one goroutine that has the core, after Ready.
 type Cluster struct {
-	cfg    Config
-	deps   Deps
-	state  *state
-	orders *orders
+	cfg     Config
+	deps    Deps
+	state   *state
+	orders  *orders
+	metrics metrics
 	// epoch is what was stored when it started.
 	epoch uint64
 	ready chan struct{}
@@ -27,10 +28,15 @@ type Cluster struct {
 
 // New makes a cluster that Run brings to life. It makes no call.
 func New(cfg Config, deps Deps) (*Cluster, error) {
-	if cfg.Workers < 1 || cfg.CallTimeout <= 0 || cfg.SyncTimeout <= 0 || cfg.LeaseName == "" || cfg.LeaseNamespace == "" {
-		return nil, errors.New("make cluster: workers, callTimeout and syncTimeout must be above 0, and the lease must have a name and a namespace")
+	if cfg.Workers < 1 || min(cfg.CallTimeout, cfg.SyncTimeout, cfg.ProbeInterval) <= 0 {
+		return nil, errors.New("make cluster: workers, callTimeout, syncTimeout and probeInterval must be above 0")
 	}
-	return &Cluster{cfg: cfg, deps: deps, state: newState(cfg.PoolLabel), orders: newOrders(), ready: make(chan struct{})}, nil
+	if cfg.LeaseName == "" || cfg.LeaseNamespace == "" || cfg.Executor == "" {
+		return nil, errors.New("make cluster: the executor must have a name, its lease a name and a namespace")
+	}
+	c := &Cluster{cfg: cfg, deps: deps, state: newState(cfg.PoolLabel), orders: newOrders(), ready: make(chan struct{})}
+	c.metrics = newMetrics(deps.Registry, c.orders.count, c.Serves)
+	return c, nil
 }
 
 // Ready is closed when List may be called.
@@ -40,25 +46,23 @@ func (c *Cluster) Ready() <-chan struct{} { return c.ready }
 func (c *Cluster) Wake() <-chan struct{} { return c.state.wake }
 
 // Run watches the cluster and carries out orders until ctx is done. It fails when the
-// first lists or the epoch cannot be read in time. Orders that wait when it ends are
-// not carried out.
+// executor lacks a right, when the first lists or the epoch cannot be read in time, and
+// when the Lease object is another executor's. Orders that wait when it ends are not
+// carried out.
 func (c *Cluster) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer c.orders.close()
 	defer cancel()
-	synced, err := c.watch(ctx, &running)
-	if err != nil {
-		return err
-	}
-	if err := c.sync(ctx, synced); err != nil {
+	if err := c.begin(ctx, &running); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before it had begun
 		}
 		return err
 	}
 	close(c.ready)
+	running.Go(func() { c.probe(ctx) })
 	for range c.cfg.Workers {
 		running.Go(func() { c.work(ctx) })
 	}
@@ -66,15 +70,22 @@ func (c *Cluster) Run(ctx context.Context) error {
 	return nil
 }
 
-// sync waits until what is there has been seen, and reads the epoch.
-func (c *Cluster) sync(ctx context.Context, synced []cache.InformerSynced) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.SyncTimeout)
+// begin checks the executor's rights, starts the informers, waits until what is there
+// has been seen, and reads the epoch.
+func (c *Cluster) begin(ctx context.Context, running *sync.WaitGroup) error {
+	within, cancel := context.WithTimeout(ctx, c.cfg.SyncTimeout)
 	defer cancel()
-	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
-		return fmt.Errorf("list pods and nodes: not done within %s: %w", c.cfg.SyncTimeout, ctx.Err())
+	if err := c.checkRights(within); err != nil {
+		return err
 	}
-	var err error
-	c.epoch, _, err = c.readEpoch(ctx)
+	watches, err := c.watch(ctx, running)
+	if err != nil {
+		return err
+	}
+	if !cache.WaitForCacheSync(within.Done(), watches.synced...) {
+		return fmt.Errorf("list pods and nodes: not done within %s: %w", c.cfg.SyncTimeout, errors.Join(within.Err(), watches.failure()))
+	}
+	c.epoch, _, err = c.readEpoch(within)
 	return err
 }
 

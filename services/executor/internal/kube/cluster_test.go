@@ -1,13 +1,19 @@
 package kube_test
 
 import (
+	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/fairlead-batch/fairlead/services/executor/internal/clustertest"
+	"github.com/fairlead-batch/fairlead/services/executor/internal/kube"
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 )
@@ -17,13 +23,13 @@ import (
 // more than the tests.
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
-	client := openKubernetes(t)
+	client, kubeconfig := openKubernetes(t)
 	turn := make(chan struct{}, 1)
 	open := func(t *testing.T) *bed {
 		t.Helper()
 		turn <- struct{}{}
 		t.Cleanup(func() { <-turn })
-		b := newBed(client)
+		b := newBed(client, kubeconfig)
 		t.Cleanup(func() { b.stop(); clearOut(t, client) })
 		furnish(t, client)
 		return b
@@ -34,7 +40,12 @@ func TestKubernetes(t *testing.T) {
 	})
 	t.Run("others' use of a node", func(t *testing.T) { t.Parallel(); othersUse(t, open(t)) })
 	t.Run("a node changes", func(t *testing.T) { t.Parallel(); nodeChanges(t, open(t)) })
+	t.Run("a node is not ready", func(t *testing.T) { t.Parallel(); nodeNotReady(t, open(t)) })
 	t.Run("a pod as it is made", func(t *testing.T) { t.Parallel(); podMade(t, open(t)) })
+	t.Run("a pod is evicted", func(t *testing.T) { t.Parallel(); podEvicted(t, open(t)) })
+	t.Run("the server is away", func(t *testing.T) { t.Parallel(); serverAway(t, open(t)) })
+	t.Run("rights are missing", func(t *testing.T) { t.Parallel(); rightsMissing(t, open(t)) })
+	t.Run("the lease is another executor's", func(t *testing.T) { t.Parallel(); leaseHeld(t, open(t)) })
 }
 
 // othersUse follows a pod that is not ours from its coming to its going.
@@ -74,6 +85,164 @@ func nodeChanges(t *testing.T, b *bed) {
 	f := await(t, b, func(f lease.NodeSeen) bool { return f.Node.Name == "node-0" && f.Node.Unschedulable })
 	if n := f.Node; n.Pool != "gpu" || len(n.Taints) != 1 || n.Taints[0] != (lease.Taint{Key: "only", Value: "gpu", Effect: "NoSchedule"}) || n.MaxPods != 110 {
 		t.Errorf("node %+v, want pool gpu, the taint, and 110 pods", n)
+	}
+}
+
+// nodeNotReady lets a node's kubelet fall silent, as the node controller writes it down.
+func nodeNotReady(t *testing.T, b *bed) {
+	t.Helper()
+	b.start(t)
+	patch := `{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown"}]}}`
+	if _, err := b.client.CoreV1().Nodes().Patch(t.Context(), "node-0", "application/strategic-merge-patch+json", []byte(patch), metav1.PatchOptions{}, "status"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, b, func(f lease.NodeSeen) bool { return f.Node.Name == "node-0" && f.Node.Unschedulable })
+	// kwok plays a kubelet that comes back.
+	await(t, b, func(f lease.NodeSeen) bool { return f.Node.Name == "node-0" && !f.Node.Unschedulable })
+}
+
+// podEvicted evicts a pod as kubectl drain does.
+func podEvicted(t *testing.T, b *bed) {
+	t.Helper()
+	b.start(t)
+	l := aLease(t, 1)
+	b.do(lease.CreatePod{Lease: l, Before: b.now() + patience})
+	await(t, b, func(f lease.PodSeen) bool { return f.Pod.Phase == lease.PodRunning })
+	eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: l.PodName, Namespace: l.Namespace}}
+	if err := b.client.CoreV1().Pods(l.Namespace).EvictV1(t.Context(), eviction); err != nil {
+		t.Fatal(err)
+	}
+	await(t, b, func(f lease.PodSeen) bool { return strings.Contains(f.Pod.Disruption, "Eviction") })
+}
+
+// serverAway cuts the line to the API server. Orders fail, no node takes anything new,
+// and what happens meanwhile is told when it is back.
+func serverAway(t *testing.T, b *bed) {
+	t.Helper()
+	line := newLine(t, b.kubeconfig)
+	b.used = connect(t, line.kubeconfig)
+	b.start(t)
+	stays, goes := aLease(t, 1), aLease(t, 2)
+	b.do(lease.CreatePod{Lease: stays, Before: b.now() + patience}, lease.CreatePod{Lease: goes, Before: b.now() + patience})
+	seen := map[job.RunID]bool{}
+	await(t, b, func(f lease.PodSeen) bool {
+		seen[f.Pod.Run] = seen[f.Pod.Run] || f.Pod.Phase == lease.PodRunning
+		return seen[stays.Run] && seen[goes.Run]
+	})
+
+	line.cut()
+	late := aLease(t, 3)
+	b.do(lease.CreatePod{Lease: late, Before: b.now() + patience}, lease.DeletePod{Run: stays.Run, Pod: podOf(stays), How: lease.Forced}, lease.SaveEpoch{Epoch: 5})
+	closed := map[string]bool{} // nodes that take nothing new
+	for answers := 0; answers < 3 || !closed["node-0"] || !closed["node-1"]; {
+		for _, f := range b.next(t) {
+			//nolint:gochecksumtype // the others say nothing here
+			switch f := f.(type) {
+			case lease.Created:
+				if answers++; f.Run != late.Run || f.Outcome != lease.CreateFailed || f.Err == nil {
+					t.Errorf("created %+v, want it failed for now", f)
+				}
+			case lease.Deleted:
+				if answers++; f.Run != stays.Run || f.Outcome != lease.DeleteFailed || f.Err == nil {
+					t.Errorf("deleted %+v, want it failed for now", f)
+				}
+			case lease.EpochSaved:
+				if answers++; f.Err == nil {
+					t.Errorf("epoch saved: %+v, want an error", f)
+				}
+			case lease.PodGone:
+				t.Errorf("told that a pod is gone, of which nothing can be known")
+			case lease.NodeSeen:
+				closed[f.Node.Name] = f.Node.Unschedulable
+			}
+		}
+	}
+	if b.cluster.Serves() == nil {
+		t.Error("it says that the API server is there")
+	}
+	if err := b.client.CoreV1().Pods(goes.Namespace).Delete(t.Context(), goes.PodName, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}); err != nil {
+		t.Fatal(err)
+	}
+	patch := `{"metadata":{"labels":{"armadaproject.io/pool":"gpu"}}}`
+	if _, err := b.client.CoreV1().Nodes().Patch(t.Context(), "node-1", "application/merge-patch+json", []byte(patch), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	line.mend()
+	gone, pool := false, ""
+	for !gone || pool != "gpu" || closed["node-0"] || closed["node-1"] {
+		for _, f := range b.next(t) {
+			//nolint:gochecksumtype // the others say nothing here
+			switch f := f.(type) {
+			case lease.PodGone:
+				if f.Run != goes.Run {
+					t.Fatalf("told that the pod of run %s is gone, which it is not", f.Run)
+				}
+				gone = true
+			case lease.NodeSeen:
+				closed[f.Node.Name] = f.Node.Unschedulable
+				if f.Node.Name == "node-1" {
+					pool = f.Node.Pool
+				}
+			}
+		}
+	}
+	if err := b.cluster.Serves(); err != nil {
+		t.Error(err)
+	}
+	b.do(lease.SaveEpoch{Epoch: 5})
+	if f := await(t, b, func(lease.EpochSaved) bool { return true }); f.Err != nil || f.Epoch != 5 {
+		t.Errorf("epoch saved: %+v, want 5", f)
+	}
+}
+
+// rightsMissing starts as a service account that may do nothing, and expects to read what
+// it lacks.
+func rightsMissing(t *testing.T, b *bed) {
+	t.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{GenerateName: "nobody-", Namespace: metav1.NamespaceDefault}}
+	account, err := b.client.CoreV1().ServiceAccounts(account.Namespace).Create(t.Context(), account, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := b.client.CoreV1().ServiceAccounts(account.Namespace).CreateToken(t.Context(), account.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, tc := range map[string]struct {
+		token string
+		want  []string
+	}{
+		"no rights":  {token.Status.Token, []string{"list pods in all namespaces", "watch nodes in all namespaces", "update leases in namespace default"}},
+		"no account": {"not a token", []string{"it does not know who we are"}},
+	} {
+		b.used = connect(t, rewritten(t, b.kubeconfig, func(_ *clientcmdapi.Cluster, user *clientcmdapi.AuthInfo) { user.Token = tc.token }))
+		err := b.startErr(t)
+		for _, text := range tc.want {
+			if err == nil || !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %v, want %q in it", what, err, text)
+			}
+		}
+	}
+}
+
+// leaseHeld starts two executors of different names in one cluster.
+func leaseHeld(t *testing.T, b *bed) {
+	t.Helper()
+	b.start(t)
+	b.do(lease.SaveEpoch{Epoch: 3})
+	await(t, b, func(f lease.EpochSaved) bool { return f.Err == nil })
+	other := bedConfig()
+	other.Executor = "other"
+	cluster, err := kube.New(other, kube.Deps{Client: b.client, Now: b.now, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "holderIdentity is bed, this is other") {
+		t.Errorf("the other executor: %v, want it refused", err)
+	}
+	if listed := b.start(t); listed.Epoch != 3 {
+		t.Errorf("the first executor starts again with epoch %d, want 3", listed.Epoch)
 	}
 }
 

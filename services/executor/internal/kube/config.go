@@ -3,6 +3,7 @@ package kube
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"k8s.io/client-go/kubernetes"
 )
@@ -10,8 +11,10 @@ import (
 // Config is how an executor uses its cluster. DefaultConfig's values are meant where
 // a field has one; New fails for what cannot work.
 type Config struct {
-	// LeaseNamespace and LeaseName name the Lease object that holds the epoch. Two
-	// executors must not share one. Default fairlead-executor in default.
+	// Executor is the executor's name. Needed.
+	Executor string
+	// LeaseNamespace and LeaseName name the Lease object that holds the epoch. It is one
+	// executor's: Run fails where it is another's. Default fairlead-executor in default.
 	LeaseNamespace, LeaseName string
 	// PoolLabel is the label that says a node's pool. Default armadaproject.io/pool.
 	PoolLabel string
@@ -25,13 +28,15 @@ type Config struct {
 	CallTimeout time.Duration
 	// SyncTimeout is how long the first lists may take. Default 2m.
 	SyncTimeout time.Duration
+	// ProbeInterval is the time between looks whether the API server is there. Default 5s.
+	ProbeInterval time.Duration
 }
 
 // DefaultConfig returns what is used where nobody says otherwise.
 func DefaultConfig() Config {
 	return Config{
 		LeaseNamespace: "default", LeaseName: "fairlead-executor", PoolLabel: "armadaproject.io/pool",
-		Workers: 8, CallTimeout: 10 * time.Second, SyncTimeout: 2 * time.Minute,
+		Workers: 8, CallTimeout: 10 * time.Second, SyncTimeout: 2 * time.Minute, ProbeInterval: 5 * time.Second,
 	}
 }
 
@@ -43,4 +48,6 @@ type Deps struct {
 	// Now is the monotonic clock of the orders (lease.Time.Mono). Safe for concurrent use.
 	Now    func() time.Duration
 	Logger *zap.Logger
+	// Registry gets the metrics; nil: they are not shown.
+	Registry prometheus.Registerer
 }

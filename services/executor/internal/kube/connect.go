@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,7 +20,10 @@ func Connect(kubeconfig string) (kubernetes.Interface, error) {
 	} else {
 		cfg, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, rest.ErrNotInCluster):
+		return nil, errors.New("read how to reach Kubernetes: no kubeconfig is named, and this process runs in no cluster that would tell it: set kubernetes.kubeconfig")
+	case err != nil:
 		return nil, fmt.Errorf("read how to reach Kubernetes: %w", err)
 	}
 	cfg.UserAgent = "fairlead-executor"
@@ -29,6 +33,9 @@ func Connect(kubeconfig string) (kubernetes.Interface, error) {
 	// The workers are the limit. A limiter would make orders wait out of sight, past
 	// their start window.
 	cfg.QPS = -1
+	// What the server has to say of a pod that it takes all the same is for who wrote the
+	// pod; here it would be a line in the log for every pod.
+	cfg.WarningHandler = rest.NoWarnings{}
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make Kubernetes client: %w", err)

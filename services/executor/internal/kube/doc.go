@@ -39,18 +39,27 @@
 //     that was under way when the window ended may still be served: CreateFailed says that
 //     it is not known.
 //   - What others use of a node is the sum of what the pods without our label ask for.
+//   - A node that is not ready is told as unschedulable, before a taint says so.
+//   - The Lease object bears the executor's name as its holder. One of another name does
+//     not start in the same cluster: the two would take each other's pods for their own.
 //
 // # When a neighbour fails
 //
 // An API server that is away fails calls after CallTimeout at the latest: the core
-// tries again, with pauses. Informers list again by themselves; what came and went in
-// between is told as gone. An error that says that the pod can never be made (Invalid,
-// Forbidden, no such namespace) is CreateRefused; a quota that is used up, a webhook that
-// is away and all else is CreateFailed. Start fails where the first lists or the
-// epoch cannot be read in time.
+// tries again, with pauses. A probe notices, and until it is back every node is told as
+// unschedulable, so that no jobs are sent here only to be given back. Informers list again by themselves; what came and went in
+// between is told as gone, once. An error that says that the pod can never be made
+// (Invalid, Forbidden, no such namespace) is CreateRefused; a quota that is used up, a
+// namespace too new to have its service account, a webhook that is away and all else is
+// CreateFailed. What failed is logged with the run and counted.
+//
+// Run fails where the API server does not answer in SyncTimeout, and at once where it
+// does not know us, or does not let us do what deploy/executor/rbac.yaml grants: all
+// that is missing is named.
 //
 // # Not done
 //
-// The services and ingresses of a lease are not made, and users are not impersonated. One
-// executor for a cluster: two would see each other's pods.
+// The services and ingresses of a lease are not made, and users are not impersonated. The
+// events of a pod (a volume that cannot be mounted) are not read. A pod whose labels
+// somebody takes away is taken for gone, though it runs.
 package kube

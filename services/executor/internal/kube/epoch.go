@@ -19,7 +19,10 @@ const (
 	epochTries = 5
 )
 
-var errEpochBusy = errors.New("somebody else keeps changing it")
+var (
+	errEpochBusy = errors.New("somebody else keeps changing it")
+	errHeld      = errors.New("it is another executor's, and two of one cluster would take each other's pods for their own")
+)
 
 // readEpoch returns the stored epoch, zero where there is none, and its object, nil
 // where there is none.
@@ -32,6 +35,10 @@ func (c *Cluster) readEpoch(ctx context.Context) (uint64, *coordinationv1.Lease,
 	}
 	if err != nil {
 		return 0, nil, fmt.Errorf("read lease %s/%s: %w", c.cfg.LeaseNamespace, c.cfg.LeaseName, err)
+	}
+	if holder := object.Spec.HolderIdentity; holder != nil && *holder != "" && *holder != c.cfg.Executor {
+		return 0, nil, fmt.Errorf("read lease %s/%s: %w: holderIdentity is %s, this is %s",
+			c.cfg.LeaseNamespace, c.cfg.LeaseName, errHeld, *holder, c.cfg.Executor)
 	}
 	text, set := object.Annotations[epochAnnotation]
 	if !set {
@@ -73,12 +80,16 @@ func (c *Cluster) writeEpoch(ctx context.Context, object *coordinationv1.Lease, 
 	leases := c.deps.Client.CoordinationV1().Leases(c.cfg.LeaseNamespace)
 	text := strconv.FormatUint(epoch, 10)
 	if object == nil {
-		_, err := leases.Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
-			Name: c.cfg.LeaseName, Namespace: c.cfg.LeaseNamespace, Annotations: map[string]string{epochAnnotation: text},
-		}}, metav1.CreateOptions{})
+		_, err := leases.Create(ctx, &coordinationv1.Lease{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: c.cfg.LeaseName, Namespace: c.cfg.LeaseNamespace, Annotations: map[string]string{epochAnnotation: text},
+			},
+			Spec: coordinationv1.LeaseSpec{HolderIdentity: &c.cfg.Executor},
+		}, metav1.CreateOptions{})
 		return err //nolint:wrapcheck // the caller does
 	}
 	object.Annotations = overlaid(object.Annotations, map[string]string{epochAnnotation: text})
+	object.Spec.HolderIdentity = &c.cfg.Executor
 	_, err := leases.Update(ctx, object, metav1.UpdateOptions{})
 	return err //nolint:wrapcheck // the caller does
 }

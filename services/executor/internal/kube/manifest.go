@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
@@ -32,11 +33,18 @@ func manifest(l *lease.Lease, classes map[string]string) (*corev1.Pod, error) {
 		return nil, fmt.Errorf("decode pod spec: %w", err)
 	}
 	pod.Labels = overlaid(l.Labels, map[string]string{
-		jobLabel: l.Job.String(), runLabel: l.Run.String(), queueLabel: l.Queue, podNumberLabel: "0", podCountLabel: "1",
+		jobLabel: l.Job.String(), runLabel: l.Run.String(), podNumberLabel: "0", podCountLabel: "1",
 	})
 	pod.Annotations = overlaid(l.Annotations, map[string]string{
 		jobSetAnnotation: l.JobSet, ownerAnnotation: l.User, poolAnnotation: l.Pool,
 	})
+	// Queues have names that no label can have. Such a pod is not to be refused for it.
+	delete(pod.Labels, queueLabel)
+	if len(content.IsLabelValue(l.Queue)) == 0 {
+		pod.Labels[queueLabel] = l.Queue
+	} else {
+		pod.Annotations[queueLabel] = l.Queue
+	}
 	// A pod that its kubelet started again by itself would run its job twice.
 	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
 	// Classes are names of Fairlead's; Kubernetes fills the number in by its own.

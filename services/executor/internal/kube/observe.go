@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,12 +25,39 @@ func seen(pod *corev1.Pod) (lease.Pod, bool) {
 		Run: run, Job: id, Pod: named(pod), Phase: phase(pod.Status.Phase), Deleting: pod.DeletionTimestamp != nil,
 		Reason: pod.Status.Reason, Message: pod.Status.Message, Grace: grace(pod),
 	}
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for i := range list {
-			readContainer(&out, &list[i])
+	for i := range pod.Status.InitContainerStatuses {
+		c := &pod.Status.InitContainerStatuses[i]
+		readContainer(&out, c)
+		out.Initialising = out.Initialising || c.State.Running != nil && !isSidecar(pod, c.Name)
+	}
+	for i := range pod.Status.ContainerStatuses {
+		readContainer(&out, &pod.Status.ContainerStatuses[i])
+	}
+	readConditions(&out, pod.Status.Conditions)
+	return out, true
+}
+
+// isSidecar says whether an init container is one that stays, beside the others.
+func isSidecar(pod *corev1.Pod, name string) bool {
+	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
+		return c.Name == name && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+	})
+}
+
+// readConditions reads why the pod has no node, which is all that is known of one that
+// has no containers yet, and why somebody removes it.
+func readConditions(out *lease.Pod, conditions []corev1.PodCondition) {
+	for _, c := range conditions {
+		switch {
+		case c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && out.Waiting == "":
+			out.Waiting, out.WaitingMessage = c.Reason, c.Message
+		case c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue:
+			out.Disruption = c.Reason
+			if c.Message != "" {
+				out.Disruption = c.Message
+			}
 		}
 	}
-	return out, true
 }
 
 func named(pod *corev1.Pod) job.Pod {
@@ -66,7 +94,7 @@ func readContainer(out *lease.Pod, c *corev1.ContainerStatus) {
 	// PodInitializing and ContainerCreating are how every pod begins, not why one does
 	// not go on; the first container that says more stands for all.
 	if w := c.State.Waiting; w != nil && out.Waiting == "" && w.Reason != "PodInitializing" && w.Reason != "ContainerCreating" {
-		out.Waiting, out.WaitingMessage = w.Reason, w.Message
+		out.Waiting, out.WaitingIn, out.WaitingMessage = w.Reason, c.Name, w.Message
 	}
 }
 

@@ -90,6 +90,16 @@ func (o *orders) finish(order lease.Order) {
 	o.makeReady(run)
 }
 
+// count is how many orders wait or are carried out.
+func (o *orders) count() (n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, list := range o.waiting {
+		n += len(list)
+	}
+	return n
+}
+
 // close lets every take return. What waits is forgotten.
 func (o *orders) close() {
 	o.mu.Lock()

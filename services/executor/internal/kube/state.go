@@ -25,6 +25,8 @@ type state struct {
 	// others are the pods that are not ours, by UID, and used what they hold by node.
 	others map[types.UID]foreign
 	used   map[string]*usage
+	// awayFor is why the API server is away; nil: it is not.
+	awayFor error
 
 	facts []lease.Fact
 	// newest is where in facts the PodSeen of a UID waits.
@@ -112,12 +114,14 @@ func (s *state) list() (pods []lease.Pod, nodes []lease.Node) {
 	return pods, nodes
 }
 
-// node is a node with what others hold of it.
+// node is a node with what others hold of it. While the API server is away it takes
+// nothing new.
 func (s *state) node(name string) (lease.Node, bool) {
 	n, is := s.nodes[name]
 	if !is {
 		return lease.Node{}, false
 	}
+	n.Unschedulable = n.Unschedulable || s.awayFor != nil
 	if u := s.used[name]; u != nil {
 		for _, resource := range slices.Sorted(maps.Keys(u.amounts)) {
 			if u.amounts[resource] > 0 {
@@ -238,7 +242,7 @@ func (s *state) hold(f foreign, times int32) {
 // nodeIs takes a node as it is now.
 func (s *state) nodeIs(node *corev1.Node) {
 	out := lease.Node{
-		Name: node.Name, Pool: node.Labels[s.poolLabel], Labels: node.Labels, Unschedulable: node.Spec.Unschedulable,
+		Name: node.Name, Pool: node.Labels[s.poolLabel], Labels: node.Labels, Unschedulable: node.Spec.Unschedulable || !isReady(node),
 	}
 	for _, name := range slices.Sorted(maps.Keys(node.Status.Allocatable)) {
 		amount := node.Status.Allocatable[name]
@@ -258,6 +262,15 @@ func (s *state) nodeIs(node *corev1.Node) {
 	defer s.mu.Unlock()
 	s.nodes[node.Name] = out
 	s.markDirty(node.Name)
+}
+
+// isReady says whether the node's kubelet works, by its own word or, when it says
+// nothing any more, the node controller's. The taints that follow from it come later,
+// and a job may tolerate them; a pod that is bound to such a node just waits.
+func isReady(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // nodeGone takes the end of a node.

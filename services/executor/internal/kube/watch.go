@@ -2,9 +2,13 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
+	"github.com/go-logr/logr"
 	"go.uber.org/zap"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,9 +23,34 @@ const (
 	othersFields   = "status.phase!=Succeeded,status.phase!=Failed"
 )
 
-// watch starts the informers, which end with ctx, and returns what says that what was
-// there at the start has been handed over.
-func (c *Cluster) watch(ctx context.Context, running *sync.WaitGroup) ([]cache.InformerSynced, error) {
+// watches are the informers that run.
+type watches struct {
+	// synced say that what was there at the start has been handed over.
+	synced []cache.InformerSynced
+	mu     sync.Mutex
+	// errs are the newest failures, by what is watched.
+	errs map[string]error
+}
+
+func (w *watches) failed(what string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.errs[what] = err
+}
+
+// failure is why lists or watches did not work the last time they failed; nil: none has.
+func (w *watches) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []error
+	for _, what := range slices.Sorted(maps.Keys(w.errs)) {
+		all = append(all, fmt.Errorf("%s: %w", what, w.errs[what]))
+	}
+	return errors.Join(all...)
+}
+
+// watch starts the informers, which end with ctx.
+func (c *Cluster) watch(ctx context.Context, running *sync.WaitGroup) (*watches, error) {
 	selecting := func(labels, fields string) informers.SharedInformerFactory {
 		return informers.NewSharedInformerFactoryWithOptions(c.deps.Client, 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
 			o.LabelSelector, o.FieldSelector = labels, fields
@@ -36,12 +65,15 @@ func (c *Cluster) watch(ctx context.Context, running *sync.WaitGroup) ([]cache.I
 		{"pods of others", selecting(othersSelector, othersFields).Core().V1().Pods().Informer(), handler(c.state.otherIs, c.state.otherGone)},
 		{"nodes", selecting("", "").Core().V1().Nodes().Informer(), handler(c.state.nodeIs, c.state.nodeGone)},
 	}
-	synced := make([]cache.InformerSynced, 0, len(sources))
+	out := &watches{errs: map[string]error{}}
+	ctx = logr.NewContext(ctx, logr.Discard()) // the handler below logs what they would, in our form
 	for _, s := range sources {
 		if err := s.informer.SetTransform(slim); err != nil {
 			return nil, fmt.Errorf("watch %s: %w", s.what, err)
 		}
 		if err := s.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
+			out.failed(s.what, err)
+			c.metrics.watchFailures.WithLabelValues(s.what).Inc()
 			c.deps.Logger.Warn("watch broke off", zap.String("of", s.what), zap.Error(err))
 		}); err != nil {
 			return nil, fmt.Errorf("watch %s: %w", s.what, err)
@@ -50,10 +82,10 @@ func (c *Cluster) watch(ctx context.Context, running *sync.WaitGroup) ([]cache.I
 		if err != nil {
 			return nil, fmt.Errorf("watch %s: %w", s.what, err)
 		}
-		synced = append(synced, registered.HasSynced)
+		out.synced = append(out.synced, registered.HasSynced)
 		running.Go(func() { s.informer.RunWithContext(ctx) })
 	}
-	return synced, nil
+	return out, nil
 }
 
 // handler hands objects of one type to whoever keeps them.

@@ -180,15 +180,19 @@ type Pod struct {
 	Job job.ID
 	job.Pod
 	Phase PodPhase
-	// Ran says that a container of it was started, now or before.
-	Ran bool
-	// Deleting says that somebody asked for its removal.
-	Deleting bool
+	// Ran says that a container of it was started, now or before, init containers among
+	// them; Initialising that an init container runs now, which takes as long as it takes.
+	Ran, Initialising bool
+	// Deleting says that somebody asked for its removal, and Disruption why, in the
+	// cluster's words, where it says: an eviction, a taint, a preemption.
+	Deleting   bool
+	Disruption string
 	// Reason and Message are the pod's own: Evicted, DeadlineExceeded, OutOfcpu.
 	Reason, Message string
-	// Waiting is why a container is not started (ErrImagePull, InvalidImageName) and
-	// WaitingMessage says more; empty when none waits or none says why.
-	Waiting, WaitingMessage string
+	// Waiting is why a container is not started (ErrImagePull, InvalidImageName), or the
+	// pod has no node; WaitingIn names the container and WaitingMessage says more. Empty
+	// when none waits or none says why.
+	Waiting, WaitingIn, WaitingMessage string
 	// Ends are the containers that ended, init containers among them.
 	Ends []job.ContainerEnd
 	// Grace is its own grace period when it is removed.

@@ -61,18 +61,22 @@ func failureText(p Pod) string {
 		return text.String()
 	case p.Reason != "":
 		return "Pod failed: " + p.Reason
+	case p.Disruption != "":
+		return "Pod failed: " + p.Disruption
 	}
 	return "Pod failed for unknown reasons"
 }
 
 // refusedByNode says whether a node turned the pod away before it ran: another node
-// may take it.
+// may take it. A kubelet begins what it says of every such pod alike; the reasons are
+// for older ones, and for a pod that its node gave up while it waited.
 func refusedByNode(p Pod) bool {
 	switch p.Reason {
-	case "NodeAffinity", "UnexpectedAdmissionError", "NodeShutdown", "Terminated":
+	case "NodeAffinity", "UnexpectedAdmissionError", "NodeShutdown", "Terminated", "Evicted", "Preempting":
 		return true
 	}
-	return strings.HasPrefix(p.Reason, "OutOf") // OutOfcpu, OutOfmemory, OutOfpods
+	return strings.HasPrefix(p.Reason, "OutOf") || // OutOfcpu, OutOfmemory, OutOfpods
+		strings.HasPrefix(p.Message, "Pod was rejected: ")
 }
 
 func notCreated(name job.Pod, err error) job.Failure {
@@ -84,20 +88,33 @@ func notCreated(name job.Pod, err error) job.Failure {
 
 // notStarted reads a pod whose image cannot be had.
 func notStarted(p Pod, name job.Pod) job.Failure {
-	text := "Unable to start pod.\n" + p.Waiting
-	if p.WaitingMessage != "" {
-		text += ": " + p.WaitingMessage
+	return job.Failure{Cause: job.CauseError, Message: "Unable to start pod.\n" + waitingText(p), Pod: name}
+}
+
+// waitingText is why a pod does not start, empty where nobody says.
+func waitingText(p Pod) string {
+	text := withReason(p.Waiting, p.WaitingMessage)
+	if text != "" && p.WaitingIn != "" {
+		return "Container " + p.WaitingIn + ": " + text
 	}
-	return job.Failure{Cause: job.CauseError, Message: text, Pod: name}
+	return text
 }
 
-func stuckText(within time.Duration) string {
-	return fmt.Sprintf("Pod did not start within %s", within)
+func stuckText(within time.Duration, why string) string {
+	return withReason(fmt.Sprintf("Pod did not start within %s", within), why)
 }
 
-func vanishedFailure(name job.Pod) job.Failure {
+// withReason is a text with its reason, where there is one.
+func withReason(text, reason string) string {
+	if reason == "" {
+		return text
+	}
+	return text + ": " + reason
+}
+
+func vanishedFailure(why string, name job.Pod) job.Failure {
 	return job.Failure{
-		Cause: job.CauseError, Message: textVanished,
+		Cause: job.CauseError, Message: withReason(textVanished, why),
 		Category: categoryInternal, Subcategory: "externally-deleted", Pod: name,
 	}
 }
@@ -110,9 +127,4 @@ func nodeLostFailure(node string, name job.Pod) job.Failure {
 }
 
 // because is the reason of a container's end, and its message where it has one.
-func because(e job.ContainerEnd) string {
-	if e.Message == "" {
-		return e.Reason
-	}
-	return e.Reason + ": " + e.Message
-}
+func because(e job.ContainerEnd) string { return withReason(e.Reason, e.Message) }

@@ -130,7 +130,8 @@ func (c *Core) adopt(p Pod) *run {
 
 // observe reports what a pod became, leaving no state out.
 func (c *Core) observe(r *run, p Pod) {
-	if (p.Ran || p.Phase == PodRunning || p.Phase == PodSucceeded) && r.told < job.RunRunning {
+	r.disruption = p.Disruption
+	if (p.Ran && p.Phase != PodPending || p.Phase == PodRunning || p.Phase == PodSucceeded) && r.told < job.RunRunning {
 		r.told = job.RunRunning
 		c.report(r.id, reportStep, job.RunRunningEvent{Head: c.head(r), Run: r.id, Pod: r.pod})
 		c.dueAt(r, never)
@@ -163,16 +164,29 @@ func (c *Core) podFailed(r *run, p Pod) {
 	c.end(r, job.RunFailed, job.RunFailedEvent{Head: c.head(r), Run: r.id, Failure: failureOf(p, r.pod)})
 }
 
-// observeWaiting looks at why a pod does not run yet.
+// observeWaiting looks at why a pod does not run yet. It has a deadline unless its init
+// containers are at work; one of them being over is no reason to be late for the next.
 func (c *Core) observeWaiting(r *run, p Pod) {
+	r.waitsFor = waitingText(p)
+	if p.Initialising && p.Waiting == "" {
+		r.stuckAt, r.pulling, r.verdict = never, false, verdict{}
+		c.dueAt(r, never)
+		return
+	}
+	if r.stuckAt == never {
+		r.stuckAt = c.now.Mono + c.cfg.PendingWithin
+		c.dueAt(r, r.stuckAt)
+	}
 	switch p.Waiting {
 	case waitingInvalidImage:
 		c.clear(r, failedAs(notStarted(p, r.pod)))
 	case waitingPull, waitingPullBackOff:
 		if !r.pulling {
 			r.pulling = true
-			r.verdict = failedAs(notStarted(p, r.pod)) // for when it is given up
 			c.dueAt(r, min(r.stuckAt, c.now.Mono+c.cfg.ImagePullWithin))
+		}
+		if p.Waiting == waitingPull || r.verdict.kind == verdictNone { // a back-off's message says less
+			r.verdict = failedAs(notStarted(p, r.pod)) // for when it is given up
 		}
 	default:
 		if r.pulling {
@@ -191,7 +205,7 @@ func (c *Core) dueLive(r *run) {
 	case r.pulling:
 		c.clear(r, r.verdict)
 	default:
-		c.clear(r, verdict{kind: verdictReturned, attempted: true, why: stuckText(c.cfg.PendingWithin)})
+		c.clear(r, verdict{kind: verdictReturned, attempted: true, why: stuckText(c.cfg.PendingWithin, r.waitsFor)})
 	}
 }
 
@@ -214,11 +228,11 @@ func (c *Core) podGone(in PodGone) {
 // vanished ends a run whose pod is gone without our doing. One that never ran and
 // was on its way out may be tried elsewhere.
 func (c *Core) vanished(r *run) {
-	if r.external && r.told == job.RunPending {
-		c.end(r, job.RunReturned, job.RunReturnedEvent{Head: c.head(r), Run: r.id, Reason: textDeletedBefore, Attempted: true, Pod: r.pod})
+	if (r.external || r.disruption != "") && r.told == job.RunPending {
+		c.end(r, job.RunReturned, job.RunReturnedEvent{Head: c.head(r), Run: r.id, Reason: withReason(textDeletedBefore, r.disruption), Attempted: true, Pod: r.pod})
 		return
 	}
-	c.end(r, job.RunFailed, job.RunFailedEvent{Head: c.head(r), Run: r.id, Failure: vanishedFailure(r.pod)})
+	c.end(r, job.RunFailed, job.RunFailedEvent{Head: c.head(r), Run: r.id, Failure: vanishedFailure(r.disruption, r.pod)})
 }
 
 // deleted takes what became of a removal.

@@ -37,13 +37,15 @@ type run struct {
 	// there says that the pod is known to be there.
 	there bool
 	grace time.Duration
-	// stuckAt is when a pod that does not run is given up, and pulling says that its
-	// image is why.
-	stuckAt time.Duration
-	pulling bool
-	// external says that somebody else asked for the pod's removal.
-	external bool
-	verdict  verdict
+	// stuckAt is when a pod that does not run is given up; never: its init containers
+	// run. waitsFor is why it does not, and pulling says that its image is why.
+	stuckAt  time.Duration
+	waitsFor string
+	pulling  bool
+	// external says that somebody else asked for the pod's removal, and disruption why.
+	external   bool
+	disruption string
+	verdict    verdict
 	// how is the newest removal asked for, and removeAgain says that it failed.
 	how         Deletion
 	removeAgain bool

@@ -191,6 +191,8 @@ func (s *script) pod(name, phase string, rest map[string]string) lease.Pod {
 		Run: runID(name), Job: jobID(name), Pod: podName(name, cmp.Or(rest["node"], "n1")),
 		Phase:    map[string]lease.PodPhase{"pending": lease.PodPending, "running": lease.PodRunning, "succeeded": lease.PodSucceeded, "failed": lease.PodFailed}[phase],
 		Deleting: rest["deleting"] != "", Reason: rest["reason"], Message: rest["message"], Waiting: rest["waiting"], Grace: 30 * time.Second,
+		WaitingIn: rest["in"], WaitingMessage: rest["says"], Disruption: rest["disruption"],
+		Ran: rest["ran"] != "", Initialising: rest["initialising"] != "",
 	}
 	if code, ended := rest["exit"]; ended {
 		p.Ran = true

@@ -55,7 +55,7 @@ func containers(list []corev1.Container) (out []simulated.Container) {
 }
 
 // Requests sums up what a pod asks for as a kubelet does: containers run together, init containers one
-// by one before them but for those that stay (sidecars), and overhead comes on top.
+// by one before them but for those that stay (sidecars); the pod may ask as a whole, and overhead comes on top.
 func Requests(spec *corev1.PodSpec) (out []job.Amount) {
 	together, alone, sidecars := corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}
 	for _, c := range spec.Containers {
@@ -73,6 +73,9 @@ func Requests(spec *corev1.PodSpec) (out []job.Amount) {
 	}
 	add(together, sidecars)
 	atLeast(together, alone)
+	if whole := spec.Resources; whole != nil { // what is asked for the pod as a whole takes the place of the sum
+		maps.Copy(together, whole.Requests)
+	}
 	add(together, spec.Overhead)
 	for _, name := range slices.Sorted(maps.Keys(together)) {
 		out = append(out, job.Amount{Resource: string(name), Value: value(name, together[name])})

@@ -54,6 +54,21 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestRequestsWhole: what a pod asks for as a whole stands, whatever its containers ask
+// for, and overhead still comes on top; what it does not name is theirs.
+func TestRequestsWhole(t *testing.T) {
+	t.Parallel()
+	whole := requests("cpu", "4")
+	got := podwire.Requests(&corev1.PodSpec{
+		Resources: &whole, Overhead: amounts("cpu", "100m"),
+		Containers: []corev1.Container{{Resources: requests("cpu", "1", "memory", "1Gi")}, {Resources: requests("cpu", "1")}},
+	})
+	want := []job.Amount{{Resource: "cpu", Value: 4100}, {Resource: "memory", Value: 1 << 30}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestReadDefaults(t *testing.T) {
 	t.Parallel()
 	spec := corev1.PodSpec{Containers: []corev1.Container{{Name: "main"}}}
