@@ -61,7 +61,7 @@ func mutants() []mutant {
 			rule: "a pod is let go when the acknowledgement of its lease was read back",
 			edits: []edit{
 				{lead + "report.go", "[]job.Event{event}, []ack{settles})", "[]job.Event{event}, []ack{settles})\n\tc.settle([]ack{settles})"},
-				{lead + "report.go", "rec.job.Run.ID == a.run && rec.job.Run.State == job.RunAcknowledged", "rec.ahead.Run.ID == a.run && rec.ahead.Run.State == job.RunAcknowledged"},
+				{lead + "report.go", "rec.job.Run.ID == a.run && rec.job.Run.State == job.RunAcknowledged", "rec.aheadOfLog().Run.ID == a.run && rec.aheadOfLog().Run.State == job.RunAcknowledged"},
 			},
 			found: "whose lease is not acknowledged",
 		},
@@ -73,7 +73,7 @@ func mutants() []mutant {
 			rule: "nothing leaves the overlay by timeout",
 			edits: []edit{{lead + "epoch.go", "			c.stepDown(ErrUnread)\n", `
 			for _, rec := range c.table.jobs {
-				rec.unread, rec.ahead = 0, rec.job
+				rec.ahead = nil
 			}
 			for run := range c.lead.leasing {
 				c.board.takeBack(decision{run: run})
