@@ -88,6 +88,10 @@ func (l *Live) Take(entries []Entry, to eventlog.Position) (Took, error) {
 	return took, nil
 }
 
+// heardKeptMax is how large the room for what an entry tells a set is kept, in bytes: that
+// of a few hundred submitted jobs.
+const heardKeptMax = 256 << 10
+
 // hearing are the messages of one entry for one set that is watched: one behind the
 // other in raw, which end at ends.
 type hearing struct {
@@ -127,7 +131,7 @@ func (l *Live) take(e Entry, took *Took) error {
 	took.Refused += refused
 	for _, h := range l.heard {
 		l.deliver(h, e.At, took)
-		if cap(h.raw) <= bufferKeptMax {
+		if cap(h.raw) <= heardKeptMax {
 			l.spare = append(l.spare, h)
 		}
 	}
