@@ -52,7 +52,7 @@ func command() *cobra.Command {
 	flags.IntVar(&cfg.Takeovers, "takeovers", 5, "takeover: leaders that are killed")
 	flags.IntVar(&cfg.Queued, "queued", 100_000, "start: jobs that wait, a multiple of 10000")
 	flags.IntVar(&cfg.Starts, "starts", 3, "start: starts of each sort")
-	flags.StringVar(&cfg.ProfileDir, "profile", "", "folder for a CPU profile of the server in each measurement")
+	flags.StringVar(&cfg.ProfileDir, "profile", "", "folder for profiles of the server in each measurement, of CPU and of what is allocated")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), cmd.OutOrStdout(), cfg, args) }
 	return cmd
 }

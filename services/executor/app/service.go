@@ -59,6 +59,7 @@ func Run(ctx context.Context, cfg Config, logger *zap.Logger, metrics process.Re
 		Dial: func(_ context.Context, target string) (*grpc.ClientConn, error) {
 			client := rpc.DefaultClientConfig(target)
 			client.TLS = cfg.TLS
+			client.BackoffMax = cfg.RedialMax // the connection's own pauses are part of ours
 			return rpc.Dial(client)
 		},
 		Logger: logger, Registry: metrics,

@@ -44,8 +44,10 @@ func (p Position) Compare(q Position) int {
 func (p Position) Before(q Position) bool { return p.Compare(q) < 0 }
 
 // Bytes is the fixed-width form. It sorts as positions do, in a bytea column too.
-func (p Position) Bytes() []byte {
-	b := make([]byte, 0, PositionBytes)
+func (p Position) Bytes() []byte { return p.AppendBytes(make([]byte, 0, PositionBytes)) }
+
+// AppendBytes appends Bytes to b.
+func (p Position) AppendBytes(b []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, p.Incarnation)
 	b = binary.BigEndian.AppendUint64(b, p.Ledger)
 	b = binary.BigEndian.AppendUint64(b, p.Entry)

@@ -10,8 +10,8 @@ type Share struct {
 }
 
 // Do gives what decode gave, which is called once, by the first that asks; whoever
-// asks meanwhile waits for it. All callers pass the same function of the body, and
-// none changes what it gets.
+// asks meanwhile waits for it. Where that call panicked, the others get nil. All callers
+// pass the same function of the body, and none changes what it gets.
 func (s *Share) Do(decode func() any) any {
 	s.once.Do(func() { s.made = decode() })
 	return s.made

@@ -39,10 +39,13 @@ func Read(e eventlog.Entry) (Body, error) {
 	if e.Share == nil {
 		return Decode(e.Body)
 	}
-	shared, _ := e.Share.Do(func() any {
+	shared, made := e.Share.Do(func() any {
 		body, err := Decode(e.Body)
 		return reading{body, err}
 	}).(reading)
+	if !made { // whoever was the first has panicked: an entry must not be taken for an empty one
+		return Decode(e.Body)
+	}
 	return shared.body, shared.err
 }
 

@@ -54,3 +54,21 @@ func TestReadSharesRefusals(t *testing.T) {
 		}
 	}
 }
+
+// TestReadAfterPanic: where the first reader panicked, the others do not take the entry
+// for an empty one.
+func TestReadAfterPanic(t *testing.T) {
+	t.Parallel()
+	raw, err := eventwire.Encode(everything())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := eventlog.Entry{Body: raw, Share: new(eventlog.Share)}
+	func() {
+		defer func() { _ = recover() }()
+		e.Share.Do(func() any { panic("a bug") })
+	}()
+	if body, err := eventwire.Read(e); err != nil || len(body.Batches) == 0 {
+		t.Errorf("read %d batches, error %v", len(body.Batches), err)
+	}
+}

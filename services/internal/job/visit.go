@@ -25,8 +25,9 @@ type Visitor[T any] interface {
 	RunReleased(RunReleasedEvent) T
 }
 
-// Visit gives e to the method of v that is for it.
-func Visit[T any](e Event, v Visitor[T]) T {
+// Visit gives e to the method of v that is for it. It is generic over the visitor so
+// that one that is a value is not copied to the heap for each event.
+func Visit[T any, V Visitor[T]](e Event, v V) T {
 	switch e := e.(type) {
 	case SubmittedEvent:
 		return v.Submitted(e)

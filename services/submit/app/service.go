@@ -124,7 +124,7 @@ func (s *Service) API() interface {
 // Register puts submit's services on a server. GetQueueInfo is left to the front
 // door: it is lookout's. What nobody has built yet answers Unimplemented.
 func (s *Service) Register(on grpc.ServiceRegistrar) {
-	on.RegisterService(frontdoor.Except(&apipb.Submit_ServiceDesc, "GetQueueInfo"), s.server)
+	on.RegisterService(frontdoor.Except(api.SubmitDesc(), "GetQueueInfo"), s.server)
 	s.registerOthers(on)
 }
 
@@ -133,7 +133,7 @@ type QueueInfo func(context.Context, *apipb.QueueInfoRequest) (*apipb.QueueInfo,
 
 // RegisterWith is Register for a process that has lookout in it, too.
 func (s *Service) RegisterWith(on grpc.ServiceRegistrar, info QueueInfo) {
-	apipb.RegisterSubmitServer(on, withQueueInfo{s.server, info})
+	on.RegisterService(api.SubmitDesc(), withQueueInfo{s.server, info})
 	s.registerOthers(on)
 }
 

@@ -165,8 +165,8 @@ func (f *following) live(ctx context.Context) error {
 // send sends the messages behind the last one that was sent.
 func (f *following) send(told stream.Told) error {
 	told = told.After(f.sent)
-	for i := range told.Messages {
-		if err := f.out.SendMsg(encoded(told.Frame(i))); err != nil {
+	for _, frame := range told.Frames() {
+		if err := f.out.SendMsg(encoded(frame)); err != nil {
 			return fmt.Errorf("send event: %w", err)
 		}
 	}

@@ -48,11 +48,20 @@ func (id ID) Before(other ID) bool {
 // digits sort as their values do, so the text of ids sorts as ids do.
 var digits = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding) //nolint:gochecknoglobals // a constant; Go has none of this type
 
-const idBytes = eventlog.PositionBytes + 4
+const (
+	idBytes = eventlog.PositionBytes + 4
+	idChars = (idBytes*8 + 4) / 5
+)
 
 // String is the id as clients get it: 45 characters.
 func (id ID) String() string {
-	return digits.EncodeToString(binary.BigEndian.AppendUint32(id.At.Bytes(), id.Index))
+	var room [idChars]byte
+	return string(id.appendText(room[:0]))
+}
+
+func (id ID) appendText(b []byte) []byte {
+	var room [idBytes]byte
+	return digits.AppendEncode(b, binary.BigEndian.AppendUint32(id.At.AppendBytes(room[:0]), id.Index))
 }
 
 // ParseID reads what String wrote. The empty text is the zero ID.

@@ -25,6 +25,9 @@ type Live struct {
 	// watching is in order of arrival within a set; known finds a watcher's.
 	watching map[Set][]*watching
 	known    map[Watcher]*watching
+	// heard is what the entry in hand tells, by set; spare is room of earlier entries,
+	// to be used again.
+	heard, spare []*hearing
 }
 
 // watching is one watcher and its buffer.
@@ -85,6 +88,10 @@ func (l *Live) Take(entries []Entry, to eventlog.Position) (Took, error) {
 	return took, nil
 }
 
+// heardKeptMax is how large the room for what an entry tells a set is kept, in bytes: that
+// of a few hundred submitted jobs.
+const heardKeptMax = 256 << 10
+
 // hearing are the messages of one entry for one set that is watched: one behind the
 // other in raw, which end at ends.
 type hearing struct {
@@ -106,17 +113,11 @@ func (h *hearing) messages() [][]byte {
 }
 
 func (l *Live) take(e Entry, took *Took) error {
-	var heard []*hearing
 	refused, err := l.book.Apply(e, func(set Set) Hear {
 		if len(l.watching[set]) == 0 {
 			return nil
 		}
-		i := slices.IndexFunc(heard, func(h *hearing) bool { return h.set == set })
-		if i < 0 {
-			i = len(heard)
-			heard = append(heard, &hearing{set: set})
-		}
-		h := heard[i]
+		h := l.hearing(set)
 		return func(message []byte) {
 			h.bytes += len(message)
 			if h.bytes > l.bufferBytes { // nobody's buffer holds that
@@ -128,10 +129,29 @@ func (l *Live) take(e Entry, took *Took) error {
 		}
 	})
 	took.Refused += refused
-	for _, h := range heard {
+	for _, h := range l.heard {
 		l.deliver(h, e.At, took)
+		if cap(h.raw) <= heardKeptMax {
+			l.spare = append(l.spare, h)
+		}
 	}
+	clear(l.heard)
+	l.heard = l.heard[:0]
 	return err
+}
+
+// hearing is what the entry in hand tells a set, so far.
+func (l *Live) hearing(set Set) *hearing {
+	if i := slices.IndexFunc(l.heard, func(h *hearing) bool { return h.set == set }); i >= 0 {
+		return l.heard[i]
+	}
+	h := &hearing{}
+	if n := len(l.spare); n > 0 {
+		h, l.spare = l.spare[n-1], l.spare[:n-1]
+	}
+	*h = hearing{set: set, raw: h.raw[:0], ends: h.ends[:0]}
+	l.heard = append(l.heard, h)
+	return h
 }
 
 func (l *Live) deliver(h *hearing, at eventlog.Position, took *Took) {

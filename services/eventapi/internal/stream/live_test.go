@@ -25,9 +25,9 @@ func drained(t *testing.T, live *stream.Live, w stream.Watcher) (out []string) {
 		t.Fatal(err)
 	}
 	for _, entry := range told {
-		for i := range entry.Messages {
+		for _, encoded := range entry.Frames() {
 			var frame apipb.EventStreamMessage
-			if err := proto.Unmarshal(entry.Frame(i), &frame); err != nil {
+			if err := proto.Unmarshal(encoded, &frame); err != nil {
 				t.Fatal(err)
 			}
 			id, err := stream.ParseID(frame.GetId())

@@ -1,6 +1,10 @@
 package stream
 
-import "github.com/fairlead-batch/fairlead/services/internal/eventlog"
+import (
+	"encoding/binary"
+
+	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
+)
 
 // Told are messages of one entry for one job set, in order.
 type Told struct {
@@ -26,10 +30,25 @@ func (t Told) After(id ID) Told {
 	return Told{At: t.At, First: id.Index + 1, Messages: t.Messages[skip:]}
 }
 
-// Frame is message i as an encoded api.EventStreamMessage, with its id.
-func (t Told) Frame(i int) []byte {
-	id := ID{At: t.At, Index: t.First + uint32(i)}.String() //nolint:gosec // an entry holds far fewer
-	return make(fields, 0, len(id)+len(t.Messages[i])+8).text(1, id).bytes(2, t.Messages[i])
+// frameBytesMax is what a frame has beside its message: the id, and tag and length of
+// both.
+const frameBytesMax = idChars + 2 + 1 + binary.MaxVarintLen32
+
+// Frames are the messages as encoded api.EventStreamMessages, each with its id.
+func (t Told) Frames() [][]byte {
+	size := 0
+	for _, m := range t.Messages {
+		size += frameBytesMax + len(m)
+	}
+	all, list := make(fields, 0, size), make([][]byte, len(t.Messages))
+	for i, m := range t.Messages {
+		from := len(all)
+		frame, id := all.open(1)
+		frame = ID{At: t.At, Index: t.First + uint32(i)}.appendText(frame) //nolint:gosec // an entry holds far fewer
+		all = frame.close(id).bytes(2, m)
+		list[i] = all[from:len(all):len(all)]
+	}
+	return list
 }
 
 // Page is a stretch of the rows of a job set, read at one moment.

@@ -134,7 +134,7 @@ func copyIn[Row any](ctx context.Context, tx pgx.Tx, sql string, columns []colum
 	if len(rows) == 0 {
 		return nil
 	}
-	data := newCopyData()
+	data := newCopyData(len(rows))
 	for _, row := range rows {
 		data.row(len(columns))
 		for i := range columns {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/pprof"
@@ -56,6 +57,7 @@ func command() *cobra.Command {
 func serve(load func() (app.Config, error)) *cobra.Command {
 	cmd := &cobra.Command{Use: "serve", Short: "Serve until stopped", Args: cobra.NoArgs}
 	profile := cmd.Flags().String("cpuprofile", "", "file to write a CPU profile to (go tool pprof), complete when the process stops")
+	allocated := cmd.Flags().String("allocprofile", "", "file to write a profile of all that was allocated to when the process stops")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
 		if err != nil {
@@ -65,7 +67,7 @@ func serve(load func() (app.Config, error)) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("make logger: %w", err)
 		}
-		return profiled(*profile, func() error {
+		return profiled(*profile, *allocated, func() error {
 			return app.Run(cmd.Context(), cfg, logger, prometheus.NewRegistry(), func(at app.Addresses) {
 				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "Fairlead is up: gRPC on %s, REST on %s, data in %s\n", at.GRPC, at.HTTP, cfg.DataDir)
 			})
@@ -93,19 +95,30 @@ func database(load func() (app.Config, error)) *cobra.Command {
 	}
 }
 
-// profiled runs f with its CPU profiled into a file; without a path, just f.
-func profiled(path string, f func() error) (err error) {
-	if path == "" {
+// profiled runs f with its CPU profiled into one file and what it allocates into
+// another; without a path, just f.
+func profiled(cpu, allocated string, f func() error) (err error) {
+	if allocated != "" {
+		defer func() { err = errors.Join(err, profileTo(allocated, pprof.Lookup("allocs").WriteTo)) }()
+	}
+	if cpu == "" {
 		return f()
 	}
+	return profileTo(cpu, func(file io.Writer, _ int) error {
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+		return f()
+	})
+}
+
+// profileTo makes a file that has a profile written to it.
+func profileTo(path string, write func(file io.Writer, debug int) error) (err error) {
 	file, err := os.Create(path) //nolint:gosec // the user names it
 	if err != nil {
 		return fmt.Errorf("make profile: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if err := pprof.StartCPUProfile(file); err != nil {
-		return fmt.Errorf("begin profile: %w", err)
-	}
-	defer pprof.StopCPUProfile()
-	return f()
+	return write(file, 0)
 }

@@ -100,7 +100,7 @@ func newBed(t testing.TB) *bed {
 		Now: func() time.Time { return moment },
 	})
 	conn := rpctest.Serve(t, func(r grpc.ServiceRegistrar) {
-		pb.RegisterSubmitServer(r, server)
+		r.RegisterService(api.SubmitDesc(), server)
 		pb.RegisterQueueServiceServer(r, server)
 	})
 	b.submit, b.queues = pb.NewSubmitClient(conn), pb.NewQueueServiceClient(conn)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/fairlead-batch/fairlead/proto/gen/api"
-	corev1 "github.com/fairlead-batch/fairlead/proto/gen/k8s.io/api/core/v1"
+	submitv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/submit/v1"
 	"github.com/fairlead-batch/fairlead/services/internal/auth"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
@@ -16,8 +14,8 @@ import (
 	"github.com/fairlead-batch/fairlead/services/submit/internal/podspec"
 )
 
-// SubmitJobs accepts all jobs of a request or none.
-func (s *Server) SubmitJobs(ctx context.Context, req *api.JobSubmitRequest) (*api.JobSubmitResponse, error) {
+// Submit accepts all jobs of a request or none.
+func (s *Server) Submit(ctx context.Context, req *submitv1.JobSubmitRequest) (*api.JobSubmitResponse, error) {
 	if req.GetQueue() != "" { // without a queue it is the rules' to refuse
 		err := s.mayOn(ctx, req.GetQueue(), auth.SubmitAnyJobs, auth.VerbSubmit)
 		if missing, ok := fault.As(err); ok && missing.Kind() == fault.NotFound {
@@ -61,15 +59,15 @@ type spec struct {
 
 // decodeSubmission reads a request. The specs are those of the items, nil where
 // there is not exactly one; equal specs are one.
-func decodeSubmission(req *api.JobSubmitRequest) (admit.Submission, []*spec, error) {
+func decodeSubmission(req *submitv1.JobSubmitRequest) (admit.Submission, []*spec, error) {
 	items := req.GetJobRequestItems()
 	sub := admit.Submission{Queue: req.GetQueue(), JobSet: req.GetJobSetId(), Items: make([]admit.Item, len(items))}
 	specs := make([]*spec, len(items))
 	known := map[string]*spec{}
 	for i, item := range items {
 		it := decodeItem(item)
-		if pod := onlyPod(item); pod != nil {
-			one, err := distinct(known, pod)
+		if raw, only := onlyPod(item); only {
+			one, err := distinct(known, raw)
 			if err != nil {
 				return admit.Submission{}, nil, fmt.Errorf("decode job %d: %w", i, err)
 			}
@@ -80,11 +78,11 @@ func decodeSubmission(req *api.JobSubmitRequest) (admit.Submission, []*spec, err
 	return sub, specs, nil
 }
 
-func decodeItem(item *api.JobSubmitRequestItem) admit.Item {
+func decodeItem(item *submitv1.JobSubmitRequestItem) admit.Item {
 	it := admit.Item{
-		Priority: item.GetPriority(), Namespace: item.GetNamespace(), Labels: item.GetLabels(), Annotations: item.GetAnnotations(),
+		Priority: item.GetPriority(), Namespace: item.GetNamespace(), Labels: entries(item.GetLabels()), Annotations: entries(item.GetAnnotations()),
 		ClientID: item.GetClientId(), ExternalJobURI: item.GetExternalJobUri(),
-		PodField: "pod_spec", Single: item.GetPodSpec() != nil, Listed: len(item.GetPodSpecs()), //nolint:staticcheck // the old field, which clients use
+		PodField: "pod_spec", Single: item.PodSpec != nil, Listed: len(item.GetPodSpecs()),
 	}
 	if !it.Single {
 		it.PodField = "pod_specs[0]"
@@ -100,34 +98,54 @@ func decodeItem(item *api.JobSubmitRequestItem) admit.Item {
 	return it
 }
 
-func onlyPod(item *api.JobSubmitRequestItem) *corev1.PodSpec {
-	single, listed := item.GetPodSpec(), item.GetPodSpecs() //nolint:staticcheck // the old field, which clients use
-	switch {
-	case single != nil && len(listed) == 0:
-		return single
-	case single == nil && len(listed) == 1:
-		return listed[0]
+// entries is the map of entries; of equal keys the last one counts, as in a map.
+func entries(list []*submitv1.Entry) map[string]string {
+	if len(list) == 0 {
+		return nil
 	}
-	return nil
+	out := make(map[string]string, len(list))
+	for _, e := range list {
+		out[e.GetKey()] = e.GetValue()
+	}
+	return out
 }
 
-// distinct finds the spec of a pod among those known, or decodes it.
-func distinct(known map[string]*spec, pod *corev1.PodSpec) (*spec, error) {
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(pod) // the same spec is the same bytes
-	if err != nil {
-		return nil, fmt.Errorf("encode pod spec: %w", err)
+// onlyPod is the pod spec of an item that has exactly one.
+func onlyPod(item *submitv1.JobSubmitRequestItem) (raw []byte, one bool) {
+	single, listed := item.PodSpec != nil, item.GetPodSpecs()
+	switch {
+	case single && len(listed) == 0:
+		return item.GetPodSpec(), true
+	case !single && len(listed) == 1:
+		return listed[0], true
 	}
+	return nil, false
+}
+
+// distinct finds a pod spec among those known, or decodes it. Known are bytes as they
+// were sent and as we write them: clients write the maps of a spec in any order, so
+// one spec comes in several forms.
+func distinct(known map[string]*spec, raw []byte) (*spec, error) {
 	if one, ok := known[string(raw)]; ok {
 		return one, nil
 	}
 	one := &spec{}
-	known[string(raw)] = one
 	decoded, refused := podspec.Decode(raw)
 	if refused != nil {
 		one.why = refused.Error() // the caller's fault, and for the rules to report with all others
 	} else {
-		one.decoded, one.view = decoded, decoded.View()
+		written, err := decoded.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		if same, ok := known[string(written)]; ok {
+			one = same
+		} else {
+			one.decoded, one.view = decoded, decoded.View()
+			known[string(written)] = one
+		}
 	}
+	known[string(raw)] = one
 	return one, nil
 }
 

@@ -48,6 +48,15 @@ func Decode(raw []byte) (*Spec, error) {
 	return s, nil
 }
 
+// Bytes is the spec as it is written here: one form for each spec.
+func (s *Spec) Bytes() ([]byte, error) {
+	raw, err := s.pod.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("encode pod spec: %w", err)
+	}
+	return raw, nil
+}
+
 // View is what the rules see of the spec, as it was sent.
 func (s *Spec) View() *admit.Pod {
 	p := &admit.Pod{
@@ -109,9 +118,9 @@ func exact(q resource.Quantity) *big.Rat {
 func (s *Spec) Finish(d Defaults, class string) (*job.PodSpec, *job.Shape, error) {
 	s.pod.PriorityClassName = class
 	d.apply(&s.pod)
-	raw, err := s.pod.Marshal()
+	raw, err := s.Bytes()
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode pod spec: %w", err)
+		return nil, nil, err
 	}
 	return &job.PodSpec{Bytes: raw}, shape(&s.pod), nil
 }

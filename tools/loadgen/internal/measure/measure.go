@@ -77,7 +77,8 @@ type Config struct {
 	Queued int
 	// Starts is how many starts of each sort there are.
 	Starts int
-	// ProfileDir is where a CPU profile of each measurement goes; empty: none is made.
+	// ProfileDir is where profiles of each measurement go, of CPU (.pprof) and of what
+	// was allocated (.allocs.pprof); empty: none are made.
 	ProfileDir string
 	// Now is the clock, that of the server as well.
 	Now func() time.Time
@@ -144,6 +145,7 @@ func (b *bench) serve(ctx context.Context) error {
 	cfg := b.target()
 	if b.cfg.ProfileDir != "" {
 		cfg.CPUProfile = filepath.Join(b.cfg.ProfileDir, b.name+".pprof")
+		cfg.AllocProfile = filepath.Join(b.cfg.ProfileDir, b.name+".allocs.pprof")
 	}
 	server, err := target.Start(ctx, cfg)
 	if err != nil {

@@ -32,6 +32,9 @@ func (b *bench) takeover(ctx context.Context) (err error) {
 	if _, err := b.once(ctx, u, "before"); err != nil { // so that connections are made and caches warm
 		return err
 	}
+	if err := pause(ctx, redialled); err != nil {
+		return err
+	}
 	var leased, running figure.Durations
 	for i := range b.cfg.Takeovers {
 		leader := in.leader(ctx)
@@ -126,13 +129,18 @@ func (b *bench) install(ctx context.Context) (*installation, error) {
 	return in, nil
 }
 
+// redialled is after how long an executor has surely found a scheduler that came (back)
+// up: the longest pause of the connection and that of the stream, two seconds each and
+// a little at random.
+const redialled = 6 * time.Second
+
 // restart starts a scheduler that was killed, and waits until it follows and the
-// executor, which dials a lost one every two seconds, has found it.
+// executor has found it.
 func (in *installation) restart(ctx context.Context, i int) error {
 	if err := in.schedulers[i].Again(ctx); err != nil {
 		return err
 	}
-	return errors.Join(in.schedulers[i].AwaitReady(ctx), pause(ctx, settle))
+	return errors.Join(in.schedulers[i].AwaitReady(ctx), pause(ctx, redialled))
 }
 
 // stop stops what is up, the last first.

@@ -37,8 +37,9 @@ type Config struct {
 	DataDir string
 	// Nodes is how many simulated nodes of 32 cores it has.
 	Nodes int
-	// CPUProfile is a file to write a CPU profile to when it stops; empty: none.
-	CPUProfile string
+	// CPUProfile and AllocProfile are files to write profiles to when it stops; empty:
+	// none.
+	CPUProfile, AllocProfile string
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -62,6 +63,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	args := []string{"serve", "--config", config, "--data-dir", cfg.DataDir}
 	if cfg.CPUProfile != "" {
 		args = append(args, "--cpuprofile", cfg.CPUProfile)
+	}
+	if cfg.AllocProfile != "" {
+		args = append(args, "--allocprofile", cfg.AllocProfile)
 	}
 	began := cfg.Now()
 	p, said, err := launch(ctx, cfg.beside("stderr.log"), cfg.Binary, args...)
