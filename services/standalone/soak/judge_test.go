@@ -59,6 +59,11 @@ func (j *judge) streams(ctx context.Context, replicas map[string]api.EventClient
 			j.same(name, set, replayed)
 		}
 	}
+	j.allOver()
+}
+
+// allOver wants an end of every job that was acknowledged.
+func (j *judge) allOver() {
 	for _, id := range slices.Sorted(maps.Keys(j.truth.jobs)) {
 		if j.ends[id] == "" {
 			j.wrong("job %s was acknowledged and has no end", id)
@@ -111,29 +116,35 @@ func (j *judge) same(name string, set *jobSet, replayed []*api.EventStreamMessag
 	}
 }
 
-// pods judges by the clusters' own record: no job ran twice, and each ended as its
-// pod did.
+// pods reads the clusters' own record, and judges by it.
 func (j *judge) pods() {
-	started := map[string][]executor.PodRecord{}
 	now := time.Now()
+	var all []executor.PodRecord
 	for i, cluster := range j.clusters {
 		records, err := executor.JournalRecords(cluster, now)
 		if err != nil {
 			j.wrong("cluster %d: %w", i, err)
 			return
 		}
-		j.checked.pods += len(records)
-		for _, r := range records {
-			id := r.Job.String()
-			if _, known := j.truth.jobs[id]; !known {
-				j.wrong("pod %s is of a job that was never acknowledged", r.Name)
-			}
-			if r.Ended == 0 {
-				j.wrong("pod %s runs on, and its job has %s", r.Name, j.ends[id])
-			}
-			if r.Started != 0 {
-				started[id] = append(started[id], r)
-			}
+		all = append(all, records...)
+	}
+	j.ran(all)
+}
+
+// ran judges by pods: no job ran twice, and each ended as its pod did.
+func (j *judge) ran(pods []executor.PodRecord) {
+	j.checked.pods += len(pods)
+	started := map[string][]executor.PodRecord{}
+	for _, r := range pods {
+		id := r.Job.String()
+		if _, known := j.truth.jobs[id]; !known {
+			j.wrong("pod %s is of a job that was never acknowledged", r.Name)
+		}
+		if r.Ended == 0 {
+			j.wrong("pod %s runs on, and its job has %s", r.Name, j.ends[id])
+		}
+		if r.Started != 0 {
+			started[id] = append(started[id], r)
 		}
 	}
 	for id, records := range started {
