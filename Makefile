@@ -11,6 +11,11 @@ SIM_SEEDS := 1000
 # The most seeds that make mutants tries until one finds that a rule is missing; most are found by the first.
 MUTANT_SEEDS := 1000
 
+# What make soak does where nothing else is said.
+SOAK      ?= 10m
+SOAK_LOG  ?= pulsar
+SOAK_SEED ?= 0
+
 # The longest that one package's tests may take before they are stopped with a stack of every goroutine.
 TEST_TIMEOUT := 10m
 
@@ -77,8 +82,11 @@ sim: ## the whole system by seed, a thousand seeds
 mutants: ## the simulation against itself: it must find each rule that is taken out: about 3 minutes
 	go test ./services/standalone/sim -count=1 -run TestMutants -mutants $(MUTANT_SEEDS) -timeout 60m -v
 
-soak: ## real processes, killed at random, for as long as asked
-	$(call not-built,soak)
+# SOAK is for how long, SOAK_LOG what keeps the log (pulsar or postgres), SOAK_SEED what is chosen at random (0:
+# another each time; it is printed).
+soak: ## real processes, killed at random, for as long as asked: SOAK=10m SOAK_LOG=pulsar make soak
+	FAIRLEAD_REQUIRE_PULSAR=1 go test ./services/standalone/soak -count=1 -run TestSoak -v -timeout 0 \
+		-for $(SOAK) -log $(SOAK_LOG) -seed $(SOAK_SEED)
 
 generate: $(if $(SQLC_CONFIGS),$(SQLC)) ## write all generated code again
 	proto/generate.sh
@@ -126,9 +134,3 @@ endef
 
 # with-packages MODULES gives the patterns of those that hold a package.
 with-packages = $(foreach module,$(1),$(if $(shell go list -e ./$(module)/... 2>/dev/null),./$(module)/...))
-
-# not-built TARGET says so and fails: a target that did nothing would look like one that worked.
-define not-built
-@echo "make $(1): not built yet; CHANGELOG.md says what is" >&2
-@exit 1
-endef

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/fairlead-batch/fairlead/services/internal/postgres"
 	"github.com/fairlead-batch/fairlead/services/scheduler/internal/store"
 )
 
@@ -37,13 +38,14 @@ func (l *PostgresLeader) TakeEpoch(ctx context.Context, above uint64) (uint64, e
 	return l.store.TakeEpoch(ctx, above)
 }
 
-// Lock implements [Leader].
+// Lock implements [Leader]. While the database is away it waits for it too: a follower
+// keeps what it has read, and nobody leads without the database.
 func (l *PostgresLeader) Lock(ctx context.Context) (Lock, error) {
 	tick := time.NewTicker(lockEvery)
 	defer tick.Stop()
 	for {
 		lock, err := l.store.TryLock(ctx)
-		if err != nil {
+		if err != nil && !postgres.Unavailable(err) {
 			return nil, err
 		}
 		if lock != nil {
