@@ -307,7 +307,13 @@ func TestPodTrouble(t *testing.T) {
 	b.take()
 	b.cause(simulated.PodDies{Run: job.RunID{15: 1}, Reason: "Evicted"})
 	b.cause(simulated.PodVanishes{Run: job.RunID{15: 2}})
-	b.expect("1 failedEvicted", "2 gone")
+	evicted := b.take()
+	if diff := cmp.Diff([]string{"1 failedEvicted", "2 gone"}, story(evicted)); diff != "" {
+		t.Errorf("trouble (-want +got):\n%s", diff)
+	}
+	if !evicted[0].(lease.PodSeen).Pod.Ran {
+		t.Error("a pod that was evicted while it ran is said not to have run")
+	}
 	for _, trouble := range []simulated.Trouble{simulated.PodDies{Run: job.RunID{15: 1}}, simulated.PodVanishes{Run: job.RunID{15: 2}}} {
 		if err := b.c.Cause(trouble); !errors.Is(err, simulated.ErrNoSuch) {
 			t.Errorf("%+v, once more: %v", trouble, err)

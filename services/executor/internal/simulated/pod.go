@@ -27,6 +27,8 @@ type pod struct {
 	// holds says that it takes room on its node.
 	holds    bool
 	deleting bool
+	// ran says that its containers were started.
+	ran bool
 	// end is how it ended, or will; set from its start on.
 	end *life
 	// due is when it goes on by itself, and slot its place in the timeline, from 1;
@@ -130,7 +132,7 @@ func (c *Cluster) happen(p *pod) {
 
 func (c *Cluster) startPod(p *pod) {
 	l := p.blueprint.live(p.run, p.wishes, c.now.Wall)
-	p.end, p.stage = &l, running
+	p.end, p.stage, p.ran = &l, running, true
 	c.recordStart(p)
 	c.tellOf(lease.PodSeen{Pod: p.seen()})
 	if !l.forever {
@@ -223,7 +225,7 @@ func (p *pod) seen() lease.Pod {
 	case over:
 		s.Phase, s.Reason, s.Message = p.end.phase, p.end.reason, p.end.message
 		s.Ends = slices.Clone(p.end.ends)
-		s.Ran = len(s.Ends) > 0 || p.end.reason == reasonDeadline
+		s.Ran = p.ran || len(s.Ends) > 0
 	}
 	return s
 }
