@@ -44,9 +44,7 @@ backends: {eventapi: {target: %q}, lookout: {target: %q}}
 routes: {api.Event: eventapi, api.Jobs: lookout, /api.Submit/GetQueueInfo: lookout}
 `, eventapi.GRPC, lookout.GRPC))
 	all := append(schedulers, eventapi, lookout, executor, submit)
-	for _, p := range all {
-		in.within(upWithin, p.AwaitReady)
-	}
+	in.ready(all...)
 
 	// Not query: it reads states right after the stream told them, and lookout, which
 	// reads the log by itself, may be a moment behind eventapi.
@@ -68,7 +66,7 @@ routes: {api.Event: eventapi, api.Jobs: lookout, /api.Submit/GetQueueInfo: looko
 	}
 	for _, p := range all {
 		if p != leader {
-			in.within(stopWithin, p.Stop)
+			in.stop(p)
 		}
 	}
 }
@@ -101,6 +99,21 @@ func (in *bed) start(name, extra string) *processtest.Service {
 		}
 	})
 	return s
+}
+
+// ready waits until programs say that they are, and stop ends them without an error.
+func (in *bed) ready(all ...*processtest.Service) {
+	in.t.Helper()
+	for _, s := range all {
+		in.within(upWithin, s.AwaitReady)
+	}
+}
+
+func (in *bed) stop(all ...*processtest.Service) {
+	in.t.Helper()
+	for _, s := range all {
+		in.within(stopWithin, s.Stop)
+	}
 }
 
 // within does what may take so long at most.

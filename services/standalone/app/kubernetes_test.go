@@ -31,7 +31,7 @@ import (
 
 	"github.com/fairlead-batch/fairlead/proto/gen/api"
 	"github.com/fairlead-batch/fairlead/services/internal/kubetest"
-	"github.com/fairlead-batch/fairlead/services/internal/postgres/pgtest"
+	"github.com/fairlead-batch/fairlead/services/standalone/processtest"
 )
 
 // kubernetesWithin is how long a test waits for one thing that takes some seconds on an
@@ -71,9 +71,11 @@ func TestKubernetes(t *testing.T) {
 		before = count(pods, ended)
 		return before >= 30 && count(pods, func(w *witnessed) bool { return east(w) && w.live() }) >= 4
 	})
-	u.executors["east"].kill()
+	if err := u.executors["east"].Kill(); err != nil {
+		t.Fatal(err)
+	}
 	record.await(t, "a pod ends while its executor is away", func(pods []*witnessed) bool { return count(pods, ended) > before })
-	u.startExecutor(sites[0]).becomesReady()
+	u.in.ready(u.startExecutor(sites[0]))
 	// Preemptible jobs get the clusters for themselves, and there is work for three times
 	// as long, so what comes then mostly preempts some. Where this machine is so busy that
 	// they are over first, it does not, and that is no fault.
@@ -90,16 +92,14 @@ func TestKubernetes(t *testing.T) {
 
 	judge(t, record, u.awaitStories(t))
 	for _, s := range sites {
-		if _, text := u.executors[s.name].get("/metrics"); !strings.Contains(text, fmt.Sprintf("fairlead_executor_reports_unacknowledged{executor=%q} 0\n", s.name)) {
+		if text := metrics(t, u.executors[s.name]); !strings.Contains(text, fmt.Sprintf("fairlead_executor_reports_unacknowledged{executor=%q} 0\n", s.name)) {
 			t.Errorf("executor %s keeps reports that nobody has acknowledged", s.name)
 		}
 	}
-	if _, text := u.executors["east"].get("/metrics"); strings.Contains(text, "fairlead_executor_pods_adopted_total{executor=\"east\"} 0\n") {
+	if text := metrics(t, u.executors["east"]); strings.Contains(text, "fairlead_executor_pods_adopted_total{executor=\"east\"} 0\n") {
 		t.Error("the executor that was started again found no pod of the one before it")
 	}
-	for _, p := range u.services {
-		p.stop()
-	}
+	u.in.stop(u.services...)
 }
 
 // examples are files of the folder examples.
@@ -178,22 +178,22 @@ func (s *site) apply(t *testing.T, file string) {
 
 // user is somebody with the CLI, and the installation that serves him.
 type user struct {
-	in         *installation
+	in         *bed
 	schedulers string
 	address    string
 	fairlead   string
 	// executors are those that run, by cluster, and services all processes that are to
 	// be stopped, in that order.
-	executors map[string]*service
-	services  []*service
+	executors map[string]*processtest.Service
+	services  []*processtest.Service
 	// sets are the jobs that were acknowledged, by "queue/jobset".
 	sets map[string][]string
 }
 
 func startOnKubernetes(t *testing.T, sites []*site) *user {
 	t.Helper()
-	in := &installation{t: t, bin: buildBinaries(t), url: pgtest.URL(t)}
-	u := &user{in: in, fairlead: filepath.Join(t.TempDir(), "fairlead"), executors: map[string]*service{}, sets: map[string][]string{}}
+	in := newBed(t)
+	u := &user{in: in, fairlead: filepath.Join(t.TempDir(), "fairlead"), executors: map[string]*processtest.Service{}, sets: map[string][]string{}}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", u.fairlead, "./fairlead")
 	build.Dir = filepath.Join(kubetest.Root(), "tools")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -201,19 +201,17 @@ func startOnKubernetes(t *testing.T, sites []*site) *user {
 	}
 	eventapi, lookout := in.start("eventapi", ""), in.start("lookout", "")
 	scheduler := in.start("scheduler", "scheduler: {settleAfter: 5s}") // what fits nowhere is rejected soon
-	u.schedulers = scheduler.grpc
+	u.schedulers = scheduler.GRPC
 	submit := in.start("submit", fmt.Sprintf(`
 backends: {eventapi: {target: %q}, lookout: {target: %q}}
 routes: {api.Event: eventapi, api.Jobs: lookout, /api.Submit/GetQueueInfo: lookout}
-`, eventapi.grpc, lookout.grpc))
-	u.address = submit.grpc
-	u.services = []*service{submit, scheduler, eventapi, lookout}
+`, eventapi.GRPC, lookout.GRPC))
+	u.address = submit.GRPC
+	u.services = []*processtest.Service{submit, scheduler, eventapi, lookout}
 	for _, s := range sites {
 		u.startExecutor(s)
 	}
-	for _, p := range append(slices.Clone(u.services), slices.Collect(maps.Values(u.executors))...) {
-		p.becomesReady()
-	}
+	in.ready(append(slices.Clone(u.services), slices.Collect(maps.Values(u.executors))...)...)
 	for _, queue := range [][]string{{"research"}, {"alpha"}, {"beta", "--priority-factor", "2"}} {
 		u.cli(t, append([]string{"queue", "create"}, queue...)...)
 	}
@@ -221,8 +219,8 @@ routes: {api.Event: eventapi, api.Jobs: lookout, /api.Submit/GetQueueInfo: looko
 }
 
 // startExecutor starts the executor of a cluster.
-func (u *user) startExecutor(s *site) *service {
-	p := u.in.start("executor", fmt.Sprintf("name: %s\nschedulers: [%q]\ncluster: kubernetes\nkubernetes: {kubeconfig: %q, leaseNamespace: fairlead}\n",
+func (u *user) startExecutor(s *site) *processtest.Service {
+	p := u.in.start("executor-"+s.name, fmt.Sprintf("name: %s\nschedulers: [%q]\ncluster: kubernetes\nkubernetes: {kubeconfig: %q, leaseNamespace: fairlead}\n",
 		s.name, u.schedulers, s.kubeconfig))
 	u.executors[s.name] = p
 	return p

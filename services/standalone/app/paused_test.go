@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
-	"github.com/fairlead-batch/fairlead/services/internal/postgres/pgtest"
+	"github.com/fairlead-batch/fairlead/services/standalone/processtest"
 )
 
 // podsMade is the cluster's own count, of all its time.
@@ -30,52 +29,52 @@ func TestPausedLeader(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it builds five programs")
 	}
-	in := &installation{t: t, bin: buildBinaries(t), url: pgtest.URL(t)}
-	schedulers := []*service{in.start("scheduler", ""), in.start("scheduler", "")}
+	in := newBed(t)
+	schedulers := []*processtest.Service{in.start("scheduler-1", ""), in.start("scheduler-2", "")}
 	submit := in.start("submit", "")
-	for _, p := range append(schedulers, submit) {
-		p.becomesReady()
-	}
-	user := in.dial(submit.grpc)
+	in.ready(append(schedulers, submit)...)
+	user := in.dial(submit.GRPC)
 	user.createQueue(t)
 	const jobs = 20
 	user.submit(t, jobs)
 	paused, heir := schedulers[0], schedulers[1]
-	if heir.shows("fairlead_scheduler_leading 1") {
+	if heir.Shows(t.Context(), "fairlead_scheduler_leading 1") {
 		paused, heir = heir, paused
 	}
 
 	db := in.connect()
 	held := db.holdHeads()
 	executor := in.start("executor", fmt.Sprintf("name: one\nschedulers: [%q, %q]\nsimulated: {nodes: [{name: node, count: 2, resources: {cpu: \"8\", memory: 8Gi, ephemeral-storage: 1Ti}}]}",
-		schedulers[0].grpc, schedulers[1].grpc))
-	executor.becomesReady() // and with it there is room for jobs
+		schedulers[0].GRPC, schedulers[1].GRPC))
+	in.ready(executor) // and with it there is room for jobs
 	appender := db.waitingAppender()
-	paused.signal(syscall.SIGSTOP)
+	if err := paused.Pause(); err != nil {
+		t.Fatal(err)
+	}
 	db.end("its appender", appender)
 	db.end("its lock", db.leader())
 	held()
 
-	heir.comesToShow("fairlead_scheduler_leading 1")
-	executor.comesToShow(fmt.Sprintf(podsMade, jobs))
-	executor.comesToBeIdle()
-	paused.signal(syscall.SIGCONT)
-	paused.comesToShow("fairlead_scheduler_terms_total 1")
-	paused.becomesReady()
-	heir.comesToShow(`fairlead_scheduler_entries_dropped_total{reason="closed"}`)
+	comesToShow(t, heir, "fairlead_scheduler_leading 1")
+	comesToShow(t, executor, fmt.Sprintf(podsMade, jobs))
+	comesToBeIdle(t, executor)
+	if err := paused.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	comesToShow(t, paused, "fairlead_scheduler_terms_total 1")
+	in.ready(paused)
+	comesToShow(t, heir, `fairlead_scheduler_entries_dropped_total{reason="closed"}`)
 	user.submit(t, 1)
-	executor.comesToShow(fmt.Sprintf(podsMade, jobs+1))
-	executor.comesToBeIdle()
-	if !executor.shows(fmt.Sprintf(podsMade, jobs+1)) || !heir.shows("fairlead_scheduler_leading 1") {
-		t.Errorf("a job has a second pod, or the heir was deposed; the executor says:\n%s", executor.metrics())
+	comesToShow(t, executor, fmt.Sprintf(podsMade, jobs+1))
+	comesToBeIdle(t, executor)
+	if !executor.Shows(t.Context(), fmt.Sprintf(podsMade, jobs+1)) || !heir.Shows(t.Context(), "fairlead_scheduler_leading 1") {
+		t.Errorf("a job has a second pod, or the heir was deposed; the executor says:\n%s", metrics(t, executor))
 	}
-	for _, p := range append(schedulers, submit, executor) {
-		p.stop()
-	}
+	in.stop(append(schedulers, submit, executor)...)
 }
 
 // dial is a user of the installation.
-func (in *installation) dial(address string) *program {
+func (in *bed) dial(address string) *program {
 	in.t.Helper()
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -92,9 +91,9 @@ type database struct {
 	conn *pgx.Conn
 }
 
-func (in *installation) connect() *database {
+func (in *bed) connect() *database {
 	in.t.Helper()
-	db := &database{t: in.t, url: in.url}
+	db := &database{t: in.t, url: in.Postgres}
 	db.conn = db.open()
 	return db
 }
@@ -179,37 +178,30 @@ func eventually(t *testing.T, is func() bool) bool {
 
 // comesToShow waits until a line stands in the program's metrics; one that ends with
 // its labels, with any number but 0.
-func (p *service) comesToShow(line string) {
-	p.t.Helper()
-	shows := func() bool { return p.shows(line) }
+func comesToShow(t *testing.T, p *processtest.Service, line string) {
+	t.Helper()
+	shows := func() bool { return p.Shows(t.Context(), line) }
 	if strings.HasSuffix(line, "}") {
 		shows = func() bool {
-			text := "\n" + p.metrics()
+			text := "\n" + metrics(t, p)
 			return strings.Contains(text, "\n"+line+" ") && !strings.Contains(text, "\n"+line+" 0\n")
 		}
 	}
-	if !eventually(p.t, shows) {
-		p.t.Fatalf("%s does not show %s:\n%s", p.name, line, p.metrics())
+	if !eventually(t, shows) {
+		t.Fatalf("%s does not show %s:\n%s", p.Name, line, metrics(t, p))
 	}
 }
 
 // comesToBeIdle waits until an executor holds no run.
-func (p *service) comesToBeIdle() {
-	p.t.Helper()
+func comesToBeIdle(t *testing.T, p *processtest.Service) {
+	t.Helper()
 	for _, phase := range []string{"leased", "pending", "running", "ended", "releasing"} {
-		p.comesToShow(fmt.Sprintf("fairlead_executor_runs{executor=\"one\",phase=%q} 0", phase))
+		comesToShow(t, p, fmt.Sprintf("fairlead_executor_runs{executor=\"one\",phase=%q} 0", phase))
 	}
 }
 
-func (p *service) metrics() string {
-	p.t.Helper()
-	_, text := p.get("/metrics")
+func metrics(t *testing.T, p *processtest.Service) string {
+	t.Helper()
+	_, text := p.Get(t.Context(), "/metrics")
 	return text
-}
-
-func (p *service) signal(s syscall.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatalf("signal %s: %v", p.name, err)
-	}
 }
