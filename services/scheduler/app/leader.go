@@ -19,6 +19,9 @@ const (
 	lockEvery = 250 * time.Millisecond
 	// lockCheckWithin is how long a check may take before the lock counts as lost.
 	lockCheckWithin = 5 * time.Second
+	// lockTouchEvery is how often a holder shows that it lives. The server ends the session
+	// of one that does not within store.LockIdleMax, several times as long.
+	lockTouchEvery = 3 * time.Second
 	// lockReleaseWithin is how long giving it up may take.
 	lockReleaseWithin = time.Second
 )

@@ -184,6 +184,8 @@ func (t *term) keepLock(ctx context.Context) error {
 	if t.put(ctx, LockGained{}) != nil {
 		return nil
 	}
+	tick := time.NewTicker(lockTouchEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -192,8 +194,19 @@ func (t *term) keepLock(ctx context.Context) error {
 			if t.put(ctx, t.carryOut(ctx, lock, order)) != nil {
 				return nil
 			}
+		case <-tick.C: // nobody may have asked: with no executor there are no heartbeats
+			if err := lock.Check(ctx); err != nil && t.put(ctx, t.lockLost(ctx, err)) != nil {
+				return nil
+			}
 		}
 	}
+}
+
+func (t *term) lockLost(ctx context.Context, err error) Input {
+	if ctx.Err() == nil {
+		t.deps.Logger.Warn("check the leader lock", zap.Error(err))
+	}
+	return LockLost{}
 }
 
 func (t *term) carryOut(ctx context.Context, lock Lock, order lockOrder) Input {
@@ -206,8 +219,7 @@ func (t *term) carryOut(ctx context.Context, lock Lock, order lockOrder) Input {
 		return EpochTaken{Epoch: epoch}
 	}
 	if err := lock.Check(ctx); err != nil {
-		t.deps.Logger.Warn("check the leader lock", zap.Error(err))
-		return LockLost{}
+		return t.lockLost(ctx, err)
 	}
 	return LockChecked{}
 }

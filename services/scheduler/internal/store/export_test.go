@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"encoding/gob"
+	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -82,4 +84,21 @@ func Reread(s lead.Snapshot, change func(*Wire)) (*lead.Snapshot, error) {
 		r.contents = c.pack(b)
 	}
 	return c.snapshot(rows)
+}
+
+// IdleTimeout is after how long without a word the server ends the holder's session.
+func (l *Lock) IdleTimeout(t *testing.T) (timeout string) {
+	t.Helper()
+	if err := l.conn.QueryRow(t.Context(), "SELECT current_setting('idle_session_timeout')").Scan(&timeout); err != nil {
+		t.Fatal(err)
+	}
+	return timeout
+}
+
+// EndWhenIdle has the server end the holder's session sooner.
+func (l *Lock) EndWhenIdle(t *testing.T, after time.Duration) {
+	t.Helper()
+	if err := l.endWhenIdle(t.Context(), after); err != nil {
+		t.Fatal(err)
+	}
 }

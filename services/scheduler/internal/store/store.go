@@ -16,6 +16,7 @@
 //   - Who writes does not matter: any replica that read at least as far replaces what
 //     another wrote.
 //   - An epoch is taken once: the row moves by compare-and-set, in one statement.
+//   - A process that holds the lock and stands still loses it within LockIdleMax.
 //   - At most one process holds the lock. That a process believes to hold it proves
 //     nothing later: the log's own order does (package eventlog, Gate). The lock only
 //     keeps two from deposing each other in turn.
@@ -30,6 +31,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -76,7 +78,13 @@ func (s *Store) TakeEpoch(ctx context.Context, above uint64) (uint64, error) {
 	return uint64(epoch), nil //nolint:gosec // the column is not negative
 }
 
-// Lock is a held leader lock. One goroutine.
+// LockIdleMax is how long the holder of the lock may not ask for it before the server
+// ends its session, and with it the lock: a process that stands still, or a machine that
+// is gone without a word, would hold it for as long as TCP hopes, which is hours.
+const LockIdleMax = 15 * time.Second
+
+// Lock is a held leader lock. One goroutine. Whoever holds it checks it more often than
+// every LockIdleMax.
 type Lock struct {
 	conn *pgxpool.Conn
 	key  int64
@@ -86,6 +94,7 @@ const (
 	tryLock  = `-- name: TryLeaderLock` + "\nSELECT pg_try_advisory_lock($1)"
 	holdLock = `-- name: CheckLeaderLock` + "\nSELECT true"
 	unlock   = `-- name: ReleaseLeaderLock` + "\nSELECT pg_advisory_unlock($1)"
+	setIdle  = `-- name: BoundLeaderSession` + "\nSELECT set_config('idle_session_timeout', $1, false)"
 )
 
 // TryLock takes the leader lock if nobody holds it; nil when somebody does. The
@@ -104,7 +113,18 @@ func (s *Store) TryLock(ctx context.Context) (*Lock, error) {
 		conn.Release()
 		return nil, nil
 	}
-	return &Lock{conn: conn, key: s.key}, nil
+	lock := &Lock{conn: conn, key: s.key}
+	if err := lock.endWhenIdle(ctx, LockIdleMax); err != nil {
+		lock.Release(time.Second)
+		return nil, fmt.Errorf("take leader lock: %w", err)
+	}
+	return lock, nil
+}
+
+// endWhenIdle sets after how long the server ends the session; 0: never.
+func (l *Lock) endWhenIdle(ctx context.Context, after time.Duration) error {
+	_, err := l.conn.Exec(ctx, setIdle, strconv.FormatInt(after.Milliseconds(), 10))
+	return err
 }
 
 // Check says whether the lock was still held when it was called. An error wraps
@@ -123,7 +143,11 @@ func (l *Lock) Release(within time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	var done bool
-	if err := l.conn.QueryRow(ctx, unlock, l.key).Scan(&done); err != nil {
+	err := l.conn.QueryRow(ctx, unlock, l.key).Scan(&done)
+	if err == nil {
+		err = l.endWhenIdle(ctx, 0) // as the pool's others
+	}
+	if err != nil {
 		_ = l.conn.Conn().Close(ctx) // the lock ends with the session
 	}
 	l.conn.Release()

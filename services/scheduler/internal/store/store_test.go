@@ -68,3 +68,44 @@ func TestLock(t *testing.T) {
 	}
 	third.Release(time.Second)
 }
+
+// TestIdleLock: a holder that stands still loses the lock, and one that asks keeps it. A
+// connection that was given back to the pool is bounded no more.
+func TestIdleLock(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t, store.Migrations())
+	s := store.New(pool, t.Name())
+	lock, err := s.TryLock(t.Context())
+	if err != nil || lock == nil {
+		t.Fatalf("TryLock = %v, %v", lock, err)
+	}
+	if got, want := lock.IdleTimeout(t), "15s"; got != want {
+		t.Errorf("the holder's session ends after %s without a word, want %s", got, want)
+	}
+	lock.EndWhenIdle(t, 100*time.Millisecond)
+	other := store.New(pool, t.Name())
+	late := time.After(30 * time.Second)
+	for {
+		taken, err := other.TryLock(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if taken != nil {
+			taken.Release(time.Second)
+			break
+		}
+		select {
+		case <-late:
+			t.Fatal("a holder that stands still keeps the lock")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if err := lock.Check(t.Context()); err == nil {
+		t.Error("the holder believes that it has the lock")
+	}
+	lock.Release(time.Second)
+	var timeout string
+	if err := pool.QueryRow(t.Context(), "SELECT current_setting('idle_session_timeout')").Scan(&timeout); err != nil || timeout != "0" {
+		t.Errorf("a connection of the pool ends after %s without a word, %v; want never", timeout, err)
+	}
+}
