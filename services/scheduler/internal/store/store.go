@@ -115,7 +115,7 @@ func (s *Store) TryLock(ctx context.Context) (*Lock, error) {
 	}
 	lock := &Lock{conn: conn, key: s.key}
 	if err := lock.endWhenIdle(ctx, LockIdleMax); err != nil {
-		lock.Release(time.Second)
+		lock.Release(time.Second) //nolint:contextcheck // ctx may be why it failed
 		return nil, fmt.Errorf("take leader lock: %w", err)
 	}
 	return lock, nil
