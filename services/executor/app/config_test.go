@@ -66,7 +66,7 @@ pendingWithin: 0s
 forceAfter: -1s
 limits: {runs: 0, creates: 0, reports: 0}
 cluster: nomad
-kubernetes: {leaseNamespace: "", leaseName: "", workers: 0, callTimeout: 0s, syncTimeout: 0s, probeInterval: 0s}
+kubernetes: {leaseNamespace: "", leaseName: "", workers: 0, callTimeout: 0s, syncTimeout: 0s, probeInterval: 0s, explainInterval: 0s}
 simulated:
   startDelay: -1s
   stopDelay: -1s
@@ -81,7 +81,7 @@ simulated:
 	for _, key := range []string{
 		"name", "schedulers", "heartbeatInterval", "pendingWithin", "forceAfter", "limits.runs", "limits.creates", "limits.reports",
 		"cluster", "kubernetes.leaseNamespace", "kubernetes.leaseName", "kubernetes.workers", "kubernetes.callTimeout",
-		"kubernetes.syncTimeout", "kubernetes.probeInterval", "simulated.startDelay", "simulated.stopDelay", "simulated.recordsMax", "simulated.nodes[0].name", "simulated.nodes[0].count",
+		"kubernetes.syncTimeout", "kubernetes.probeInterval", "kubernetes.explainInterval", "simulated.startDelay", "simulated.stopDelay", "simulated.recordsMax", "simulated.nodes[0].name", "simulated.nodes[0].count",
 		"simulated.nodes[0].maxPods", "simulated.nodes[0].resources[cpu]", "simulated.nodes[0].taints[0].effect",
 	} {
 		if !strings.Contains(err.Error(), key) {

@@ -39,6 +39,9 @@ type Kubernetes struct {
 	// ProbeInterval is the time between looks whether the API server is there. While it is
 	// not, the cluster's nodes take no new jobs. Default 5s.
 	ProbeInterval time.Duration
+	// ExplainInterval is the time between looks into the events of pods that do not start
+	// and do not say why. Default 15s.
+	ExplainInterval time.Duration
 }
 
 // DefaultKubernetes returns what is used where the operator says nothing.
@@ -47,6 +50,7 @@ func DefaultKubernetes() Kubernetes {
 	return Kubernetes{
 		LeaseNamespace: inner.LeaseNamespace, LeaseName: inner.LeaseName, PoolLabel: inner.PoolLabel,
 		Workers: inner.Workers, CallTimeout: inner.CallTimeout, SyncTimeout: inner.SyncTimeout, ProbeInterval: inner.ProbeInterval,
+		ExplainInterval: inner.ExplainInterval,
 	}
 }
 
@@ -71,6 +75,9 @@ func (k Kubernetes) Validate() error {
 	if k.ProbeInterval <= 0 {
 		check.Violate("probeInterval", k.ProbeInterval, "must be above 0")
 	}
+	if k.ExplainInterval <= 0 {
+		check.Violate("explainInterval", k.ExplainInterval, "must be above 0")
+	}
 	return check.Err()
 }
 
@@ -84,6 +91,7 @@ func newKube(executor string, cfg Kubernetes, deps kube.Deps) (*kube.Cluster, er
 	cluster, err := kube.New(kube.Config{
 		Executor: executor, LeaseNamespace: cfg.LeaseNamespace, LeaseName: cfg.LeaseName, PoolLabel: cfg.PoolLabel, PriorityClasses: cfg.PriorityClasses,
 		Workers: cfg.Workers, CallTimeout: cfg.CallTimeout, SyncTimeout: cfg.SyncTimeout, ProbeInterval: cfg.ProbeInterval,
+		ExplainInterval: cfg.ExplainInterval,
 	}, deps)
 	if err != nil {
 		return nil, fmt.Errorf("use Kubernetes: %w", err)

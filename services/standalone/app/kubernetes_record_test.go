@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 )
 
 const jobLabel = "armada_job_id"
@@ -65,8 +67,14 @@ func (r *podRecord) watch(t *testing.T, s *site) {
 	if err != nil || len(list.Items) > 0 {
 		t.Fatalf("cluster %s: %d pods, error %v; want none", s.name, len(list.Items), err)
 	}
-	selected.ResourceVersion = list.ResourceVersion
-	events, err := s.client.CoreV1().Pods("").Watch(ctx, selected)
+	// The server drops a watch that is read too slowly, as on a busy machine; this one goes
+	// on from the last event that it had, or says that it cannot.
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, from metav1.ListOptions) (watch.Interface, error) {
+			from.LabelSelector = selected.LabelSelector
+			return s.client.CoreV1().Pods("").Watch(ctx, from)
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,23 +135,42 @@ func lives(ctx context.Context, w *witnessed) bool {
 	return err == nil && pod.UID == w.uid && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
 
-// await waits until what the record holds is enough.
+// await waits until what the record holds is enough. What it holds against us ends the
+// test at once.
 func (r *podRecord) await(t *testing.T, what string, enough func(pods []*witnessed) bool) {
 	t.Helper()
 	late := time.After(kubernetesWithin)
 	for {
 		r.mu.Lock()
-		done, changed := enough(r.order), r.changed
+		done, changed, wrong := enough(r.order), r.changed, len(r.wrong) > 0
 		r.mu.Unlock()
-		if done {
+		switch {
+		case wrong:
+			t.Fatalf("before this was seen: %s; the record:\n%s", what, r.summary())
+		case done:
 			return
 		}
 		select {
 		case <-changed:
 		case <-late:
-			t.Fatalf("not seen within %s: %s", kubernetesWithin, what)
+			t.Fatalf("not seen within %s: %s; the record:\n%s", kubernetesWithin, what, r.summary())
 		}
 	}
+}
+
+// summary is the record in short: how many pods came how far, each that is not gone, and
+// what is held against us.
+func (r *podRecord) summary() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	tally, text := map[string]int{}, ""
+	for _, w := range r.order {
+		tally[fmt.Sprintf("%s %s gone=%t", w.site.name, w.phase, w.gone)]++
+		if !w.gone {
+			text += fmt.Sprintf("job %s: pod %s in cluster %s is %s\n", w.job, w.name, w.site.name, w.phase)
+		}
+	}
+	return fmt.Sprintf("%v\n%s%v", tally, text, r.wrong)
 }
 
 // ofJob are the pods that a job had.

@@ -55,6 +55,7 @@ func TestKubernetes(t *testing.T) {
 		record.watch(t, s)
 	}
 	u := startOnKubernetes(t, sites)
+	defer u.tellOfUnfinished(t, record)
 
 	u.submit(t, u.longFile(t))
 	u.submit(t, examples("sweep", "fail", "gang", "compete-a", "compete-b")...)
@@ -80,8 +81,8 @@ func TestKubernetes(t *testing.T) {
 	// as long, so what comes then mostly preempts some. Where this machine is so busy that
 	// they are over first, it does not, and that is no fault.
 	compete := slices.Concat(u.sets["alpha/compete"], u.sets["beta/compete"])
-	record.await(t, "the jobs of the queues that compete are over", func(pods []*witnessed) bool {
-		return count(pods, func(w *witnessed) bool { return slices.Contains(compete, w.job) && !w.live() }) == len(compete)
+	record.await(t, "the jobs of the queues that compete have run", func(pods []*witnessed) bool {
+		return count(pods, func(w *witnessed) bool { return slices.Contains(compete, w.job) && w.phase == corev1.PodSucceeded }) >= len(compete)
 	})
 	u.submit(t, examples("preempt")...)
 	preempt := u.sets["alpha/preempt"]
@@ -90,7 +91,8 @@ func TestKubernetes(t *testing.T) {
 	})
 	u.submit(t, examples("preempt-urgent")...)
 
-	judge(t, record, u.awaitStories(t))
+	stories := u.awaitStories(t)
+	judge(t, record, stories)
 	for _, s := range sites {
 		if text := metrics(t, u.executors[s.name]); !strings.Contains(text, fmt.Sprintf("fairlead_executor_reports_unacknowledged{executor=%q} 0\n", s.name)) {
 			t.Errorf("executor %s keeps reports that nobody has acknowledged", s.name)
@@ -251,6 +253,29 @@ func (u *user) submit(t *testing.T, files ...string) {
 	}
 	for _, s := range sets {
 		u.sets[s.Queue+"/"+s.JobSetID] = s.JobIDs
+	}
+}
+
+// tellOfUnfinished logs, when the test has failed, where jobs stand whose pods have not
+// ended.
+func (u *user) tellOfUnfinished(t *testing.T, record *podRecord) {
+	t.Helper()
+	if !t.Failed() {
+		return
+	}
+	for set, ids := range u.sets {
+		for _, id := range ids {
+			pods := record.ofJob(id)
+			if slices.ContainsFunc(pods, func(w witnessed) bool { return !w.live() }) {
+				continue
+			}
+			out, err := exec.CommandContext(t.Context(), u.fairlead, "--url", u.address, "get", "job", id).CombinedOutput()
+			t.Logf("%s, pods %+v: %v\n%s", set, pods, err, out)
+		}
+	}
+	for name, p := range u.executors {
+		_, text := p.get("/metrics")
+		t.Logf("executor %s shows\n%s", name, strings.Join(regexp.MustCompile(`(?m)^fairlead_executor_.*$`).FindAllString(text, -1), "\n"))
 	}
 }
 

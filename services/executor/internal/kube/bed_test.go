@@ -63,7 +63,7 @@ func (b *bed) now() time.Duration { return time.Since(b.begun) }
 
 func bedConfig() kube.Config {
 	cfg := kube.DefaultConfig()
-	cfg.Executor, cfg.ProbeInterval = "bed", 100*time.Millisecond
+	cfg.Executor, cfg.ProbeInterval, cfg.ExplainInterval = "bed", 100*time.Millisecond, 100*time.Millisecond
 	cfg.PriorityClasses = map[string]string{"fair-urgent": "system-cluster-critical"}
 	return cfg
 }

@@ -28,8 +28,8 @@ type Cluster struct {
 
 // New makes a cluster that Run brings to life. It makes no call.
 func New(cfg Config, deps Deps) (*Cluster, error) {
-	if cfg.Workers < 1 || min(cfg.CallTimeout, cfg.SyncTimeout, cfg.ProbeInterval) <= 0 {
-		return nil, errors.New("make cluster: workers, callTimeout, syncTimeout and probeInterval must be above 0")
+	if cfg.Workers < 1 || min(cfg.CallTimeout, cfg.SyncTimeout, cfg.ProbeInterval, cfg.ExplainInterval) <= 0 {
+		return nil, errors.New("make cluster: workers, callTimeout, syncTimeout, probeInterval and explainInterval must be above 0")
 	}
 	if cfg.LeaseName == "" || cfg.LeaseNamespace == "" || cfg.Executor == "" {
 		return nil, errors.New("make cluster: the executor must have a name, its lease a name and a namespace")
@@ -63,6 +63,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 	}
 	close(c.ready)
 	running.Go(func() { c.probe(ctx) })
+	running.Go(func() { c.explain(ctx) })
 	for range c.cfg.Workers {
 		running.Go(func() { c.work(ctx) })
 	}

@@ -3,6 +3,7 @@ package kube_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -10,6 +11,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/fairlead-batch/fairlead/services/executor/internal/clustertest"
@@ -43,6 +45,7 @@ func TestKubernetes(t *testing.T) {
 	t.Run("a node is not ready", func(t *testing.T) { t.Parallel(); nodeNotReady(t, open(t)) })
 	t.Run("a pod as it is made", func(t *testing.T) { t.Parallel(); podMade(t, open(t)) })
 	t.Run("a pod is evicted", func(t *testing.T) { t.Parallel(); podEvicted(t, open(t)) })
+	t.Run("a pod's events say why it does not start", func(t *testing.T) { t.Parallel(); podExplained(t, open(t)) })
 	t.Run("the server is away", func(t *testing.T) { t.Parallel(); serverAway(t, open(t)) })
 	t.Run("rights are missing", func(t *testing.T) { t.Parallel(); rightsMissing(t, open(t)) })
 	t.Run("the lease is another executor's", func(t *testing.T) { t.Parallel(); leaseHeld(t, open(t)) })
@@ -113,6 +116,42 @@ func podEvicted(t *testing.T, b *bed) {
 		t.Fatal(err)
 	}
 	await(t, b, func(f lease.PodSeen) bool { return strings.Contains(f.Pod.Disruption, "Eviction") })
+}
+
+// podExplained has a pod whose status says nothing, and events as a kubelet writes them.
+func podExplained(t *testing.T, b *bed) {
+	t.Helper()
+	b.start(t)
+	l := aLease(t, 1)
+	l.Annotations = map[string]string{"sim/stuck-pending": "true"}
+	b.do(lease.CreatePod{Lease: l, Before: b.now() + patience})
+	made := await(t, b, func(f lease.Created) bool { return f.Run == l.Run })
+	warn := func(name, kind, reason, message string, at time.Time) {
+		event := &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Name: name, Namespace: l.Namespace},
+			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: l.Namespace, Name: l.PodName, UID: types.UID(made.Pod.UID)},
+			Type:           kind, Reason: reason, Message: message, LastTimestamp: metav1.NewTime(at),
+		}
+		if _, err := b.client.CoreV1().Events(l.Namespace).Create(t.Context(), event, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	warn("old", corev1.EventTypeWarning, "FailedScheduling", "it was", now.Add(-time.Minute))
+	warn("normal", corev1.EventTypeNormal, "Pulling", "it goes on", now)
+	warn("mount", corev1.EventTypeWarning, "FailedMount", `configmap "x" not found`, now.Add(-time.Second))
+	await(t, b, func(f lease.PodSeen) bool {
+		return f.Pod.Run == l.Run && f.Pod.Waiting == "FailedMount" && f.Pod.WaitingMessage == `configmap "x" not found`
+	})
+	// Something newer takes its place, and a change of the pod does not take it away.
+	warn("newer", corev1.EventTypeWarning, "FailedMount", `configmap "y" not found`, now)
+	await(t, b, func(f lease.PodSeen) bool { return f.Pod.WaitingMessage == `configmap "y" not found` })
+	if err := b.client.CoreV1().Pods(l.Namespace).Delete(t.Context(), l.PodName, metav1.DeleteOptions{GracePeriodSeconds: new(int64(1))}); err != nil {
+		t.Fatal(err)
+	}
+	if f := await(t, b, func(f lease.PodSeen) bool { return f.Pod.Deleting }); f.Pod.WaitingMessage != `configmap "y" not found` {
+		t.Errorf("going, it says %q", f.Pod.WaitingMessage)
+	}
 }
 
 // serverAway cuts the line to the API server. Orders fail, no node takes anything new,

@@ -30,13 +30,16 @@ type Config struct {
 	SyncTimeout time.Duration
 	// ProbeInterval is the time between looks whether the API server is there. Default 5s.
 	ProbeInterval time.Duration
+	// ExplainInterval is the time between looks into the events of pods that do not start
+	// and do not say why. Default 15s.
+	ExplainInterval time.Duration
 }
 
 // DefaultConfig returns what is used where nobody says otherwise.
 func DefaultConfig() Config {
 	return Config{
 		LeaseNamespace: "default", LeaseName: "fairlead-executor", PoolLabel: "armadaproject.io/pool",
-		Workers: 8, CallTimeout: 10 * time.Second, SyncTimeout: 2 * time.Minute, ProbeInterval: 5 * time.Second,
+		Workers: 8, CallTimeout: 10 * time.Second, SyncTimeout: 2 * time.Minute, ProbeInterval: 5 * time.Second, ExplainInterval: 15 * time.Second,
 	}
 }
 

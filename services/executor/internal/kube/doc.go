@@ -16,6 +16,13 @@
 // only the newest waits to be told, so however slow the core is, no more waits than
 // there is in the cluster.
 //
+// # Reasons
+//
+// Why a pod does not start is in its status for an image or a secret, and only in its
+// events for a volume that cannot be mounted. The events are not watched, which in a
+// large cluster costs more than all else: of pods that wait and do not say why, a few at
+// a time are looked into (ExplainInterval).
+//
 // # Placement
 //
 // The scheduler has chosen the node, so a pod is made with spec.nodeName: half the
@@ -59,7 +66,6 @@
 //
 // # Not done
 //
-// The services and ingresses of a lease are not made, and users are not impersonated. The
-// events of a pod (a volume that cannot be mounted) are not read. A pod whose labels
-// somebody takes away is taken for gone, though it runs.
+// The services and ingresses of a lease are not made, and users are not impersonated. A
+// pod whose labels somebody takes away is taken for gone, though it runs.
 package kube

@@ -8,9 +8,10 @@ import (
 
 // What tests look at by itself.
 var (
-	Judge    = judge
-	Manifest = manifest
-	Seen     = seen
+	Judge     = judge
+	Manifest  = manifest
+	Seen      = seen
+	WhoseTurn = whoseTurn
 )
 
 // CarryOut carries out one order, without a loop around it.

@@ -60,11 +60,23 @@ func (c *Cluster) checkRights(ctx context.Context) error {
 	if len(missing) > 0 {
 		return fmt.Errorf("use Kubernetes: its access control does not let this executor %s", strings.Join(missing, "; "))
 	}
-	if missing, err = c.missing(ctx, wanted()); err != nil {
+	return c.checkWanted(ctx)
+}
+
+// checkWanted logs what the executor can do without, or elsewhere.
+func (c *Cluster) checkWanted(ctx context.Context) error {
+	missing, err := c.missing(ctx, wanted())
+	if err != nil {
 		return err
 	}
 	if len(missing) > 0 {
 		c.deps.Logger.Warn("pods can be made in some namespaces at most", zap.Strings("missing", missing))
+	}
+	if missing, err = c.missing(ctx, []right{{verb: "list", resource: "events"}}); err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		c.deps.Logger.Warn("of pods that do not start, events will not be among the reasons", zap.Strings("missing", missing))
 	}
 	return nil
 }

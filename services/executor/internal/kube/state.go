@@ -25,6 +25,8 @@ type state struct {
 	// others are the pods that are not ours, by UID, and used what they hold by node.
 	others map[types.UID]foreign
 	used   map[string]*usage
+	// reasons are why pods of ours do not start, by their events.
+	reasons map[types.UID]reason
 	// awayFor is why the API server is away; nil: it is not.
 	awayFor error
 
@@ -54,7 +56,8 @@ func newState(poolLabel string) *state {
 	return &state{
 		poolLabel: poolLabel, pods: map[types.NamespacedName]lease.Pod{}, nodes: map[string]lease.Node{},
 		others: map[types.UID]foreign{}, used: map[string]*usage{}, newest: map[string]int{},
-		dirty: map[string]bool{}, told: map[string]lease.Node{}, wake: make(chan struct{}, 1),
+		reasons: map[types.UID]reason{},
+		dirty:   map[string]bool{}, told: map[string]lease.Node{}, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -148,12 +151,18 @@ func (s *state) podIs(pod *corev1.Pod) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}
+	s.tellPod(key, s.withReason(now))
+}
+
+// tellPod keeps a pod as it is now, and tells it if that is news.
+func (s *state) tellPod(key types.NamespacedName, now lease.Pod) {
 	before, known := s.pods[key]
 	if known && reflect.DeepEqual(before, now) {
 		return
 	}
 	if known && before.UID != now.UID { // a watch that broke off told neither its end nor the beginning
 		s.facts = append(s.facts, lease.PodGone{Run: before.Run, UID: before.UID})
+		delete(s.reasons, types.UID(before.UID))
 	}
 	s.pods[key] = now
 	if at, waits := s.newest[now.UID]; waits {
@@ -179,6 +188,7 @@ func (s *state) podGone(pod *corev1.Pod) {
 		return
 	}
 	delete(s.pods, key)
+	delete(s.reasons, types.UID(before.UID))
 	s.facts = append(s.facts, lease.PodGone{Run: before.Run, UID: before.UID})
 	s.ring()
 }
