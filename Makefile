@@ -63,7 +63,7 @@ test-kube: ## the tests that need a Kubernetes: a real API server, nodes by kwok
 	FAIRLEAD_KUBE=1 go test -count=1 -timeout 30m ./services/executor/internal/kube/...
 
 # BENCH names what to measure and how, as bin/loadgen --help says: make bench BENCH="lives --window 1m".
-bench: build ## the figures of docs/benchmarks.md, measured: about 5 minutes
+bench: build ## the figures of docs/benchmarks.md, measured: 6 to 9 minutes
 	bin/loadgen $(BENCH)
 
 sim: ## the whole system by seed, a thousand seeds
