@@ -73,7 +73,7 @@ test-kube: ## the tests that need a Kubernetes: real API servers, nodes by kwok
 	FAIRLEAD_KUBE=1 go test $$race -p 1 -count=1 -timeout 30m -run Kubernetes ./services/executor/internal/kube/... ./services/standalone/app
 
 # BENCH names what to measure and how, as bin/loadgen --help says: make bench BENCH="lives --window 1m".
-bench: build ## the figures of docs/benchmarks.md, measured: about 5 minutes
+bench: build ## the figures of docs/benchmarks.md, measured: 6 to 9 minutes
 	bin/loadgen $(BENCH)
 
 sim: ## the whole system by seed, a thousand seeds

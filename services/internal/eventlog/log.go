@@ -81,7 +81,7 @@ const (
 	// RunEntriesMax is the most entries of a run.
 	RunEntriesMax = 1000
 	// RunBytesMax is the most that the bodies of a run sum up to, in bytes.
-	RunBytesMax = 8 << 20
+	RunBytesMax = 2 << 20
 )
 
 // Reader reads one partition. One goroutine at a time.

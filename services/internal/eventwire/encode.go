@@ -5,20 +5,15 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 )
 
-// encoder writes one body. It numbers the specs and shapes as they come.
+// encoder writes one body. It numbers the specs and shapes as they come; most entries
+// have none, and then there are no maps.
 type encoder struct {
 	wire   *eventsv1.Body
 	specs  map[*job.PodSpec]uint32
 	shapes map[*job.Shape]uint32
 }
 
-func newEncoder() *encoder {
-	return &encoder{
-		wire:   &eventsv1.Body{Version: bodyVersion},
-		specs:  map[*job.PodSpec]uint32{},
-		shapes: map[*job.Shape]uint32{},
-	}
-}
+func newEncoder() *encoder { return &encoder{wire: &eventsv1.Body{Version: bodyVersion}} }
 
 func (enc *encoder) body(b Body) *eventsv1.Body {
 	for _, batch := range b.Batches {
@@ -49,6 +44,9 @@ func (enc *encoder) spec(s *job.PodSpec) uint32 {
 	i, known := enc.specs[s]
 	if !known {
 		i = uint32(len(enc.wire.GetSpecs())) //nolint:gosec // an entry holds far fewer
+		if enc.specs == nil {
+			enc.specs = map[*job.PodSpec]uint32{}
+		}
 		enc.specs[s] = i
 		enc.wire.Specs = append(enc.wire.Specs, s.Bytes)
 	}
@@ -60,6 +58,9 @@ func (enc *encoder) shape(s *job.Shape) uint32 {
 	i, known := enc.shapes[s]
 	if !known {
 		i = uint32(len(enc.wire.GetShapes())) //nolint:gosec // an entry holds far fewer
+		if enc.shapes == nil {
+			enc.shapes = map[*job.Shape]uint32{}
+		}
 		enc.shapes[s] = i
 		enc.wire.Shapes = append(enc.wire.Shapes, shape(s))
 	}

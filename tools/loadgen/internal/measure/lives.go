@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/fairlead-batch/fairlead/client"
 	"github.com/fairlead-batch/fairlead/proto/gen/api"
 	"github.com/fairlead-batch/fairlead/tools/loadgen/internal/workload"
@@ -170,11 +173,12 @@ func untilTold(ctx context.Context, c *client.Client, queue, event string) error
 }
 
 // untilKnown waits until lookout knows that a job has succeeded. It answers at once with
-// what it has of a job that it knows, so it is asked until it has the end.
+// what it has of a job that it knows, and is Unavailable where it is too far behind to
+// say that there is none, so it is asked until it has the end.
 func untilKnown(ctx context.Context, c *client.Client, job string) error {
 	for {
 		answer, err := c.Jobs.GetJobStatus(ctx, &api.JobStatusRequest{JobIds: []string{job}})
-		if err != nil {
+		if err != nil && status.Code(err) != codes.Unavailable {
 			return fmt.Errorf("ask for job %s: %w", job, err)
 		}
 		if answer.GetJobStates()[job] == api.JobState_SUCCEEDED {
