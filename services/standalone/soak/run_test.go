@@ -139,6 +139,7 @@ func (s *soak) finish() {
 	j.streams(s.ctx, s.streams)
 	j.rows(s.ctx, api.NewJobsClient(s.dial(s.lookout)), api.NewJobsClient(freshRows))
 	j.pods()
+	j.counters(s.ctx)
 	s.t.Log(s.table(j))
 	if len(j.found) > 0 {
 		s.t.Errorf("%d things are wrong:\n%v", len(j.found), firstLines(j.found))

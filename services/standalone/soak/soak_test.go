@@ -138,7 +138,7 @@ func (s *soak) strike() {
 	for _, v := range chosen {
 		dead, paused := upTo(s.random, deadMax), upTo(s.random, pausedMax)
 		do := func() error { return v.die(s.ctx, dead) }
-		if pauses && v.service != nil {
+		if pauses && v.pause != nil {
 			s.t.Logf("%s: %s is paused for %s", time.Since(s.begun).Round(time.Second), v.name, paused.Round(time.Millisecond))
 			do = func() error { return v.sleep(s.ctx, paused) }
 		} else {
