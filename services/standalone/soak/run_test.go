@@ -102,7 +102,8 @@ func (s *soak) awaitOpen(most int) {
 		})
 		cancel()
 		if err != nil {
-			s.t.Fatalf("%d of %d jobs are not over: %v\n%s", open, len(s.users.jobs), err, strings.Join(s.openJobs(), "\n"))
+			all, open := s.users.count()
+			s.t.Fatalf("%d of %d jobs are not over: %v\n%s", open, all, err, strings.Join(s.openJobs(), "\n"))
 		}
 		if open <= most {
 			return
