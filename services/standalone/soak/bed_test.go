@@ -33,7 +33,7 @@ const upWithin = 5 * time.Minute
 
 // bed is a Fairlead of processes.
 type bed struct {
-	t  *testing.T
+	t  testing.TB
 	in processtest.Installation
 	// broker is nil where the log is in Postgres.
 	broker *pulsartest.Broker
@@ -47,7 +47,7 @@ type bed struct {
 
 // newBed starts all, and ends all with the test. It skips the test where the log is to
 // be in Pulsar and that cannot be had.
-func newBed(t *testing.T, log process.LogKind) *bed {
+func newBed(t testing.TB, log process.LogKind) *bed {
 	t.Helper()
 	b := &bed{t: t}
 	if log == process.LogInPulsar {
@@ -176,7 +176,7 @@ type database struct {
 	url    string
 }
 
-func startDatabase(t *testing.T) *database {
+func startDatabase(t testing.TB) *database {
 	t.Helper()
 	cache, err := pgembed.DefaultCacheDir()
 	if err != nil {

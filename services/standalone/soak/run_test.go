@@ -102,7 +102,8 @@ func (s *soak) awaitOpen(most int) {
 		})
 		cancel()
 		if err != nil {
-			s.t.Fatalf("%d of %d jobs are not over: %v\n%s", open, len(s.users.jobs), err, strings.Join(s.openJobs(), "\n"))
+			all, open := s.users.count()
+			s.t.Fatalf("%d of %d jobs are not over: %v\n%s", open, all, err, strings.Join(s.openJobs(), "\n"))
 		}
 		if open <= most {
 			return
@@ -139,6 +140,7 @@ func (s *soak) finish() {
 	j.streams(s.ctx, s.streams)
 	j.rows(s.ctx, api.NewJobsClient(s.dial(s.lookout)), api.NewJobsClient(freshRows))
 	j.pods()
+	j.counters(s.ctx)
 	s.t.Log(s.table(j))
 	if len(j.found) > 0 {
 		s.t.Errorf("%d things are wrong:\n%v", len(j.found), firstLines(j.found))

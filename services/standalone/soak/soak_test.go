@@ -39,7 +39,8 @@ func TestKilledOnPulsar(t *testing.T) {
 	s.random.Shuffle(len(s.victims), func(i, k int) { s.victims[i], s.victims[k] = s.victims[k], s.victims[i] })
 	for i, v := range s.victims {
 		s.awaitOpen(portionOpen) // so that the kills are spread over the lives of all jobs
-		before, portion := len(s.users.jobs), *jobsFlag/len(s.victims)
+		before, _ := s.users.count()
+		portion := *jobsFlag / len(s.victims)
 		if i == len(s.victims)-1 {
 			portion = *jobsFlag - before
 		}
@@ -49,8 +50,9 @@ func TestKilledOnPulsar(t *testing.T) {
 			t.Fatal(err)
 		}
 		acknowledged()
+		all, open := s.users.count()
 		t.Logf("%s: %s was killed and is back, %d jobs are acknowledged, %d of them are open",
-			time.Since(s.begun).Round(time.Second), v.name, len(s.users.jobs), s.users.open)
+			time.Since(s.begun).Round(time.Second), v.name, all, open)
 	}
 	s.finish()
 	for _, v := range s.victims {
@@ -138,7 +140,7 @@ func (s *soak) strike() {
 	for _, v := range chosen {
 		dead, paused := upTo(s.random, deadMax), upTo(s.random, pausedMax)
 		do := func() error { return v.die(s.ctx, dead) }
-		if pauses && v.service != nil {
+		if pauses && v.pause != nil {
 			s.t.Logf("%s: %s is paused for %s", time.Since(s.begun).Round(time.Second), v.name, paused.Round(time.Millisecond))
 			do = func() error { return v.sleep(s.ctx, paused) }
 		} else {

@@ -85,6 +85,13 @@ func (u *truth) fail(err error) {
 	}
 }
 
+// count is how many jobs were acknowledged, and how many of them are not over.
+func (u *truth) count() (acknowledged, open int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.jobs), u.open
+}
+
 func (u *truth) failure() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

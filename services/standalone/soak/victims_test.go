@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fairlead-batch/fairlead/services/standalone/processtest"
@@ -14,6 +16,8 @@ type victim struct {
 	name    string
 	kill    func() error
 	restart func(ctx context.Context) error
+	// pause and resume are nil where it cannot be stopped as a whole.
+	pause, resume func() error
 	// service is nil for broker and database.
 	service *processtest.Service
 	// killed and paused count; ended counts ends that nobody ordered.
@@ -24,7 +28,7 @@ type victim struct {
 func (b *bed) victims() []*victim {
 	var all []*victim
 	for _, s := range b.services() {
-		all = append(all, &victim{name: s.Name, kill: s.Kill, service: s, restart: func(ctx context.Context) error {
+		all = append(all, &victim{name: s.Name, kill: s.Kill, pause: s.Pause, resume: s.Resume, service: s, restart: func(ctx context.Context) error {
 			if err := s.Restart(ctx); err != nil {
 				return err
 			}
@@ -34,7 +38,11 @@ func (b *bed) victims() []*victim {
 		}})
 	}
 	if b.broker != nil {
-		return append(all, &victim{name: "pulsar", kill: b.broker.Kill, restart: b.broker.Restart})
+		return append(all, &victim{
+			name: "pulsar", kill: b.broker.Kill, restart: b.broker.Restart,
+			pause:  func() error { return syscall.Kill(b.broker.PID, syscall.SIGSTOP) },
+			resume: func() error { return syscall.Kill(b.broker.PID, syscall.SIGCONT) },
+		})
 	}
 	return append(all, b.databaseVictim())
 }
@@ -55,14 +63,14 @@ func (v *victim) die(ctx context.Context, dead time.Duration) error {
 	return v.restart(ctx)
 }
 
-// sleep stops a service where it is for a while.
+// sleep stops a process where it is for a while.
 func (v *victim) sleep(ctx context.Context, d time.Duration) error {
-	if err := v.service.Pause(); err != nil {
+	if err := v.pause(); err != nil {
 		return err
 	}
 	v.paused++
 	err := wait(ctx, d)
-	if resumed := v.service.Resume(); err == nil {
+	if resumed := v.resume(); err == nil {
 		err = resumed
 	}
 	return err
@@ -76,6 +84,9 @@ func (v *victim) mend(ctx context.Context, log func(format string, args ...any))
 	select {
 	case <-v.service.Ended():
 		v.ended++
+		if said := v.service.Said(); strings.Contains(said, "\npanic: ") || strings.Contains(said, "\nfatal error: ") {
+			return fmt.Errorf("%s panicked:\n%s", v.name, said)
+		}
 		log("%s ended by itself, and is started again; it said:\n%s", v.name, v.service.Said())
 		return v.restart(ctx)
 	default:

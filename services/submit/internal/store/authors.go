@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -39,8 +40,14 @@ func (s *Postgres) RenewAuthor(ctx context.Context, author eventlog.Author, now 
 // gone is fine.
 func (s *Postgres) CloseAuthor(ctx context.Context, closer, author eventlog.Author, now time.Time) error {
 	err := postgres.ReadCommitted(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := s.lockOpen(ctx, tx, closer); err != nil {
+		// Both at once and for writing: to share the closer's row first would let two
+		// closers wait for each other, also where both are one author.
+		rows, err := s.sql.LockAuthors(ctx, tx, [][]byte{closer[:], author[:]})
+		if err != nil {
 			return err
+		}
+		if !slices.ContainsFunc(rows, func(r gen.LockAuthorsRow) bool { return r.Open && eventlog.Author(r.ID) == closer }) {
+			return claim.ErrAuthorClosed
 		}
 		return s.sql.CloseAuthor(ctx, tx, gen.CloseAuthorParams{ID: author[:], Now: now})
 	})

@@ -86,6 +86,37 @@ func (q *Queries) ForgetAuthors(ctx context.Context, db DBTX, before time.Time) 
 	return result.RowsAffected(), nil
 }
 
+const lockAuthors = `-- name: LockAuthors :many
+SELECT id, (closed IS NULL)::boolean AS open FROM authors WHERE id = ANY($1::bytea[]) ORDER BY id FOR UPDATE
+`
+
+type LockAuthorsRow struct {
+	ID   []byte
+	Open bool
+}
+
+// Keeps authors as they are until the transaction ends, in one order, so that two who lock the same do not wait for
+// each other.
+func (q *Queries) LockAuthors(ctx context.Context, db DBTX, ids [][]byte) ([]LockAuthorsRow, error) {
+	rows, err := db.Query(ctx, lockAuthors, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockAuthorsRow
+	for rows.Next() {
+		var i LockAuthorsRow
+		if err := rows.Scan(&i.ID, &i.Open); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockOpenAuthor = `-- name: LockOpenAuthor :one
 SELECT id FROM authors WHERE id = $1 AND closed IS NULL FOR SHARE
 `

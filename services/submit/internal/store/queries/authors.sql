@@ -5,6 +5,11 @@ INSERT INTO authors (id, renewed) VALUES (sqlc.arg(id), sqlc.arg(now));
 -- Keeps the author's row open until the transaction ends.
 SELECT id FROM authors WHERE id = sqlc.arg(id) AND closed IS NULL FOR SHARE;
 
+-- name: LockAuthors :many
+-- Keeps authors as they are until the transaction ends, in one order, so that two who lock the same do not wait for
+-- each other.
+SELECT id, (closed IS NULL)::boolean AS open FROM authors WHERE id = ANY(sqlc.arg(ids)::bytea[]) ORDER BY id FOR UPDATE;
+
 -- name: AuthorIsOpen :one
 SELECT EXISTS (SELECT FROM authors WHERE id = sqlc.arg(id) AND closed IS NULL);
 
