@@ -274,7 +274,7 @@ func (u *user) tellOfUnfinished(t *testing.T, record *podRecord) {
 		}
 	}
 	for name, p := range u.executors {
-		_, text := p.get("/metrics")
+		text := metrics(t, p)
 		t.Logf("executor %s shows\n%s", name, strings.Join(regexp.MustCompile(`(?m)^fairlead_executor_.*$`).FindAllString(text, -1), "\n"))
 	}
 }
