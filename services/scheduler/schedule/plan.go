@@ -52,9 +52,6 @@ type planner struct {
 	full map[*shape]bool
 	// started counts the gangs started in the round.
 	started int
-	// spared is when a run began, at this moment, that else would go for the candidate's
-	// share; zero: there is none.
-	spared Time
 	// undone are what to take back, the newest last.
 	undone []func()
 }
@@ -296,17 +293,31 @@ func (p *planner) canStart(q *queueRound) bool {
 		p.limited(q, ready, n, p.cfg.QueueRate)
 		return false
 	}
-	p.spared = 0
-	if !p.overLimit(q) && p.hasPlace(q) {
+	limited := p.overLimit(q)
+	if !limited && p.hasPlace(q) {
 		return true
 	}
-	if p.spared != 0 {
-		p.wakeAt(p.spared + 1)
+	if !limited {
+		p.wakeForYoung(q)
 	}
 	if c.gang == nil && len(c.head().Avoid) == 0 {
 		c.head().kind.failed = p.walks
 	}
 	return false
+}
+
+// wakeForYoung has the round wake when what began at this moment may lose to the candidate
+// of a queue, which has no place.
+func (p *planner) wakeForYoung(q *queueRound) {
+	for _, r := range p.runs { //archcheck:unordered the earliest of them
+		if r.Pool != p.pool.id || r.Phase == Releasing || r.Since < p.round.Now || !r.shape.class.Preemptible {
+			continue
+		}
+		owner := p.roundOf(r.queue)
+		if owner != nil && owner != q && owner.mayLose(q, p.dominant(p.heldIn(owner.queue, p.pool.id), p.pool.total), p.cfg.Protected) {
+			p.wakeAt(r.Since + 1)
+		}
+	}
 }
 
 // start starts the candidate of a queue, which can.

@@ -207,10 +207,7 @@ func (p *planner) mayTake(q *queueRound, j *queuedJob, u *unit, lost map[*queue]
 	switch owner := u.runs[0].queue; {
 	case level < j.shape.class.Priority:
 		return Urgency
-	case level > j.shape.class.Priority || owner == q.queue || !p.mayShare(q, u, lost[owner]):
-		return 0
-	case since >= p.round.Now:
-		p.spared = since // it began at this moment: not now
+	case level > j.shape.class.Priority || owner == q.queue || since >= p.round.Now || !p.mayShare(q, u, lost[owner]):
 		return 0
 	}
 	return FairShare

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
 )
@@ -233,6 +234,9 @@ func (s *script) decision(c command) bool {
 			round.Steps = uint64(number(s.t, steps))
 		}
 		s.plan = s.state.Plan(round)
+		if diff := gocmp.Diff(refplan(&s.cfg, s.state.Fork().Snapshot(), round), s.plan, cmpopts.EquateEmpty()); diff != "" {
+			s.t.Errorf("plan at %d (-refplan +plan):\n%s", s.now, diff)
+		}
 		s.sayPlan()
 	case "apply":
 		for _, p := range s.plan.Preempts {
