@@ -2,241 +2,435 @@ package schedule
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
-// victim is a run that is preempted, and by which rule.
-type victim struct {
-	run  *run
-	rule Rule
+// survey is what can be preempted in a pool, found out when it is first asked for.
+type survey struct {
+	known bool
+	// lowest is the lowest class that a preemptible run on the pool's nodes has.
+	lowest int32
+	// soft is what preemptible runs hold of each node.
+	soft []int64
 }
 
-// unit is what is preempted together: a run, or a gang. On a node it stands where
-// the best of its runs there does.
-type unit struct {
-	// runs are those on the node, the best in rank first.
-	runs []*run
-	// mates are the other members of the gang that are not going yet.
-	mates []*run
-	// rule is by which it is taken.
+// hunt is the memory of the search for victims.
+type hunt struct {
+	// fragile counts the queues whose next gang is to be asked for again after each start.
+	fragile int
+	after   Vec
+	ranked  []int32
+	units   []unit
+	taken   []int32
+	room    Vec
+	found   choice
+	best    choice
+	// lossOf are the queues that lost something on a node, lost what, by queue.
+	lossOf []int32
+	lost   []int64
+	// fair are the queues of which something may be taken for a share.
+	fair []bool
+}
+
+// victim is a run that is preempted, and by which rule.
+type victim struct {
+	run  int32
 	rule Rule
 }
 
 // choice is a node and whom a job would preempt there.
 type choice struct {
-	node    *node
+	node    int32
 	victims []victim
 	// left is what the node has for the job when they are gone.
 	left Vec
 }
 
-// take preempts victims for the rest of the round.
-func (p *planner) take(j *queuedJob, victims []victim) {
-	for _, v := range victims {
-		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: v.run.ID, For: j.ID, Rule: v.rule})
-		p.plan.Steps++
-		before := v.run.Phase
-		p.setPhase(v.run, Releasing)
-		p.do(func() {
-			p.setPhase(v.run, before)
-			p.plan.Steps--
-		})
+func (c *choice) copyOf(from *choice) {
+	c.node = from.node
+	c.victims = append(c.victims[:0], from.victims...)
+	c.left = append(c.left[:0], from.left...)
+}
+
+// unit is what is preempted together: a run, or a gang. On a node it stands where
+// the best of its runs there does.
+type unit struct {
+	gang int32
+	// runs are those on the node, the best in rank first.
+	runs []int32
+	// mates are the other members of the gang that are not going yet.
+	mates []int32
+	// rule is by which it is taken.
+	rule Rule
+}
+
+// look finds out what can be preempted in the pool.
+func (p *planner) look() {
+	if p.survey.known {
+		return
+	}
+	p.survey.known, p.survey.lowest = true, math.MaxInt32
+	p.survey.soft = append(p.survey.soft[:0], make([]int64, len(p.State.nodes)*len(p.cfg.Resources))...)
+	for i := range p.queues {
+		p.queues[i].young = math.MaxInt64
+	}
+	for h := range p.runs {
+		r := &p.runs[h]
+		if r.kind == none || r.phase == Releasing || p.gone.has(int32(h)) || !p.classOfKind(r.kind).Preemptible { //nolint:gosec // handles
+			continue
+		}
+		if p.State.nodes[r.node].pool == p.pool {
+			p.survey.lowest = min(p.survey.lowest, r.level)
+			p.room(p.survey.soft, r.node).add(p.request(r.kind))
+			if at := p.at[p.kinds[r.kind].queue]; at != none && r.pool != p.pool {
+				p.queues[at].strays, p.queues[at].leastKnown = true, false
+			}
+		}
+		if at := p.at[p.kinds[r.kind].queue]; at != none && r.pool == p.pool && r.since >= p.round.Now {
+			p.queues[at].young = min(p.queues[at].young, r.since)
+		}
+	}
+	p.young = p.young[:0]
+	for i := range p.queues {
+		if p.queues[i].young != math.MaxInt64 {
+			p.young = append(p.young, int32(i)) //nolint:gosec // queues are few
+		}
+	}
+}
+
+// take preempts a run for the rest of the round.
+func (p *planner) take(run int32) {
+	p.takes = append(p.takes, run)
+	p.gone.set(run)
+	r := &p.runs[run]
+	request := p.request(r.kind)
+	p.room(p.later, r.node).add(request)
+	p.releasing[r.node]++
+	p.move(r.node)
+	p.account(r, func(v Vec) { v.sub(request) })
+	if p.survey.known {
+		p.room(p.survey.soft, r.node).sub(request)
+		p.survey.known = r.since < p.round.Now // else who is young is another
+	}
+}
+
+// untake has a run stay.
+func (p *planner) untake(run int32) {
+	p.gone.drop(run)
+	r := &p.runs[run]
+	request := p.request(r.kind)
+	p.room(p.later, r.node).sub(request)
+	p.releasing[r.node]--
+	p.move(r.node)
+	p.account(r, func(v Vec) { v.add(request) })
+	if p.survey.known {
+		p.room(p.survey.soft, r.node).add(request)
+		p.survey.known = r.since < p.round.Now
+	}
+}
+
+// account changes the accounts that a run is on.
+func (p *planner) account(r *runRow, change func(Vec)) {
+	if !p.planned(r.pool) {
+		return
+	}
+	k := &p.kinds[r.kind]
+	change(p.room(p.held, p.heldAt(k.queue, r.pool)))
+	change(p.room(p.byClass, p.classAt(k.queue, r.pool, p.shapes[k.shape].class)))
+	if at := p.at[k.queue]; at != none {
+		q := &p.queues[at]
+		q.lossy = true
+		p.weighQueue(q)
 	}
 }
 
 // preemptFor finds the node on which a job fits at the least cost to others: the
-// lowest class of a victim, then the fewest, then the tightest, then the name.
-func (p *planner) preemptFor(q *queueRound, j *queuedJob, label, value string) (best *choice) {
-	if !p.anyVictim(q, j) {
-		return nil
+// lowest class of a victim, then the fewest, then the tightest, then the name. It is left
+// in the queue's spot.
+func (p *planner) preemptFor(q *queueRound, k *seek) bool {
+	p.look()
+	level := p.classPriority(k.job)
+	if !p.anyVictim(q, level) {
+		return false
 	}
-	for _, n := range p.nodesFor(j.shape, p.pool.id) {
-		if !mayTry(j, n, label, value) {
+	best := &p.hunt.best
+	best.node = none
+	for _, n := range p.nodes {
+		if !p.index.takes[n] || !p.mayTry(k, n) || !p.mayHold(k, n) || !p.anyOn(n, level) || !p.victimsOn(q, k, n) {
 			continue
 		}
-		if found := p.victimsOn(q, j, n); found != nil && (best == nil || found.cheaper(best, j.shape.Request)) {
-			best = found
+		if best.node == none || p.hunt.found.cheaper(p.State, best, k.request) {
+			best.copyOf(&p.hunt.found)
 		}
 	}
-	return best
+	if best.node == none {
+		return false
+	}
+	q.spot.copyOf(best)
+	return true
 }
 
-// anyVictim says whether there may be a victim for a job at all: one of a lower class,
-// or one of its own in a queue that costs more than its own would and is not protected.
-// It spares most jobs of a full pool the search of its nodes.
-func (p *planner) anyVictim(q *queueRound, j *queuedJob) bool {
-	if p.pool.lowest < j.shape.class.Priority {
-		return true
+// mayHold says whether a node could hold a job if all went that may ever.
+func (p *planner) mayHold(k *seek, n int32) bool {
+	later, soft := p.room(p.later, n), p.room(p.survey.soft, n)
+	for i, amount := range k.request {
+		if amount > 0 && amount > later[i]+soft[i] {
+			return false
+		}
 	}
-	for _, other := range p.pool.queues {
-		if other != q && other.mayLose(q, p.dominant(p.heldIn(other.queue, p.pool.id), p.pool.total), p.cfg.Protected) {
+	return true
+}
+
+// anyOn says whether a node has a run of a lower class, or one of a queue of which
+// something may be taken for a share.
+func (p *planner) anyOn(n, level int32) bool {
+	for r := p.State.nodes[n].first; r != none; r = p.runs[r].next {
+		row := &p.runs[r]
+		if row.level < level {
+			return true
+		}
+		if at := p.at[p.kinds[row.kind].queue]; at != none && p.hunt.fair[at] {
 			return true
 		}
 	}
 	return false
 }
 
-// mayLose says whether a queue that has a share may lose of it to the candidate of
-// another.
-func (q *queueRound) mayLose(to *queueRound, share uint64, protected int64) bool {
-	return to.candidate.cost < weighted(share, q.Weight) && share > scale(max(q.ideal, q.fair), uint64(protected), Million)
+// anyVictim says whether there may be a victim for a job of a queue at all: one of a lower
+// class, or one in a queue that costs more than its own would, is not protected, and with
+// the least of its runs gone still weighs as much as its own does now. It notes which
+// queues these are. It spares most jobs of a full pool the search of its nodes.
+func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
+	fair := p.hunt.fair[:0]
+	for i := range p.queues {
+		other := &p.queues[i]
+		may := other != q && other.mayLose(q, other.share) && p.leastOf(other) >= q.before
+		fair = append(fair, may)
+		some = some || may
+	}
+	p.hunt.fair = fair
+	return some || p.survey.lowest < level
 }
 
-func (c *choice) cheaper(than *choice, request Vec) bool {
-	order := cmp.Or(cmp.Compare(c.highest(), than.highest()), cmp.Compare(len(c.victims), len(than.victims)))
+// leastOf is the most that a queue weighs after the loss of one of its preemptible runs;
+// zero: it has none.
+func (p *planner) leastOf(q *queueRound) uint64 {
+	if q.leastKnown {
+		return q.least
+	}
+	q.least, q.leastKnown = 0, true
+	if q.strays {
+		q.least = q.weighted
+	}
+	for _, h := range p.State.queues[q.queue].kinds {
+		k := &p.kinds[h]
+		if k.runs == 0 || !p.classOfKind(h).Preemptible {
+			continue
+		}
+		after := append(p.hunt.after[:0], p.heldIn(q)...)
+		after.sub(p.shapes[k.shape].Request)
+		p.hunt.after = after
+		q.least = max(q.least, p.weigh(after, q.weight), 1)
+	}
+	return q.least
+}
+
+// mayLose says whether a queue that has a share may lose of it to the next gang of
+// another.
+func (q *queueRound) mayLose(to *queueRound, share uint64) bool {
+	if share == q.share {
+		return to.cost < q.weighted && share > q.guard
+	}
+	return to.cost < weighted(share, q.weight) && share > q.guard
+}
+
+func (c *choice) cheaper(s *State, than *choice, request Vec) bool {
+	order := cmp.Or(cmp.Compare(c.highest(s), than.highest(s)), cmp.Compare(len(c.victims), len(than.victims)))
 	return order < 0 || order == 0 && tighter(c.left, than.left, request)
 }
 
-func (c *choice) highest() (level int32) {
-	level = c.victims[0].run.Level
+func (c *choice) highest(s *State) (level int32) {
+	level = s.runs[c.victims[0].run].level
 	for _, v := range c.victims {
-		level = max(level, v.run.Level)
+		level = max(level, s.runs[v.run].level)
 	}
 	return level
 }
 
-// victimsOn is whom a job would preempt on a node; nil when it would not fit. The
+// victimsOn finds whom a job would preempt on a node; false: it would not fit. The
 // lowest in rank go first, until it fits; then each, from the best in rank on, is
-// kept if the job still fits.
-func (p *planner) victimsOn(q *queueRound, j *queuedJob, n *node) *choice {
-	room, pods := slices.Clone(n.later), len(n.runs)-n.releasing
-	fits := func() bool { return room.holds(j.shape.Request) && n.hasPods(pods) }
-	units := unitsOn(n)
-	lost := map[*queue]Vec{}
-	var taken []*unit
-	for i := len(units) - 1; i >= 0 && !fits(); i-- {
-		u := units[i]
-		if u.rule = p.mayTake(q, j, u, lost); u.rule == 0 {
+// kept if the job still fits. It is left in what the hunt found.
+func (p *planner) victimsOn(q *queueRound, k *seek, n int32) bool {
+	h := &p.hunt
+	h.room = append(h.room[:0], p.room(p.later, n)...)
+	pods, most := p.pods[n]-p.releasing[n], p.State.nodes[n].MaxPods
+	fits := func() bool { return h.room.holds(k.request) && (most == 0 || pods < most) }
+	p.unitsOn(n)
+	p.clearLosses()
+	h.taken = h.taken[:0]
+	level := p.classPriority(k.job)
+	for i := len(h.units) - 1; i >= 0 && !fits(); i-- {
+		u := &h.units[i]
+		if u.rule = p.mayTake(q, level, u); u.rule == 0 {
 			continue
 		}
-		taken = append(taken, u)
+		h.taken = append(h.taken, int32(i)) //nolint:gosec // runs of a node
 		for _, r := range u.runs {
-			room.add(r.shape.Request)
+			h.room.add(p.request(p.runs[r].kind))
 		}
-		pods -= len(u.runs)
-		owner := u.runs[0].queue
-		if lost[owner] == nil {
-			lost[owner] = make(Vec, len(room))
-		}
-		lost[owner].add(u.holds(p.pool.id))
+		pods -= int32(len(u.runs)) //nolint:gosec // runs of a node
+		p.lossOf(u)
 	}
-	if len(taken) == 0 || !fits() {
-		return nil
+	if len(h.taken) == 0 || !fits() {
+		return false
 	}
-	slices.Reverse(taken) // the best in rank first
-	best := &choice{node: n, left: room}
-	var mates []victim
-	for _, u := range taken {
+	h.found.node, h.found.victims = n, h.found.victims[:0]
+	for i := len(h.taken) - 1; i >= 0; i-- { // the best in rank first
+		u := &h.units[h.taken[i]]
 		for _, r := range u.runs {
-			room.sub(r.shape.Request)
+			h.room.sub(p.request(p.runs[r].kind))
 		}
-		pods += len(u.runs)
+		pods += int32(len(u.runs)) //nolint:gosec // runs of a node
 		if fits() {
+			h.taken[i] = none
 			continue // it is kept
 		}
-		pods -= len(u.runs)
+		pods -= int32(len(u.runs)) //nolint:gosec // runs of a node
 		for _, r := range u.runs {
-			room.add(r.shape.Request)
-			best.victims = append(best.victims, victim{r, u.rule})
-		}
-		for _, r := range u.mates {
-			mates = append(mates, victim{r, GangMate})
+			h.room.add(p.request(p.runs[r].kind))
+			h.found.victims = append(h.found.victims, victim{r, u.rule})
 		}
 	}
-	best.victims = append(best.victims, mates...)
-	return best
+	for _, taken := range slices.Backward(h.taken) {
+		if taken == none {
+			continue
+		}
+		for _, r := range h.units[taken].mates {
+			h.found.victims = append(h.found.victims, victim{r, GangMate})
+		}
+	}
+	h.found.left = append(h.found.left[:0], h.room...)
+	return true
 }
 
-// unitsOn is who could go from a node, the best in rank first.
-func unitsOn(n *node) (units []*unit) {
-	ranked := slices.Clone(n.runs)
-	slices.SortFunc(ranked, compareRank)
-	gangs := map[*gangState]*unit{}
-	for _, r := range ranked {
-		if r.Phase == Releasing {
+// unitsOn finds who could go from a node, the best in rank first.
+func (p *planner) unitsOn(n int32) {
+	h := &p.hunt
+	h.ranked, h.units = h.ranked[:0], h.units[:0]
+	for r := p.State.nodes[n].first; r != none; r = p.runs[r].next {
+		if p.stays(r) {
+			h.ranked = append(h.ranked, r)
+		}
+	}
+	slices.SortFunc(h.ranked, p.compareRank)
+	for i, r := range h.ranked {
+		gang := p.runs[r].gang
+		if gang == none {
+			h.units = append(h.units, unit{gang: none, runs: h.ranked[i : i+1]})
 			continue
 		}
-		if r.gang == nil {
-			units = append(units, &unit{runs: []*run{r}})
+		if at := slices.IndexFunc(h.units, func(u unit) bool { return u.gang == gang }); at >= 0 {
+			h.units[at].runs = append(h.units[at].runs, r)
 			continue
 		}
-		g := r.queue.gangs[r.gang.ID]
-		if u := gangs[g]; u != nil {
-			u.runs = append(u.runs, r)
-			continue
-		}
-		u := &unit{runs: []*run{r}}
-		for _, mate := range g.runs {
-			if mate.node != n && mate.Phase != Releasing {
+		u := unit{gang: gang, runs: []int32{r}}
+		for _, mate := range p.gangs[gang].runs {
+			if p.runs[mate].node != n && p.stays(mate) {
 				u.mates = append(u.mates, mate)
 			}
 		}
-		gangs[g] = u
-		units = append(units, u)
+		h.units = append(h.units, u)
 	}
-	return units
 }
 
-// holds is what the unit holds of a pool.
-func (u *unit) holds(pool PoolID) Vec {
-	sum := make(Vec, len(u.runs[0].shape.Request))
-	for _, runs := range [][]*run{u.runs, u.mates} {
-		for _, r := range runs {
-			if r.Pool == pool {
-				sum.add(r.shape.Request)
-			}
+// stays says whether a run is not going.
+func (p *planner) stays(run int32) bool { return p.runs[run].phase != Releasing && !p.gone.has(run) }
+
+// addHeld adds what a unit holds of the pool.
+func (p *planner) addHeld(u *unit, to Vec) {
+	for _, r := range u.runs {
+		if p.runs[r].pool == p.pool {
+			to.add(p.request(p.runs[r].kind))
 		}
 	}
-	return sum
+	for _, r := range u.mates {
+		if p.runs[r].pool == p.pool {
+			to.add(p.request(p.runs[r].kind))
+		}
+	}
+}
+
+// clearLosses forgets what queues lost on the node before.
+func (p *planner) clearLosses() {
+	h := &p.hunt
+	if need := len(p.queues) * len(p.total); len(h.lost) < need {
+		h.lost = make([]int64, need)
+		h.lossOf = h.lossOf[:0]
+	}
+	for _, at := range h.lossOf {
+		clear(p.room(h.lost, at))
+	}
+	h.lossOf = h.lossOf[:0]
+}
+
+// lossOf notes what the queue of a unit loses with it.
+func (p *planner) lossOf(u *unit) {
+	at := p.at[p.kinds[p.runs[u.runs[0]].kind].queue]
+	if at == none {
+		return
+	}
+	p.hunt.lossOf = append(p.hunt.lossOf, at)
+	p.addHeld(u, p.room(p.hunt.lost, at))
 }
 
 // mayTake says by which rule a job of queue q may preempt a unit, when the queues
 // have lost so much to it already; zero: by none. What starts in this very round is
 // not preempted in it, and neither is for a share what began at this moment: else a
 // plan would leave something to decide to the next at the same moment.
-func (p *planner) mayTake(q *queueRound, j *queuedJob, u *unit, lost map[*queue]Vec) Rule {
-	level, since := u.runs[0].Level, u.runs[0].Since
-	for _, runs := range [][]*run{u.runs, u.mates} {
-		for _, r := range runs {
-			if !r.shape.class.Preemptible || r.laid {
-				return 0
-			}
-			level, since = max(level, r.Level), max(since, r.Since)
+func (p *planner) mayTake(q *queueRound, priority int32, u *unit) Rule {
+	first := &p.runs[u.runs[0]]
+	if u.gang != none {
+		if g := &p.gangs[u.gang]; g.round == p.number && g.laid > 0 {
+			return 0
 		}
 	}
-	switch owner := u.runs[0].queue; {
-	case level < j.shape.class.Priority:
+	level, since := first.level, first.since
+	for _, runs := range [2][]int32{u.runs, u.mates} {
+		for _, r := range runs {
+			row := &p.runs[r]
+			if !p.classOfKind(row.kind).Preemptible {
+				return 0
+			}
+			level, since = max(level, row.level), max(since, row.since)
+		}
+	}
+	if level < priority {
 		return Urgency
-	case level > j.shape.class.Priority || owner == q.queue || since >= p.round.Now || !p.mayShare(q, u, lost[owner]):
+	}
+	at := p.at[p.kinds[first.kind].queue]
+	if level > priority || at == none || since >= p.round.Now || &p.queues[at] == q || !p.mayShare(q, u, at) {
 		return 0
 	}
 	return FairShare
 }
 
 // mayShare is the rule of fair-share preemption: see share.go.
-func (p *planner) mayShare(q *queueRound, u *unit, lost Vec) bool {
-	owner := p.roundOf(u.runs[0].queue)
-	if owner == nil {
+func (p *planner) mayShare(q *queueRound, u *unit, at int32) bool {
+	owner := &p.queues[at]
+	held := append(p.hunt.after[:0], p.heldIn(owner)...)
+	p.hunt.after = held
+	held.sub(p.room(p.hunt.lost, at))
+	if !owner.mayLose(q, p.dominant(held, p.total)) {
 		return false
 	}
-	held := slices.Clone(p.heldIn(owner.queue, p.pool.id))
-	if lost != nil {
-		held.sub(lost)
-	}
-	if !owner.mayLose(q, p.dominant(held, p.pool.total), p.cfg.Protected) {
-		return false
-	}
-	held.sub(u.holds(p.pool.id))
-	after, c := p.weigh(held, owner.Weight), q.candidate
-	return after > c.before || after == c.before && c.cost <= weighted(max(q.ideal, q.fair), q.Weight)
-}
-
-// roundOf is a queue in this pool; nil when it has nothing there.
-func (p *planner) roundOf(q *queue) *queueRound {
-	for _, r := range p.pool.queues {
-		if r.queue == q {
-			return r
+	for _, runs := range [2][]int32{u.runs, u.mates} {
+		for _, r := range runs {
+			if p.runs[r].pool == p.pool {
+				held.sub(p.request(p.runs[r].kind))
+			}
 		}
 	}
-	return nil
+	after := p.weigh(held, owner.weight)
+	return after > q.before || after == q.before && q.cost <= weighted(max(q.ideal, q.fair), q.weight)
 }
