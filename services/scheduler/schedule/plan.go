@@ -10,7 +10,7 @@ import (
 // is shared and not to be changed: where the newest plan decided nothing, nothing changed
 // since and it is not time to wake, the answer is that plan again and costs nothing.
 func (s *State) Plan(r Round) *Plan {
-	if s.newest != nil && s.asked.MayReject == r.MayReject && r.Now >= s.asked.Now && (s.newest.Wake == 0 || r.Now < s.newest.Wake) {
+	if s.newest != nil && s.asked.MayReject == r.MayReject && s.asked.KeepShares == r.KeepShares && r.Now >= s.asked.Now && (s.newest.Wake == 0 || r.Now < s.newest.Wake) {
 		return s.newest
 	}
 	p := &s.rounds

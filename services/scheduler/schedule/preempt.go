@@ -205,7 +205,7 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	fair := p.hunt.fair[:0]
 	for i := range p.queues {
 		other := &p.queues[i]
-		may := other != q && other.mayLose(q, other.share) && p.leastOf(other) >= q.before
+		may := !p.round.KeepShares && other != q && other.mayLose(q, other.share) && p.leastOf(other) >= q.before
 		fair = append(fair, may)
 		some = some || may
 	}
@@ -409,7 +409,7 @@ func (p *planner) mayTake(q *queueRound, priority int32, u *unit) Rule {
 		return Urgency
 	}
 	at := p.at[p.kinds[first.kind].queue]
-	if level > priority || at == none || since >= p.round.Now || &p.queues[at] == q || !p.mayShare(q, u, at) {
+	if level > priority || p.round.KeepShares || at == none || since >= p.round.Now || &p.queues[at] == q || !p.mayShare(q, u, at) {
 		return 0
 	}
 	return FairShare

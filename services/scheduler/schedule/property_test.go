@@ -171,7 +171,7 @@ func TestPlanIsRefplan(t *testing.T) {
 			case 2:
 				drawAssumed(t, w, s)
 			}
-			round := schedule.Round{Now: w.now, Steps: rapid.Uint64Range(0, 3).Draw(t, "steps"), MayReject: rapid.Bool().Draw(t, "reject")}
+			round := schedule.Round{Now: w.now, Steps: rapid.Uint64Range(0, 3).Draw(t, "steps"), MayReject: rapid.Bool().Draw(t, "reject"), KeepShares: rapid.IntRange(0, 3).Draw(t, "keep") == 0}
 			plan := s.Plan(round)
 			if diff := gocmp.Diff(refplan(&w.cfg, s.SnapshotAssumed(), round), plan, cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("plan (-refplan +plan):\n%s", diff)

@@ -157,7 +157,7 @@ func (r *ref) mayTake(q *refQueue, j schedule.Job, u *refUnit, lost map[schedule
 	switch {
 	case level < priority:
 		return schedule.Urgency
-	case level > priority || owner == nil || owner == q || since >= r.round.Now:
+	case level > priority || r.round.KeepShares || owner == nil || owner == q || since >= r.round.Now:
 		return 0
 	}
 	held := r.held(owner.ID)

@@ -285,6 +285,9 @@ func (r *ref) canStart(q *refQueue) bool {
 
 // wakeForYoung: what began at this moment may lose to a queue a moment later.
 func (r *ref) wakeForYoung(q *refQueue) {
+	if r.round.KeepShares {
+		return
+	}
 	for i := range r.runs {
 		run := &r.runs[i]
 		if run.Pool != r.pool || run.Phase == schedule.Releasing || run.laid || run.Since < r.round.Now || !r.class(run.Shape).Preemptible {

@@ -172,6 +172,9 @@ type Round struct {
 	// MayReject says that the nodes are all known, so that a job that none could
 	// ever hold can be told so.
 	MayReject bool
+	// KeepShares: nothing is preempted for a share. Such preemption is to be considered
+	// once in a while only, else it follows every job that ends: the caller says when.
+	KeepShares bool
 }
 
 // Plan is the decisions of a round.

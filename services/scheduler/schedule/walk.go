@@ -235,6 +235,9 @@ func (p *planner) over(q *queueRound, class int32, more Vec) bool {
 // wakeForYoung has the round wake when what began at this moment may lose to the next gang
 // of a queue, which has no place.
 func (p *planner) wakeForYoung(q *queueRound) {
+	if p.round.KeepShares {
+		return
+	}
 	p.look()
 	for _, i := range p.young {
 		owner := &p.queues[i]
