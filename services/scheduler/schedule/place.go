@@ -198,14 +198,11 @@ func (p *planner) hasPlace(q *queueRound) bool {
 		return true
 	}
 	p.setFragile(q, true)
-	if q.found != none0 && p.victimsOn(q, &k, q.spot.node) {
-		return true // they may not be the best any more, which is asked when it starts
+	if q.spotted && p.victimsOn(q, &k, q.spot.node) {
+		return true
 	}
-	if !p.preemptFor(q, &k) {
-		return false
-	}
-	q.found = p.started
-	return true
+	q.spotted = p.victimsAnywhere(q, &k) // which are the best is asked when it starts
+	return q.spotted
 }
 
 // place lays the next gang of a queue over the state, which can start.
@@ -221,9 +218,7 @@ func (p *planner) place(q *queueRound) {
 			return
 		}
 	}
-	if q.found != p.started {
-		p.preemptFor(q, &k) // there may be better victims now
-	}
+	p.preemptFor(q, &k)
 	p.displace(q, q.job, &q.spot, "")
 }
 

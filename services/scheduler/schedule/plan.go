@@ -66,14 +66,15 @@ type planner struct {
 	at   []int32
 	heap []int32
 	// active are the shapes of which some queue's next job is, or was.
-	active  []int32
-	started int
+	active []int32
 	// most is how many members the largest gang has had that was next, young the queues with
 	// runs that began at this moment or later.
-	most   uint32
-	young  []int32
-	survey survey
-	hunt   hunt
+	most  uint32
+	young []int32
+	// heaviest is at least what any queue weighs.
+	heaviest uint64
+	survey   survey
+	hunt     hunt
 }
 
 // lay is a job on a node.
@@ -102,6 +103,9 @@ type roundKind struct {
 	from  cursor
 	laid  int32
 	round uint64
+	// after is what its queue weighs after the loss of one of its runs, where those may go.
+	after    uint64
+	takeable bool
 }
 
 // roundGang is what a round knows of a gang.
@@ -125,7 +129,7 @@ func (p *planner) begin(s *State, r Round) {
 	}
 	p.laid, p.gone, p.isMoved = p.laid.emptied(len(s.jobs)), p.gone.emptied(len(s.runs)), p.isMoved.emptied(len(s.nodes))
 	p.lays, p.takes, p.moved, p.active = p.lays[:0], p.takes[:0], p.moved[:0], p.active[:0]
-	p.global, p.tokens, p.started = s.global.seen, p.tokens[:0], 0
+	p.global, p.tokens = s.global.seen, p.tokens[:0]
 	for i := range s.queues {
 		p.tokens = append(p.tokens, s.queues[i].tokens.seen)
 	}
@@ -242,7 +246,6 @@ func (p *planner) start(q *queueRound) {
 		p.tokens[q.queue].take(p.cfg.QueueRate, p.round.Now)
 	}
 	p.plan.Steps += 1 + uint64(len(p.takes)-victims)
-	p.started++
 	p.drop(q)
 }
 

@@ -25,10 +25,10 @@ type queueRound struct {
 	// before is the queue's weighted share, and cost what it is once that has started.
 	before, cost uint64
 	// fragile: that it can start is to be asked again after each start. Where it takes
-	// victims, spot is whom and where, as of so many starts.
+	// victims, spot is where it found some, or whom and where are best; spotted: it did.
 	fragile bool
 	spot    choice
-	found   int
+	spotted bool
 	// share is its dominant share and cost of it now weighted by its weight; demand is what
 	// it holds and waits for, fair and ideal what it should have: parts of the pool. Guard
 	// is up to where nothing is taken from it for a share.
@@ -142,9 +142,12 @@ func (p *planner) again() {
 // ready0 has each queue begin at its first job.
 func (p *planner) ready0() {
 	p.walk++
-	p.hunt.fragile = 0
+	p.hunt.fragile, p.heaviest = 0, 0
 	for i := range p.queues {
 		q := &p.queues[i]
+		if q.share > q.guard {
+			p.heaviest = max(p.heaviest, q.weighted)
+		}
 		q.done = !q.open
 		q.sources = q.sources[:0]
 		if q.done {

@@ -145,6 +145,23 @@ func (p *planner) account(r *runRow, change func(Vec)) {
 	}
 }
 
+// victimsAnywhere says whether a job fits on some node by preemption, and leaves that node
+// in the queue's spot.
+func (p *planner) victimsAnywhere(q *queueRound, k *seek) bool {
+	p.look()
+	level := p.classPriority(k.job)
+	if !p.anyVictim(q, level) {
+		return false
+	}
+	for _, n := range p.nodes {
+		if p.mayHold(q, k, n, level) && p.victimsOn(q, k, n) {
+			q.spot.node = n
+			return true
+		}
+	}
+	return false
+}
+
 // preemptFor finds the node on which a job fits at the least cost to others: the
 // lowest class of a victim, then the fewest, then the tightest, then the name. It is left
 // in the queue's spot.
@@ -157,7 +174,7 @@ func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 	best := &p.hunt.best
 	best.node = none
 	for _, n := range p.nodes {
-		if !p.index.takes[n] || !p.mayTry(k, n) || !p.mayHold(k, n) || !p.anyOn(n, level) || !p.victimsOn(q, k, n) {
+		if best.node != none && p.cannotBeat(best, k, n) || !p.mayHold(q, k, n, level) || !p.victimsOn(q, k, n) {
 			continue
 		}
 		if best.node == none || p.hunt.found.cheaper(p.State, best, k.request) {
@@ -171,30 +188,59 @@ func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 	return true
 }
 
-// mayHold says whether a node could hold a job if all went that may ever.
-func (p *planner) mayHold(k *seek, n int32) bool {
-	later, soft := p.room(p.later, n), p.room(p.survey.soft, n)
+// cannotBeat says whether a node is no better than the best, whoever would go from it: that
+// has one victim of the lowest class there is, and on this node at least as much is left.
+func (p *planner) cannotBeat(best *choice, k *seek, n int32) bool {
+	if len(best.victims) > 1 || p.runs[best.victims[0].run].level > p.survey.lowest {
+		return false
+	}
+	later := p.room(p.later, n)
 	for i, amount := range k.request {
-		if amount > 0 && amount > later[i]+soft[i] {
-			return false
+		if least := max(amount, later[i]); amount > 0 && least != best.left[i] {
+			return least > best.left[i]
 		}
 	}
 	return true
 }
 
-// anyOn says whether a node has a run of a lower class, or one of a queue of which
-// something may be taken for a share.
-func (p *planner) anyOn(n, level int32) bool {
+// mayHold says whether a node that is one for a job could hold it if all went that may go
+// for it by themselves.
+func (p *planner) mayHold(q *queueRound, k *seek, n, level int32) bool {
+	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.room(p.survey.soft, n)) || !p.mayTry(k, n) {
+		return false
+	}
+	sum := append(p.hunt.after[:0], make(Vec, len(p.total))...)
+	p.hunt.after = sum
+	some := false
 	for r := p.State.nodes[n].first; r != none; r = p.runs[r].next {
 		row := &p.runs[r]
-		if row.level < level {
-			return true
+		kind := &p.kinds[row.kind]
+		if !p.mayGo(q, row, kind, level) || !p.stays(r) {
+			continue
 		}
-		if at := p.at[p.kinds[row.kind].queue]; at != none && p.hunt.fair[at] {
-			return true
+		some = true
+		sum.add(p.shapes[kind.shape].Request)
+	}
+	return some && p.enough(k, p.room(p.later, n), sum)
+}
+
+// mayGo says whether a run may go for a job, if it goes alone and first of its queue.
+func (p *planner) mayGo(q *queueRound, row *runRow, k *kind, level int32) bool {
+	if row.level < level {
+		return true
+	}
+	at := p.at[k.queue]
+	return at != none && p.hunt.fair[at] && k.takeable && (k.after >= q.before || p.queues[at].strays)
+}
+
+// enough says whether two amounts are enough for a job.
+func (p *planner) enough(k *seek, room, more Vec) bool {
+	for i, amount := range k.request {
+		if amount > 0 && amount > room[i]+more[i] {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // anyVictim says whether there may be a victim for a job of a queue at all: one of a lower
@@ -202,15 +248,22 @@ func (p *planner) anyOn(n, level int32) bool {
 // the least of its runs gone still weighs as much as its own does now. It notes which
 // queues these are. It spares most jobs of a full pool the search of its nodes.
 func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
+	urgent := p.survey.lowest < level
+	if p.round.KeepShares || q.cost >= p.heaviest {
+		if urgent {
+			p.hunt.fair = append(p.hunt.fair[:0], make([]bool, len(p.queues))...)
+		}
+		return urgent
+	}
 	fair := p.hunt.fair[:0]
 	for i := range p.queues {
 		other := &p.queues[i]
-		may := !p.round.KeepShares && other != q && other.mayLose(q, other.share) && p.leastOf(other) >= q.before
+		may := other != q && other.mayLose(q, other.share) && p.leastOf(other) >= q.before
 		fair = append(fair, may)
 		some = some || may
 	}
 	p.hunt.fair = fair
-	return some || p.survey.lowest < level
+	return some || urgent
 }
 
 // leastOf is the most that a queue weighs after the loss of one of its preemptible runs;
@@ -225,13 +278,15 @@ func (p *planner) leastOf(q *queueRound) uint64 {
 	}
 	for _, h := range p.State.queues[q.queue].kinds {
 		k := &p.kinds[h]
-		if k.runs == 0 || !p.classOfKind(h).Preemptible {
+		k.takeable = k.runs > 0 && p.classOfKind(h).Preemptible
+		if !k.takeable {
 			continue
 		}
 		after := append(p.hunt.after[:0], p.heldIn(q)...)
 		after.sub(p.shapes[k.shape].Request)
 		p.hunt.after = after
-		q.least = max(q.least, p.weigh(after, q.weight), 1)
+		k.after = p.weigh(after, q.weight)
+		q.least = max(q.least, k.after, 1)
 	}
 	return q.least
 }

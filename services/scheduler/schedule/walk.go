@@ -123,7 +123,7 @@ func (p *planner) setNext(q *queueRound, job int32, members []int32) {
 		sh.active = true
 		p.active = append(p.active, q.shape)
 	}
-	q.found = none0
+	q.spotted = false
 	p.most = max(p.most, q.size())
 	q.before = q.weighted
 	after := p.hunt.after[:0]
@@ -138,9 +138,6 @@ func (p *planner) setNext(q *queueRound, job int32, members []int32) {
 	q.cost = p.weigh(after, q.weight)
 }
 
-// none0 is no count of starts.
-const none0 = -1
-
 // heldIn is what a queue holds of the pool.
 func (p *planner) heldIn(q *queueRound) Vec { return p.room(p.held, p.heldAt(q.queue, p.pool)) }
 
@@ -149,6 +146,7 @@ func (p *planner) weighQueue(q *queueRound) {
 	q.share = p.dominant(p.heldIn(q), p.total)
 	q.weighted = weighted(q.share, q.weight)
 	q.leastKnown = false
+	p.heaviest = max(p.heaviest, q.weighted)
 }
 
 // weigh is the weighted share of amounts.
