@@ -87,10 +87,9 @@ func (s *State) addShape(d ShapeAdded) error {
 		return nil
 	}
 	row := shape{Shape: d.Shape, id: d.ID, class: class, matcher: s.matcher(&d.Shape.Match)}
-	if len(d.Shape.Pools) > 0 {
-		row.pools = make([]bool, len(s.cfg.Pools))
-		for i, pool := range s.cfg.Pools {
-			row.pools[i] = slices.Contains(d.Shape.Pools, pool)
+	for i, pool := range s.cfg.Pools {
+		if len(d.Shape.Pools) == 0 || slices.Contains(d.Shape.Pools, pool) {
+			row.pools |= 1 << i
 		}
 	}
 	s.shapeOf[d.ID] = int32(len(s.shapes)) //nolint:gosec // shapes are below 2^31

@@ -52,7 +52,11 @@ func compareKeys(x, y *nodeKey) int {
 // sortedNodes is a sorted list of nodes in blocks, each with the most that one of its
 // nodes has of the second resource: a search skips blocks that have too little. A change
 // is two binary searches and a move of at most a block, some 200 ns.
-type sortedNodes struct{ blocks []nodeBlock }
+type sortedNodes struct {
+	blocks []nodeBlock
+	// spare is the memory of blocks that are no more.
+	spare [][]nodeKey
+}
 
 type nodeBlock struct {
 	nodes []nodeKey
@@ -64,12 +68,26 @@ const blockMax = 64
 
 func (l *sortedNodes) build(keys []nodeKey) {
 	slices.SortFunc(keys, func(x, y nodeKey) int { return compareKeys(&x, &y) })
-	l.blocks = l.blocks[:0]
-	for chunk := range slices.Chunk(keys, blockMax/2) {
-		b := nodeBlock{nodes: append(make([]nodeKey, 0, blockMax+1), chunk...)}
+	l.blocks, l.spare = l.blocks[:0], nil
+	const half, room = blockMax / 2, blockMax + 1
+	all := make([]nodeKey, (len(keys)+half-1)/half*room)
+	for chunk := range slices.Chunk(keys, half) {
+		b := nodeBlock{nodes: append(all[:0:room], chunk...)}
+		all = all[room:]
 		b.measure()
 		l.blocks = append(l.blocks, b)
 	}
+}
+
+// empty is a block without nodes.
+func (l *sortedNodes) empty() []nodeKey {
+	last := len(l.spare) - 1
+	if last < 0 {
+		return make([]nodeKey, 0, blockMax+1)
+	}
+	nodes := l.spare[last]
+	l.spare = l.spare[:last]
+	return nodes
 }
 
 func (b *nodeBlock) measure() {
@@ -93,7 +111,7 @@ func (b *nodeBlock) find(key *nodeKey) int {
 
 func (l *sortedNodes) insert(key nodeKey) {
 	if len(l.blocks) == 0 {
-		l.blocks = append(l.blocks, nodeBlock{nodes: append(make([]nodeKey, 0, blockMax+1), key), most: key.b})
+		l.blocks = append(l.blocks, nodeBlock{nodes: append(l.empty(), key), most: key.b})
 		return
 	}
 	i := min(l.block(&key), len(l.blocks)-1)
@@ -102,7 +120,7 @@ func (l *sortedNodes) insert(key nodeKey) {
 	b.most = max(b.most, key.b)
 	if len(b.nodes) > blockMax {
 		half := len(b.nodes) / 2
-		upper := nodeBlock{nodes: append(make([]nodeKey, 0, blockMax+1), b.nodes[half:]...)}
+		upper := nodeBlock{nodes: append(l.empty(), b.nodes[half:]...)}
 		b.nodes = b.nodes[:half]
 		b.measure()
 		upper.measure()
@@ -116,6 +134,7 @@ func (l *sortedNodes) remove(key *nodeKey) {
 	at := b.find(key)
 	b.nodes = slices.Delete(b.nodes, at, at+1)
 	if len(b.nodes) == 0 {
+		l.spare = append(l.spare, b.nodes)
 		l.blocks = slices.Delete(l.blocks, i, i+1)
 		return
 	}

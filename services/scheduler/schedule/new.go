@@ -15,6 +15,7 @@ func New(cfg Config) (*State, error) {
 	}
 	for i, name := range cfg.Resources {
 		s.resources[name] = i
+		s.insufficient = append(s.insufficient, "insufficient "+name)
 	}
 	for _, name := range cfg.Dominant {
 		i, known := s.resources[name]
@@ -36,8 +37,8 @@ func New(cfg Config) (*State, error) {
 	switch {
 	case len(cfg.Resources) == 0 || len(s.resources) != len(cfg.Resources):
 		return nil, fmt.Errorf("%w: resources %q are none, or one is named twice", ErrInvalid, cfg.Resources)
-	case len(pools) == 0 || len(pools) != len(cfg.Pools):
-		return nil, fmt.Errorf("%w: pools %q are none, or one is named twice", ErrInvalid, cfg.Pools)
+	case len(pools) == 0 || len(pools) != len(cfg.Pools) || len(pools) > PoolsMax:
+		return nil, fmt.Errorf("%w: pools %q are none, over %d, or one is named twice", ErrInvalid, cfg.Pools, PoolsMax)
 	case len(s.classOf) == 0 || len(s.classOf) != len(cfg.Classes):
 		return nil, fmt.Errorf("%w: of %d priority classes there are none, or one is named twice", ErrInvalid, len(cfg.Classes))
 	case len(s.dominants) == 0:

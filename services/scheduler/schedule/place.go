@@ -201,7 +201,13 @@ func (p *planner) hasPlace(q *queueRound) bool {
 	if q.spotted && p.victimsOn(q, &k, q.spot.node) {
 		return true
 	}
-	q.spotted = p.victimsAnywhere(q, &k) // which are the best is asked when it starts
+	// Which victims are the best is asked when it starts.
+	if avoids || !p.stillNone(q, &k) {
+		q.spotted = p.victimsAnywhere(q, &k)
+	}
+	if !q.spotted && !avoids {
+		p.kinds[p.jobs[q.job].kind].verdict = verdict{shares: p.shares, before: q.before, cost: q.cost, nodes: len(p.nodeLog), queues: len(p.queueLog)}
+	}
 	return q.spotted
 }
 
@@ -434,6 +440,7 @@ func (p *planner) releasingOn(n int32) (out []RunID) {
 // move has the index find a node by the room it has in this round.
 func (p *planner) move(n int32) {
 	p.index.move(p.State, n, p.free, p.later, p.releasing[n])
+	p.nodeLog = append(p.nodeLog, n)
 	if !p.isMoved.has(n) {
 		p.isMoved.set(n)
 		p.moved = append(p.moved, n)

@@ -73,8 +73,12 @@ type planner struct {
 	young []int32
 	// heaviest is at least what any queue weighs.
 	heaviest uint64
-	survey   survey
-	hunt     hunt
+	// nodeLog and queueLog are the nodes and queues of the pool in the order in which they
+	// changed, and shares counts the times that the queues' shares did.
+	nodeLog, queueLog []int32
+	shares            uint64
+	survey            survey
+	hunt              hunt
 }
 
 // lay is a job on a node.
@@ -106,6 +110,19 @@ type roundKind struct {
 	// after is what its queue weighs after the loss of one of its runs, where those may go.
 	after    uint64
 	takeable bool
+	verdict
+}
+
+// verdict is that a job of a kind has no victims, as of so much of the logs and of the
+// shares, for a queue that weighed so much before and after it. It holds on as long as
+// nothing changed that it depends on: each queue's part in what a node could be rid of is
+// its own, so what a later search must look at is the nodes that changed, and all nodes if
+// a queue changed of which something may be taken now.
+type verdict struct {
+	shares       uint64
+	before, cost uint64
+	nodes        int
+	queues       int
 }
 
 // roundGang is what a round knows of a gang.

@@ -68,6 +68,7 @@ type source struct {
 // enter computes the totals, shares and queues of a pool.
 func (p *planner) enter(pool int32) {
 	p.pool, p.survey.known = pool, false
+	p.nodeLog, p.queueLog, p.hunt.at = p.nodeLog[:0], p.queueLog[:0], 0
 	p.total = append(p.total[:0], make(Vec, len(p.cfg.Resources))...)
 	p.nodes = p.nodes[:0]
 	for _, n := range p.index.order {
@@ -115,6 +116,7 @@ func (p *planner) enter(pool int32) {
 // share computes the fair and ideal shares of all queues.
 func (p *planner) share() {
 	fairShares(p.queues)
+	p.shares++ // what was found out with others holds no more
 	for i := range p.queues {
 		q := &p.queues[i]
 		q.guard = scale(max(q.ideal, q.fair), uint64(p.cfg.Protected), Million) //nolint:gosec // not negative
@@ -129,8 +131,10 @@ func (p *planner) again() {
 		q := &p.queues[i]
 		p.drop(q)
 		if q.lossy {
+			before := q.demand
 			q.demand, _ = p.demand(q.queue)
-			q.lossy, lossy = false, true
+			q.lossy = false
+			lossy = lossy || q.demand != before
 		}
 	}
 	if lossy {
@@ -153,7 +157,9 @@ func (p *planner) ready0() {
 		if q.done {
 			continue
 		}
-		for _, k := range p.State.queues[q.queue].kinds {
+		kinds := p.State.queues[q.queue].kinds
+		q.sources = slices.Grow(q.sources, len(kinds))
+		for _, k := range kinds {
 			if row := &p.kinds[k]; row.n > 0 && p.shapes[row.shape].mayUse(p.pool) {
 				p.addSource(q, k)
 			}
@@ -306,4 +312,4 @@ func (p *planner) limit(q *queue, class ClassID) map[string]int64 {
 }
 
 // mayUse says whether a shape's jobs may run in a pool.
-func (sh *shape) mayUse(pool int32) bool { return sh.pools == nil || sh.pools[pool] }
+func (sh *shape) mayUse(pool int32) bool { return sh.pools>>pool&1 != 0 }

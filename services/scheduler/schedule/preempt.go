@@ -17,6 +17,8 @@ type survey struct {
 
 // hunt is the memory of the search for victims.
 type hunt struct {
+	// at is where in the pool's nodes victims were last found.
+	at int
 	// fragile counts the queues whose next gang is to be asked for again after each start.
 	fragile int
 	after   Vec
@@ -24,6 +26,7 @@ type hunt struct {
 	units   []unit
 	taken   []int32
 	room    Vec
+	largest Vec
 	found   choice
 	best    choice
 	// lossOf are the queues that lost something on a node, lost what, by queue.
@@ -45,6 +48,8 @@ type choice struct {
 	victims []victim
 	// left is what the node has for the job when they are gone.
 	left Vec
+	// lowest: the victims are of the lowest class that may be preempted in the pool.
+	lowest bool
 }
 
 func (c *choice) copyOf(from *choice) {
@@ -153,13 +158,59 @@ func (p *planner) victimsAnywhere(q *queueRound, k *seek) bool {
 	if !p.anyVictim(q, level) {
 		return false
 	}
-	for _, n := range p.nodes {
-		if p.mayHold(q, k, n, level) && p.victimsOn(q, k, n) {
-			q.spot.node = n
+	// Any node will do, so the search goes on where the last one found some.
+	for i := range p.nodes {
+		at := p.hunt.at + i
+		if at >= len(p.nodes) {
+			at -= len(p.nodes)
+		}
+		if n := p.nodes[at]; p.mayHold(q, k, n, level) && p.victimsOn(q, k, n) {
+			q.spot.node, p.hunt.at = n, at
 			return true
 		}
 	}
 	return false
+}
+
+// recentMax is how many changes a verdict is looked through for; beyond, a new search is as
+// cheap.
+const recentMax = 64
+
+// stillNone says whether a job has no victims still, by the verdict on its kind and what
+// changed since. Where it has some now, it leaves the node in the queue's spot.
+func (p *planner) stillNone(q *queueRound, k *seek) bool {
+	v := &p.kinds[p.jobs[k.job].kind].verdict
+	if v.shares != p.shares || v.before != q.before || v.cost != q.cost || !p.survey.known ||
+		len(p.nodeLog)-v.nodes > recentMax || len(p.queueLog)-v.queues > recentMax {
+		return false
+	}
+	if !p.round.KeepShares {
+		for _, at := range p.queueLog[v.queues:] {
+			if p.mayFair(q, &p.queues[at]) {
+				return false
+			}
+		}
+	}
+	level, asked := p.classPriority(k.job), false
+	for _, n := range p.nodeLog[v.nodes:] {
+		if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.room(p.survey.soft, n)) {
+			continue
+		}
+		if !asked && !p.anyVictim(q, level) {
+			return true
+		}
+		asked = true
+		if p.mayHold(q, k, n, level) && p.victimsOn(q, k, n) {
+			q.spot.node, q.spotted = n, true
+			return true
+		}
+	}
+	return true
+}
+
+// mayFair says whether something of a queue may be taken for the share of another.
+func (p *planner) mayFair(q, other *queueRound) bool {
+	return other != q && other.mayLose(q, other.share) && p.leastOf(other) >= q.before
 }
 
 // preemptFor finds the node on which a job fits at the least cost to others: the
@@ -172,13 +223,21 @@ func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 		return false
 	}
 	best := &p.hunt.best
-	best.node = none
+	best.node, best.lowest = none, false
 	for _, n := range p.nodes {
-		if best.node != none && p.cannotBeat(best, k, n) || !p.mayHold(q, k, n, level) || !p.victimsOn(q, k, n) {
+		// Where the best has victims of the lowest class there is, a better one has fewer, or
+		// as many and less that is left.
+		if best.lowest && len(best.victims) == 1 && !p.mayLeaveLess(best, k, n) || !p.mayHold(q, k, n, level) {
 			continue
 		}
-		if best.node == none || p.hunt.found.cheaper(p.State, best, k.request) {
+		if best.lowest {
+			if fewest := p.fewest(k, n); fewest > len(best.victims) || fewest == len(best.victims) && !p.mayLeaveLess(best, k, n) {
+				continue
+			}
+		}
+		if p.victimsOn(q, k, n) && (best.node == none || p.hunt.found.cheaper(p.State, best, k.request)) {
 			best.copyOf(&p.hunt.found)
+			best.lowest = best.highest(p.State) <= p.survey.lowest
 		}
 	}
 	if best.node == none {
@@ -188,19 +247,28 @@ func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 	return true
 }
 
-// cannotBeat says whether a node is no better than the best, whoever would go from it: that
-// has one victim of the lowest class there is, and on this node at least as much is left.
-func (p *planner) cannotBeat(best *choice, k *seek, n int32) bool {
-	if len(best.victims) > 1 || p.runs[best.victims[0].run].level > p.survey.lowest {
-		return false
-	}
+// mayLeaveLess says whether less than on the best may be left on a node: not where what it
+// has already, or what is asked for, is as much.
+func (p *planner) mayLeaveLess(best *choice, k *seek, n int32) bool {
 	later := p.room(p.later, n)
 	for i, amount := range k.request {
 		if least := max(amount, later[i]); amount > 0 && least != best.left[i] {
-			return least > best.left[i]
+			return least < best.left[i]
 		}
 	}
-	return true
+	return false
+}
+
+// fewest is how many runs must go from a node at least, each as large as the largest that
+// mayHold has met there.
+func (p *planner) fewest(k *seek, n int32) (fewest int) {
+	later, largest := p.room(p.later, n), p.hunt.largest
+	for i, amount := range k.request {
+		if short := amount - later[i]; amount > 0 && short > 0 {
+			fewest = max(fewest, int((short+largest[i]-1)/largest[i]))
+		}
+	}
+	return fewest
 }
 
 // mayHold says whether a node that is one for a job could hold it if all went that may go
@@ -211,6 +279,8 @@ func (p *planner) mayHold(q *queueRound, k *seek, n, level int32) bool {
 	}
 	sum := append(p.hunt.after[:0], make(Vec, len(p.total))...)
 	p.hunt.after = sum
+	largest := append(p.hunt.largest[:0], sum...)
+	p.hunt.largest = largest
 	some := false
 	for r := p.State.nodes[n].first; r != none; r = p.runs[r].next {
 		row := &p.runs[r]
@@ -219,7 +289,10 @@ func (p *planner) mayHold(q *queueRound, k *seek, n, level int32) bool {
 			continue
 		}
 		some = true
-		sum.add(p.shapes[kind.shape].Request)
+		for i, amount := range p.shapes[kind.shape].Request {
+			sum[i] += amount
+			largest[i] = max(largest[i], amount)
+		}
 	}
 	return some && p.enough(k, p.room(p.later, n), sum)
 }
@@ -258,7 +331,7 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	fair := p.hunt.fair[:0]
 	for i := range p.queues {
 		other := &p.queues[i]
-		may := other != q && other.mayLose(q, other.share) && p.leastOf(other) >= q.before
+		may := p.mayFair(q, other)
 		fair = append(fair, may)
 		some = some || may
 	}

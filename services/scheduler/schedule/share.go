@@ -71,7 +71,7 @@ func (p *planner) demand(queue int32) (demand uint64, waits int) {
 			continue
 		}
 		waits += int(n)
-		if sh := &p.shapes[k.shape]; p.could(sh)[p.pool] {
+		if sh := &p.shapes[k.shape]; p.could(sh)>>p.pool&1 != 0 {
 			for i, amount := range sh.Request {
 				want[i] = min(want[i]+times(int64(n), amount), sumMax)
 			}

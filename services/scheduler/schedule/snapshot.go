@@ -209,7 +209,7 @@ func (s *State) Fork() *State {
 	f := *s
 	f.resources = s.resources
 	f.poolOf, f.poolName = maps.Clone(s.poolOf), slices.Clone(s.poolName)
-	f.shapes, f.shapeOf = cloneEach(s.shapes, func(sh *shape) { sh.could = slices.Clone(sh.could) }), maps.Clone(s.shapeOf)
+	f.shapes, f.shapeOf = slices.Clone(s.shapes), maps.Clone(s.shapeOf)
 	f.matchers, f.matcherOf = slices.Clone(s.matchers), maps.Clone(s.matcherOf)
 	f.jobIDs, f.jobs, f.extras = s.jobIDs.clone(), slices.Clone(s.jobs), maps.Clone(s.extras)
 	f.runIDs, f.runs = s.runIDs.clone(), slices.Clone(s.runs)
@@ -224,7 +224,7 @@ func (s *State) Fork() *State {
 	f.held, f.byClass = slices.Clone(s.held), slices.Clone(s.byClass)
 	f.lost, f.assumed, f.leasing = maps.Clone(s.lost), maps.Clone(s.assumed), maps.Clone(s.leasing)
 	// What is worked out is worked out again. Walks are counted on, for rows bear their marks.
-	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk}
+	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk, shares: s.rounds.shares}
 	f.index.init(&f)
 	f.index.changes = s.index.changes + 1
 	return &f

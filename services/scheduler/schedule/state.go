@@ -14,6 +14,8 @@ type State struct {
 	cfg       *Config
 	resources map[string]int
 	dominants []int
+	// insufficient are the reasons why a node has too little of each resource.
+	insufficient []string
 	// poolOf are the handles of pools: those of the configuration first, in its order, then
 	// others that runs name.
 	poolOf   map[PoolID]int32
@@ -77,10 +79,10 @@ type shape struct {
 	id      ShapeID
 	class   int32
 	matcher int32
-	// pools are those of the configuration that it may run in; nil: all.
-	pools []bool
-	// could are those with a node that could ever hold it, as of so many changes of nodes.
-	could   []bool
+	// pools are those of the configuration that it may run in, a bit each; could those with
+	// a node that could ever hold it, as of so many changes of nodes.
+	pools   uint64
+	could   uint64
 	couldAt uint64
 	roundShape
 }

@@ -10,6 +10,9 @@ type Vec []int64
 // AmountMax bounds every amount, so that sums over all jobs and nodes stay exact.
 const AmountMax = 1 << 42
 
+// PoolsMax is how many pools are planned at most.
+const PoolsMax = 64
+
 // The names of things. Ties are broken by them.
 type (
 	// JobID is a job's ULID.
@@ -43,7 +46,7 @@ type Config struct {
 	Resources []string
 	// Dominant are the resources that shares are counted in.
 	Dominant []string
-	// Pools are planned in this order.
+	// Pools are planned in this order; PoolsMax at most.
 	Pools []PoolID
 	// Classes are the priority classes.
 	Classes []Class

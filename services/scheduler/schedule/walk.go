@@ -147,6 +147,7 @@ func (p *planner) weighQueue(q *queueRound) {
 	q.weighted = weighted(q.share, q.weight)
 	q.leastKnown = false
 	p.heaviest = max(p.heaviest, q.weighted)
+	p.queueLog = append(p.queueLog, p.at[q.queue])
 }
 
 // weigh is the weighted share of amounts.

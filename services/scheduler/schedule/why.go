@@ -20,7 +20,7 @@ func (s *State) hopelessShapes() (out []int32) {
 		}
 	}
 	for h := range s.shapes {
-		if waiting.has(int32(h)) && !slices.Contains(s.could(&s.shapes[h]), true) { //nolint:gosec // shapes are below 2^31
+		if waiting.has(int32(h)) && s.could(&s.shapes[h]) == 0 { //nolint:gosec // shapes are below 2^31
 			out = append(out, int32(h)) //nolint:gosec // shapes are below 2^31
 		}
 	}
@@ -28,18 +28,17 @@ func (s *State) hopelessShapes() (out []int32) {
 	return out
 }
 
-// could says of each pool whether a node of it could ever hold a shape.
-func (s *State) could(sh *shape) []bool {
+// could is the pools with a node that could ever hold a shape, a bit a pool.
+func (s *State) could(sh *shape) uint64 {
 	if sh.couldAt == s.index.changes {
 		return sh.could
 	}
-	sh.could, sh.couldAt = make([]bool, len(s.cfg.Pools)), s.index.changes
-	found := 0
+	sh.could, sh.couldAt = 0, s.index.changes
+	all := uint64(1)<<len(s.cfg.Pools) - 1
 	for _, n := range s.index.order {
 		row := &s.nodes[n]
-		if row.pool != none && !sh.could[row.pool] && s.couldEver(sh, row) == "" {
-			sh.could[row.pool] = true
-			if found++; found == len(sh.could) {
+		if row.pool != none && sh.could>>row.pool&1 == 0 && s.couldEver(sh, row) == "" {
+			if sh.could |= 1 << row.pool; sh.could == all {
 				break
 			}
 		}
@@ -159,9 +158,9 @@ func (s *State) whyNot(sh *shape, avoid []NodeID, n *node) string {
 		return "the job was tried there"
 	}
 	free := s.room(s.free, s.nodeOf[n.ID])
-	for i, name := range s.cfg.Resources {
+	for i := range free {
 		if sh.Request[i] > free[i] {
-			return "insufficient " + name
+			return s.insufficient[i]
 		}
 	}
 	return "it has room, and other jobs come first"
