@@ -35,8 +35,10 @@
 //   - A queue's next gang is one that can start as things are, at every moment of a round.
 //     So each shape keeps a witness, a node with room for it, and only the shapes whose
 //     witness was taken look for another.
-//   - Victims are searched for on all nodes, but only where some queue can lose anything
-//     to the job at all, and on nodes that hold something of such a queue.
+//   - Victims are searched for only where some queue can lose anything to the job at all,
+//     in a list of what could go of each node that is read in a row. That a queue's next
+//     job has some is asked of any node, which are the best only of what starts. That a
+//     kind has none holds on until a node or a queue changes that it depends on.
 //
 // # Rules
 //

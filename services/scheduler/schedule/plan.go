@@ -110,6 +110,8 @@ type roundKind struct {
 	// after is what its queue weighs after the loss of one of its runs, where those may go.
 	after    uint64
 	takeable bool
+	// mayGo is the search for victims in which one of its runs may go.
+	mayGo uint64
 	verdict
 }
 

@@ -16,6 +16,7 @@ func BenchmarkRound(b *testing.B) {
 	b.Run("unchanged", func(b *testing.B) { benchUnchanged(b, standard) })
 	b.Run("churn", func(b *testing.B) { benchChurn(b, standard) })
 	b.Run("churn-shares", func(b *testing.B) { benchChurnShares(b, standard) })
+	b.Run("greedy", func(b *testing.B) { benchGreedy(b, standard) })
 	b.Run("memory", func(b *testing.B) { benchMemory(b, standard) })
 	b.Run("apply", func(b *testing.B) { benchApply(b, standard) })
 	b.Run("reprioritize", func(b *testing.B) { benchReprioritize(b, standard) })
@@ -107,6 +108,36 @@ func benchChurnShares(b *testing.B, w *benchWorld) {
 		for _, r := range l.state.Snapshot().Runs {
 			l.runs = append(l.runs, r.Run)
 		}
+	}
+	clock.report(b, "victim", victims)
+}
+
+// benchGreedy: one queue holds all, of 60,000 jobs of the 20 shapes at random; then 99
+// queues bring 10,000 jobs each. A round is cut at 1,000 steps.
+func benchGreedy(b *testing.B, w *benchWorld) {
+	b.Helper()
+	empty := *w
+	empty.Jobs = nil
+	l := newBench(b, &empty)
+	for i := range 60_000 {
+		j := w.job(i)
+		j.Queue, j.Shape = w.Queues[0].ID, w.Shapes[w.random.IntN(len(w.Shapes))].ID
+		l.apply(schedule.JobQueued{Job: j})
+	}
+	l.fill()
+	for i := range 10_000 * (len(w.Queues) - 1) {
+		j := w.job(i)
+		j.Queue = w.Queues[1+i%(len(w.Queues)-1)].ID
+		l.apply(schedule.JobQueued{Job: j})
+	}
+	var clock watch
+	victims := 0
+	for b.Loop() {
+		l.now += 1000
+		var plan *schedule.Plan
+		clock.measure(func() { plan = l.state.Plan(schedule.Round{Now: l.now, Steps: 1_000, MayReject: true}) })
+		victims += len(plan.Preempts)
+		l.lease(plan)
 	}
 	clock.report(b, "victim", victims)
 }

@@ -224,7 +224,7 @@ func (s *State) Fork() *State {
 	f.held, f.byClass = slices.Clone(s.held), slices.Clone(s.byClass)
 	f.lost, f.assumed, f.leasing = maps.Clone(s.lost), maps.Clone(s.assumed), maps.Clone(s.leasing)
 	// What is worked out is worked out again. Walks are counted on, for rows bear their marks.
-	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk, shares: s.rounds.shares}
+	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk, shares: s.rounds.shares, hunt: hunt{number: s.rounds.hunt.number}}
 	f.index.init(&f)
 	f.index.changes = s.index.changes + 1
 	return &f
