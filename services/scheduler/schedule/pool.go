@@ -15,6 +15,8 @@ type queueRound struct {
 	// and bound the last job within look-back.
 	sources []source
 	bound   int32
+	// taken: the first of the sources is the next gang, or was.
+	taken bool
 	// has: there is a next gang, a single job or members of a gang.
 	has     bool
 	job     int32
@@ -152,7 +154,7 @@ func (p *planner) ready0() {
 		if q.share > q.guard {
 			p.heaviest = max(p.heaviest, q.weighted)
 		}
-		q.done = !q.open
+		q.done, q.taken = !q.open, false
 		q.sources = q.sources[:0]
 		if q.done {
 			continue
@@ -259,8 +261,18 @@ func (p *planner) lookback(h int32) int32 {
 	if row.boundKnown {
 		return row.bound
 	}
+	q := p.allSources(h)
+	for range p.cfg.Lookback - 1 {
+		p.step(q)
+	}
+	row.bound, row.boundKnown = q.sources[0].job, true
+	return row.bound
+}
+
+// allSources are all kinds of a queue from their first job on.
+func (p *planner) allSources(h int32) *queueRound {
 	q := &queueRound{queue: h}
-	for _, k := range row.kinds {
+	for _, k := range p.State.queues[h].kinds {
 		if job := p.kinds[k].waiting.job(cursor{}); job != none {
 			q.sources = append(q.sources, p.source(k, cursor{}, job))
 		}
@@ -268,11 +280,7 @@ func (p *planner) lookback(h int32) int32 {
 	for i := len(q.sources)/2 - 1; i >= 0; i-- {
 		p.siftSource(q, i)
 	}
-	for range p.cfg.Lookback - 1 {
-		p.step(q)
-	}
-	row.bound, row.boundKnown = q.sources[0].job, true
-	return row.bound
+	return q
 }
 
 // findLimits finds what each queue may hold of the pool by each class.

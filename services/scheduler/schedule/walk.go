@@ -42,6 +42,10 @@ func (p *planner) setFragile(q *queueRound, fragile bool) { //nolint:revive // a
 // next finds the next gang of a queue that is worth a try, among as many jobs as the
 // round looks at. Those that start in it are still in the list, and are passed over.
 func (p *planner) next(q *queueRound) bool {
+	if q.taken {
+		q.taken = false
+		p.pass(q)
+	}
 	for len(q.sources) > 0 {
 		src := &q.sources[0]
 		job := src.job
@@ -50,12 +54,8 @@ func (p *planner) next(q *queueRound) bool {
 		}
 		k := &p.kinds[src.kind]
 		row := &p.jobs[job]
-		if row.gang == none && k.failed == p.walk && k.gangs == 0 {
-			p.dropSource(q) // nothing of it is worth a try
-			continue
-		}
 		if p.laid.has(job) || row.gang == none && k.failed == p.walk {
-			p.step(q)
+			p.pass(q)
 			continue
 		}
 		members := []int32(nil)
@@ -69,14 +69,25 @@ func (p *planner) next(q *queueRound) bool {
 			g.seen = p.walk
 			members = g.queued
 		}
-		p.step(q)
 		if !p.mayUse(members) || p.tooEarly(job, members) {
+			p.step(q)
 			continue
 		}
+		q.taken = true
 		p.setNext(q, job, members)
 		return true
 	}
 	return false
+}
+
+// pass goes on from the first job of a queue's sources. Where a job of its kind found no
+// place, nothing of it is worth a try in this walk but gangs.
+func (p *planner) pass(q *queueRound) {
+	if k := &p.kinds[q.sources[0].kind]; k.failed == p.walk && k.gangs == 0 {
+		p.dropSource(q)
+		return
+	}
+	p.step(q)
 }
 
 // mayUse says whether every member of a gang may run in the pool.

@@ -183,9 +183,9 @@ func (s *State) Jobs(id QueueID) []JobID {
 // queuedOf is the jobs that wait of a queue, in its order.
 func (s *State) queuedOf(queue int32) []int32 {
 	jobs := make([]int32, 0, s.queues[queue].n)
-	for _, k := range s.queues[queue].kinds {
-		s.kinds[k].waiting.all(func(job int32) { jobs = append(jobs, job) })
+	p := &planner{State: s}
+	for q := p.allSources(queue); len(q.sources) > 0; p.step(q) {
+		jobs = append(jobs, q.sources[0].job)
 	}
-	slices.SortFunc(jobs, s.compareQueued)
 	return jobs
 }
