@@ -39,7 +39,7 @@ UNRACED := /eventlog/pulsarlog$$
 # tests: `make verify` runs it.
 UNCACHED := /tools/archcheck$$
 
-.PHONY: help demo run build test test-kube bench sim mutants soak generate verify verify-generated verify-modules lint archcheck format clean
+.PHONY: help demo run build test test-kube bench bench-schedule sim mutants soak generate verify verify-generated verify-modules lint archcheck format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,11 @@ test-kube: ## the tests that need a Kubernetes: real API servers, nodes by kwok
 # BENCH names what to measure and how, as bin/loadgen --help says: make bench BENCH="lives --window 1m".
 bench: build ## the figures of docs/benchmarks.md, measured: 6 to 9 minutes
 	bin/loadgen $(BENCH)
+
+# BENCH_SCHEDULE names cases: make bench-schedule BENCH_SCHEDULE=churn. Each turn is some tenths of a second with what
+# readies it, so ten turns a case; the whole takes about 3 minutes.
+bench-schedule: ## the figures of the scheduling round in docs/benchmarks.md
+	go test ./services/scheduler/schedule -run '^$$' -bench 'BenchmarkRound/$(BENCH_SCHEDULE)' -benchtime 10x -timeout 30m
 
 sim: ## the whole system by seed, a thousand seeds
 	go test ./services/standalone/sim -count=1 -run 'TestSeeds|TestSameSeed' -seeds $(SIM_SEEDS) -timeout 30m -v

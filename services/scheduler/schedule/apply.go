@@ -1,132 +1,10 @@
 package schedule
 
 import (
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
-
-// ErrInvalid is wrapped by every refusal of New and Apply.
-var ErrInvalid = errors.New("invalid")
-
-// Delta is one fact. The set is closed: it is the types of this file.
-//
-//sumtype:decl
-type Delta interface{ delta() }
-
-// ShapeAdded: jobs of this shape may come. One that is known is the same.
-type ShapeAdded struct {
-	ID    ShapeID
-	Shape Shape
-}
-
-// GangAdded: jobs of this gang may come. One that is known stays as it is.
-type GangAdded struct{ Gang Gang }
-
-// JobQueued: the job waits. It may have run before.
-type JobQueued struct{ Job Job }
-
-// JobGone: a waiting job waits no more.
-type JobGone struct{ Job JobID }
-
-// JobHeld: a waiting job is not to start any more, and has not ended: somebody wants
-// it cancelled. A lease that is a fact all the same is one. It holds until JobGone.
-type JobHeld struct{ Job JobID }
-
-// JobReprioritized: a waiting job has another priority.
-type JobReprioritized struct {
-	Job      JobID
-	Priority uint32
-}
-
-// RunLeased: a waiting job got a node. Where it was assumed it is a fact now.
-type RunLeased struct{ Run Run }
-
-// RunPhased: the run is in this phase now. Where it was assumed it is a fact now.
-type RunPhased struct {
-	Run   RunID
-	Phase Phase
-}
-
-// RunGone: the run holds its node no more.
-type RunGone struct{ Run RunID }
-
-// NodeSet: the node is this now.
-type NodeSet struct{ Node Node }
-
-// NodeGone: there is no such node. Its runs hold nothing.
-type NodeGone struct{ Node NodeID }
-
-// QueueSet: the queue is this now.
-type QueueSet struct{ Queue Queue }
-
-// QueueGone: nobody defines the queue any more. Its jobs wait.
-type QueueGone struct{ Queue QueueID }
-
-// ExecutorLost: the executor takes no new runs.
-type ExecutorLost struct{ Executor ExecutorID }
-
-// ExecutorBack: it takes runs again.
-type ExecutorBack struct{ Executor ExecutorID }
-
-func (ShapeAdded) delta()       {}
-func (GangAdded) delta()        {}
-func (JobQueued) delta()        {}
-func (JobGone) delta()          {}
-func (JobHeld) delta()          {}
-func (JobReprioritized) delta() {}
-func (RunLeased) delta()        {}
-func (RunPhased) delta()        {}
-func (RunGone) delta()          {}
-func (NodeSet) delta()          {}
-func (NodeGone) delta()         {}
-func (QueueSet) delta()         {}
-func (QueueGone) delta()        {}
-func (ExecutorLost) delta()     {}
-func (ExecutorBack) delta()     {}
-
-// New makes an empty state. Errors: ErrInvalid.
-func New(cfg Config) (*State, error) {
-	s := &State{
-		cfg: &cfg, resources: map[string]int{}, classes: map[ClassID]*Class{},
-		shapes: map[ShapeID]*shape{}, jobs: map[JobID]*queuedJob{}, held: map[JobID]*queuedJob{}, runs: map[RunID]*run{}, away: map[JobID]*awayMember{}, nodes: map[NodeID]*node{},
-		queues: map[QueueID]*queue{}, lost: map[ExecutorID]bool{}, assumed: map[DecisionID]decision{}, leasing: map[JobID]*run{},
-	}
-	for i, name := range cfg.Resources {
-		s.resources[name] = i
-	}
-	for _, name := range cfg.Dominant {
-		i, known := s.resources[name]
-		if !known {
-			return nil, fmt.Errorf("%w: dominant resource %q is none of the resources", ErrInvalid, name)
-		}
-		s.dominants = append(s.dominants, i)
-	}
-	for i := range cfg.Classes {
-		if err := checkLimit(cfg.Classes[i].Limit); err != nil {
-			return nil, fmt.Errorf("class %q: %w", cfg.Classes[i].ID, err)
-		}
-		s.classes[cfg.Classes[i].ID] = &cfg.Classes[i]
-	}
-	pools := slices.Compact(slices.Sorted(slices.Values(cfg.Pools)))
-	switch {
-	case len(cfg.Resources) == 0 || len(s.resources) != len(cfg.Resources):
-		return nil, fmt.Errorf("%w: resources %q are none, or one is named twice", ErrInvalid, cfg.Resources)
-	case len(pools) == 0 || len(pools) != len(cfg.Pools):
-		return nil, fmt.Errorf("%w: pools %q are none, or one is named twice", ErrInvalid, cfg.Pools)
-	case len(s.classes) == 0 || len(s.classes) != len(cfg.Classes):
-		return nil, fmt.Errorf("%w: of %d priority classes there are none, or one is named twice", ErrInvalid, len(cfg.Classes))
-	case len(s.dominants) == 0:
-		return nil, fmt.Errorf("%w: no resource is dominant", ErrInvalid)
-	case cfg.Lookback <= 0 || cfg.Protected < 0:
-		return nil, fmt.Errorf("%w: look-back %d must be above zero, and protected %d not below", ErrInvalid, cfg.Lookback, cfg.Protected)
-	case !cfg.Rate.valid() || !cfg.QueueRate.valid():
-		return nil, fmt.Errorf("%w: a rate is negative, or takes over 2^60 ns for its burst", ErrInvalid)
-	}
-	return s, nil
-}
 
 // Apply takes facts, in order. One that is refused changes nothing and ends the
 // call; those before it stand. Errors: ErrInvalid. What concerns no known job, run,
@@ -151,38 +29,38 @@ func (s *State) apply(d Delta) error {
 	case GangAdded:
 		return s.addGang(d.Gang)
 	case JobQueued:
-		return s.addJob(d.Job)
+		return s.addJob(&d.Job)
 	case JobGone:
 		s.endJob(d.Job)
 	case JobHeld:
-		s.hold(d.Job)
+		s.holdJob(d.Job)
 	case JobReprioritized:
 		s.reprioritize(d)
 	case RunLeased:
-		return s.leased(d.Run)
+		return s.leased(&d.Run)
 	case RunPhased:
 		return s.phased(d)
 	case RunGone:
 		s.goneRun(d.Run)
 	case NodeSet:
-		return s.setNode(d.Node)
+		return s.setNode(&d.Node)
 	case NodeGone:
 		s.removeNode(d.Node)
 	case QueueSet:
 		return s.setQueue(d.Queue)
 	case QueueGone:
-		if q := s.queues[d.Queue]; q != nil {
-			q.Queue, q.known = undefined(d.Queue), false
+		if q, is := s.queueOf[d.Queue]; is {
+			s.queues[q].Queue, s.queues[q].known = undefined(d.Queue), false
 		}
 	case ExecutorLost:
 		if !s.lost[d.Executor] {
 			s.lost[d.Executor] = true
-			s.nodesChanged()
+			s.executorChanged(d.Executor)
 		}
 	case ExecutorBack:
 		if s.lost[d.Executor] {
 			delete(s.lost, d.Executor)
-			s.nodesChanged()
+			s.executorChanged(d.Executor)
 		}
 	default:
 		return fmt.Errorf("%w: fact of type %T", ErrInvalid, d)
@@ -191,8 +69,8 @@ func (s *State) apply(d Delta) error {
 }
 
 func (s *State) addShape(d ShapeAdded) error {
-	class := s.classes[d.Shape.Class]
-	if class == nil {
+	class, is := s.classOf[d.Shape.Class]
+	if !is {
 		return fmt.Errorf("%w: shape %d is of class %q, which is not known", ErrInvalid, d.ID, d.Shape.Class)
 	}
 	if err := s.check("request", d.Shape.Request); err != nil {
@@ -205,32 +83,17 @@ func (s *State) addShape(d ShapeAdded) error {
 			}
 		}
 	}
-	if s.shapes[d.ID] == nil {
-		s.shapes[d.ID] = &shape{Shape: d.Shape, id: d.ID, class: class, nodes: map[PoolID][]*node{}}
+	if _, known := s.shapeOf[d.ID]; known {
+		return nil
 	}
-	return nil
-}
-
-// check refuses amounts that could overflow a sum, or be of other resources.
-func (s *State) check(what string, v Vec) error {
-	if len(v) != len(s.cfg.Resources) {
-		return fmt.Errorf("%w: %s of %d resources, want %d", ErrInvalid, what, len(v), len(s.cfg.Resources))
-	}
-	for _, amount := range v {
-		if amount < 0 || amount > AmountMax {
-			return fmt.Errorf("%w: %s of %d is not from 0 to 2^42", ErrInvalid, what, amount)
+	row := shape{Shape: d.Shape, id: d.ID, class: class, matcher: s.matcher(&d.Shape.Match)}
+	for i, pool := range s.cfg.Pools {
+		if len(d.Shape.Pools) == 0 || slices.Contains(d.Shape.Pools, pool) {
+			row.pools |= 1 << i
 		}
 	}
-	return nil
-}
-
-// checkLimit refuses parts of a total that are below nothing or could overflow.
-func checkLimit(limit map[string]int64) error {
-	for _, part := range limit { //archcheck:unordered the text names none
-		if part < 0 || part > AmountMax {
-			return fmt.Errorf("%w: a limit is not from 0 to 2^42 millionths", ErrInvalid)
-		}
-	}
+	s.shapeOf[d.ID] = int32(len(s.shapes)) //nolint:gosec // shapes are below 2^31
+	s.shapes = append(s.shapes, row)
 	return nil
 }
 
@@ -238,181 +101,203 @@ func (s *State) addGang(g Gang) error {
 	if g.ID == "" || g.Queue == "" || g.Cardinality == 0 {
 		return fmt.Errorf("%w: gang %q of queue %q with %d members", ErrInvalid, g.ID, g.Queue, g.Cardinality)
 	}
-	if q := s.queueOf(g.Queue); q.gangs[g.ID] == nil {
-		q.gangs[g.ID] = &gangState{Gang: g}
-	}
-	return nil
-}
-
-func (s *State) addJob(j Job) error {
-	if s.jobs[j.ID] != nil || s.held[j.ID] != nil || s.leasing[j.ID] != nil {
-		return fmt.Errorf("%w: job %x waits already", ErrInvalid, j.ID)
-	}
-	queued := &queuedJob{Job: j}
-	if err := s.resolve(queued); err != nil {
-		return err
-	}
-	s.enqueue(queued)
-	return nil
-}
-
-// resolve finds the shape and the gang of a job.
-func (s *State) resolve(j *queuedJob) error {
-	j.shape = s.shapes[j.Shape]
-	switch {
-	case j.shape == nil:
-		return fmt.Errorf("%w: job %x is of shape %d, which is not known", ErrInvalid, j.ID, j.Shape)
-	case j.ID == JobID{} || j.Queue == "":
-		return fmt.Errorf("%w: job %x of queue %q", ErrInvalid, j.ID, j.Queue)
-	case j.Gang == "":
+	q := s.queue(g.Queue)
+	if _, known := s.queues[q].gangs[g.ID]; known {
 		return nil
 	}
-	q := s.queues[j.Queue]
-	if q == nil || q.gangs[j.Gang] == nil {
-		return fmt.Errorf("%w: job %x is of gang %q, which is not known", ErrInvalid, j.ID, j.Gang)
+	h, row := int32(len(s.gangs)), gang{Gang: g, queue: q} //nolint:gosec // gangs are below 2^31
+	if last := len(s.freeGangs) - 1; last >= 0 {
+		h, s.freeGangs = s.freeGangs[last], s.freeGangs[:last]
+		s.gangs[h] = row
+	} else {
+		s.gangs = append(s.gangs, row)
 	}
-	j.gang = &q.gangs[j.Gang].Gang
+	if s.queues[q].gangs == nil {
+		s.queues[q].gangs = map[GangID]int32{}
+	}
+	s.queues[q].gangs[g.ID] = h
+	return nil
+}
+
+// resolve finds the queue, the shape and the gang of a job. The queue may be new.
+func (s *State) resolve(j *Job) (queue, shape, gang int32, err error) {
+	shape, known := s.shapeOf[j.Shape]
+	gang = none
+	switch {
+	case !known:
+		return none, none, none, fmt.Errorf("%w: job %x is of shape %d, which is not known", ErrInvalid, j.ID, j.Shape)
+	case j.ID == JobID{} || j.Queue == "":
+		return none, none, none, fmt.Errorf("%w: job %x of queue %q", ErrInvalid, j.ID, j.Queue)
+	case j.Gang != "":
+		if queue, known = s.queueOf[j.Queue]; known {
+			gang, known = s.queues[queue].gangs[j.Gang]
+		}
+		if !known {
+			return none, none, none, fmt.Errorf("%w: job %x is of gang %q, which is not known", ErrInvalid, j.ID, j.Gang)
+		}
+	}
+	return s.queue(j.Queue), shape, gang, nil
+}
+
+func (s *State) addJob(j *Job) error {
+	if s.jobIDs.find((*[16]byte)(&j.ID)) != none {
+		return fmt.Errorf("%w: job %x waits already", ErrInvalid, j.ID)
+	}
+	queue, shape, gang, err := s.resolve(j)
+	if err != nil {
+		return err
+	}
+	s.enqueue(s.addJobRow(j, s.refKind(queue, shape), gang))
 	return nil
 }
 
 // endJob takes a job out of its queue and its gang.
 func (s *State) endJob(id JobID) {
-	if j := s.jobs[id]; j != nil {
-		s.dequeue(j)
-		s.miss(j)
+	h := s.jobIDs.find((*[16]byte)(&id))
+	switch {
+	case h == none:
+		if g := s.comeBack(id); g != none {
+			s.gangs[g].ended++
+			s.dropGang(g)
+		}
 		return
-	}
-	if j := s.held[id]; j != nil {
-		s.release(j)
-		s.miss(j)
+	case s.jobs[h].leased:
+		s.jobs[h].gone = true // it waits under the lease, which will be taken back
 		return
+	case s.jobs[h].waits:
+		s.dequeue(h)
+	default:
+		s.release(h)
 	}
-	if r := s.leasing[id]; r != nil {
-		r.job.gone = true // it waits under the lease, which will be taken back
-		return
-	}
-	m := s.away[id]
-	if m == nil {
-		return
-	}
-	s.comeBack(id).ended++
-	s.dropGang(s.queueOf(m.gang.Queue), &m.gang.Gang)
+	s.miss(h)
 }
 
-// miss notes that a job ended while it waited.
-func (s *State) miss(j *queuedJob) {
-	if j.gang != nil {
-		q := s.queueOf(j.Queue)
-		q.gangs[j.gang.ID].missed++
-		s.dropGang(q, j.gang)
+// miss forgets a job that ended while it waited.
+func (s *State) miss(h int32) {
+	row := s.jobs[h]
+	s.dropJobRow(h)
+	s.unrefKind(row.kind)
+	if row.gang != none {
+		s.gangs[row.gang].missed++
+		s.dropGang(row.gang)
 	}
 }
 
-// hold takes a job out of its queue, also one whose lease is assumed, for that may
+// holdJob takes a job out of its queue, also one whose lease is assumed, for that may
 // be taken back.
-func (s *State) hold(id JobID) {
-	if j := s.jobs[id]; j != nil {
-		s.dequeue(j)
-		s.withhold(j)
-		return
-	}
-	if r := s.leasing[id]; r != nil {
-		r.job.held = true
+func (s *State) holdJob(id JobID) {
+	h := s.jobIDs.find((*[16]byte)(&id))
+	switch {
+	case h == none:
+	case s.jobs[h].waits:
+		s.dequeue(h)
+		s.withhold(h)
+	case s.jobs[h].leased:
+		s.jobs[h].held = true
 	}
 }
 
 // reprioritize moves a waiting job, also one that waits under an assumed lease.
 func (s *State) reprioritize(d JobReprioritized) {
-	if j := s.jobs[d.Job]; j != nil {
-		s.dequeue(j)
-		j.Priority = d.Priority
-		s.enqueue(j)
-	}
-	if r := s.leasing[d.Job]; r != nil {
-		r.job.Priority = d.Priority
-	}
-}
-
-// dropGang forgets a gang of which every member has ended.
-func (s *State) dropGang(q *queue, gang *Gang) {
-	if gang == nil {
-		return
-	}
-	if g := q.gangs[gang.ID]; g != nil && g.over() {
-		delete(q.gangs, gang.ID)
+	h := s.jobIDs.find((*[16]byte)(&d.Job))
+	switch {
+	case h == none:
+	case s.jobs[h].waits:
+		s.dequeue(h)
+		s.jobs[h].priority = d.Priority
+		s.enqueue(h)
+	case s.jobs[h].leased:
+		s.jobs[h].priority = d.Priority
 	}
 }
 
-// lease makes a waiting job a run.
-func (s *State) lease(r Run) (*run, error) {
-	over := s.leasing[r.Job]
-	waits := s.jobs[r.Job] != nil || s.held[r.Job] != nil || over != nil && !over.job.gone
-	if !waits || r.ID == (RunID{}) || r.Phase != Leased {
-		return nil, fmt.Errorf("%w: run %x of job %x, which does not wait", ErrInvalid, r.ID, r.Job)
+// lease makes a waiting job a run. Where the lease is assumed its job's row is kept.
+func (s *State) lease(r *Run) (run, row int32, err error) {
+	h := s.jobIDs.find((*[16]byte)(&r.Job))
+	if h == none || s.jobs[h].gone || r.ID == (RunID{}) || r.Phase != Leased {
+		return none, none, fmt.Errorf("%w: run %x of job %x, which does not wait", ErrInvalid, r.ID, r.Job)
 	}
-	if over != nil {
-		s.takeBack(over) // another lease of the job is the fact
+	if s.jobs[h].leased {
+		s.takeBack(s.leasing[r.Job]) // another lease of the job is the fact
 	}
-	j := s.jobs[r.Job]
-	if j != nil {
-		s.dequeue(j)
+	if s.jobs[h].waits {
+		s.dequeue(h)
 	} else {
-		j = s.held[r.Job]
-		s.release(j)
+		s.release(h)
 	}
-	q := s.queueOf(j.Queue)
-	s.goAway(j, r.ID)
-	// A run may name a node that is not known: its executor was not heard from yet.
-	leased := &run{Run: r, queue: q, shape: j.shape, gang: j.gang, job: j, node: s.nodes[r.Node], before: r.Phase}
-	s.occupy(leased)
-	return leased, nil
+	return s.addRun(r, s.jobs[h].kind, s.jobs[h].gang), h, nil
+}
+
+// addRun makes a run on its node, which may be one that is not known: its executor was
+// not heard from yet.
+func (s *State) addRun(r *Run, kind, gang int32) int32 {
+	h := s.runIDs.add(r.ID)
+	row := runRow{
+		job: r.Job, since: r.Since, node: s.node(r.Node), pool: s.pool(r.Pool), level: r.Level, kind: kind, gang: gang,
+		row: none, phase: r.Phase, before: r.Phase,
+	}
+	if int(h) == len(s.runs) {
+		s.runs = append(s.runs, row)
+	} else {
+		s.runs[h] = row
+	}
+	s.occupy(h)
+	return h
 }
 
 // leased makes a run a fact, which it may have been assumed to be.
-func (s *State) leased(r Run) error {
-	known := s.runs[r.ID]
-	if known == nil {
-		fresh, err := s.lease(r)
-		if err == nil {
-			s.global.take(s.cfg.Rate, r.Since)
-			fresh.queue.tokens.take(s.cfg.QueueRate, r.Since)
+func (s *State) leased(r *Run) error {
+	if known := s.runIDs.find((*[16]byte)(&r.ID)); known != none {
+		if !s.runs[known].leaseAssumed || s.runs[known].job != r.Job {
+			return fmt.Errorf("%w: run %x is known", ErrInvalid, r.ID)
 		}
+		s.leaseIsFact(known)
+		return nil
+	}
+	run, row, err := s.lease(r)
+	if err != nil {
 		return err
 	}
-	if !known.leaseAssumed || known.Job != r.Job {
-		return fmt.Errorf("%w: run %x is known", ErrInvalid, r.ID)
-	}
-	s.leaseIsFact(known)
+	s.goAway(s.jobs[row].gang, r.Job, r.ID)
+	s.dropJobRow(row) // the run has its kind now
+	s.global.take(s.cfg.Rate, r.Since)
+	s.queues[s.kinds[s.runs[run].kind].queue].tokens.take(s.cfg.QueueRate, r.Since)
 	return nil
 }
 
 // phased moves a run. That it must go stays assumed until it is told.
 func (s *State) phased(d RunPhased) error {
-	r := s.runs[d.Run]
-	if r == nil || d.Phase < Leased || d.Phase > Releasing {
+	h := s.runIDs.find((*[16]byte)(&d.Run))
+	if h == none || d.Phase < Leased || d.Phase > Releasing {
 		return fmt.Errorf("%w: phase %d of run %x, which is not known", ErrInvalid, d.Phase, d.Run)
 	}
-	s.leaseIsFact(r)
+	s.leaseIsFact(h)
+	r := &s.runs[h]
 	r.before = d.Phase
 	if d.Phase == Releasing {
 		r.goingAssumed = false
 	}
 	if !r.goingAssumed {
-		s.setPhase(r, d.Phase)
+		s.setPhase(h, d.Phase)
 	}
 	return nil
 }
 
 func (s *State) goneRun(id RunID) {
-	if r := s.runs[id]; r != nil {
-		s.leaseIsFact(r)
-		s.vacate(r)
-		s.lose(r)
-		s.dropGang(r.queue, r.gang)
+	h := s.runIDs.find((*[16]byte)(&id))
+	if h == none {
+		return
 	}
+	s.leaseIsFact(h)
+	s.vacate(h)
+	s.lose(h)
+	gang, kind := s.runs[h].gang, s.runs[h].kind
+	s.dropRun(h)
+	s.unrefKind(kind)
+	s.dropGang(gang)
 }
 
-func (s *State) setNode(n Node) error {
+func (s *State) setNode(n *Node) error {
 	if err := s.check("total", n.Total); err != nil {
 		return fmt.Errorf("node %q: %w", n.ID, err)
 	}
@@ -422,77 +307,47 @@ func (s *State) setNode(n Node) error {
 	if n.Executor == "" || !strings.HasPrefix(string(n.ID), string(n.Executor)+"/") || n.MaxPods < 0 {
 		return fmt.Errorf("%w: node %q of executor %q with at most %d pods", ErrInvalid, n.ID, n.Executor, n.MaxPods)
 	}
-	old := s.nodes[n.ID]
-	fresh := &node{Node: n, free: slices.Clone(n.Total)}
-	fresh.free.sub(n.Other)
-	fresh.later = slices.Clone(fresh.free)
-	s.nodes[n.ID] = fresh
-	if old != nil {
-		fresh.runs = old.runs
-	} else {
-		fresh.runs = s.runsOn(n.ID)
-	}
-	for _, r := range fresh.runs {
-		r.node = fresh
-		fresh.hold(r)
-	}
-	s.nodesChanged()
+	h := s.node(n.ID)
+	s.rebase(h, n)
 	return nil
 }
 
-// runsOn finds runs that name a node which was not known.
-func (s *State) runsOn(id NodeID) (runs []*run) {
-	for _, r := range s.runs { //archcheck:sorted below
-		if r.Node == id {
-			runs = append(runs, r)
+// rebase has a node be what is told of it; nil: it is not known any more. What its runs
+// hold stays held.
+func (s *State) rebase(h int32, to *Node) {
+	row := &s.nodes[h]
+	for _, room := range []Vec{s.room(s.free, h), s.room(s.later, h)} {
+		if row.known {
+			room.sub(row.Total)
+			room.add(row.Other)
+		}
+		if to != nil {
+			room.add(to.Total)
+			room.sub(to.Other)
 		}
 	}
-	slices.SortFunc(runs, compareRuns)
-	return runs
+	before := row.Node
+	was := row.known
+	if to == nil {
+		row.Node, row.known, row.pool = Node{ID: before.ID}, false, none
+	} else {
+		row.Node, row.known, row.pool = *to, true, none
+		if p, is := s.poolOf[to.Pool]; is && s.planned(p) {
+			row.pool = p
+		}
+	}
+	s.index.changed(s, h, was, &before)
 }
 
 func (s *State) removeNode(id NodeID) {
-	if n := s.nodes[id]; n != nil {
-		for _, r := range n.runs {
-			r.node = nil
-		}
-		delete(s.nodes, id)
-		s.nodesChanged()
+	if h, is := s.nodeOf[id]; is && s.nodes[h].known {
+		s.rebase(h, nil)
+		s.dropNode(h)
 	}
 }
 
-// nodesChanged drops what was computed of the nodes.
-func (s *State) nodesChanged() {
-	s.order = nil
-	for _, shape := range s.shapes { //archcheck:unordered each by itself
-		clear(shape.nodes)
-		shape.pools = nil
-	}
-}
-
-// nodesFor are the nodes of a pool that take jobs and that a shape may run on, by name.
-func (s *State) nodesFor(sh *shape, pool PoolID) []*node {
-	nodes, known := sh.nodes[pool]
-	if !known {
-		for _, n := range s.nodesInOrder() {
-			if n.Pool == pool && !n.Unschedulable && !s.lost[n.Executor] && sh.Match.Mismatch(&n.Node) == "" {
-				nodes = append(nodes, n)
-			}
-		}
-		sh.nodes[pool] = nodes
-	}
-	return nodes
-}
-
-// nodesInOrder is the nodes by name.
-func (s *State) nodesInOrder() []*node {
-	if s.order == nil {
-		for _, id := range slices.Sorted(maps.Keys(s.nodes)) {
-			s.order = append(s.order, s.nodes[id])
-		}
-	}
-	return s.order
-}
+// executorChanged: its nodes take jobs now, or no more.
+func (s *State) executorChanged(ExecutorID) { s.index.stale = true }
 
 func (s *State) setQueue(q Queue) error {
 	if q.ID == "" || q.Weight <= 0 || q.Weight > AmountMax {
@@ -503,7 +358,7 @@ func (s *State) setQueue(q Queue) error {
 			return fmt.Errorf("queue %q: %w", q.ID, err)
 		}
 	}
-	known := s.queueOf(q.ID)
+	known := &s.queues[s.queue(q.ID)]
 	known.Queue, known.known = q, true
 	return nil
 }

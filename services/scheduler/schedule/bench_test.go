@@ -3,65 +3,177 @@ package schedule_test
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"syscall"
 	"testing"
 
 	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
 )
 
-// The benchmarks' world: 100 nodes of 64.5 cpus, 10,000 queued jobs of 20 shapes in 10
-// queues. Of it some 500 start: what runs already leaves 5 places a node.
+// The world of the figures in docs/benchmarks.md: jobs of 20 shapes (5 cpu sizes x 4
+// memory ratios, interleaved), submitted 10 a millisecond, in so many queues of equal
+// weight, on so many nodes of 32 cpu and 256 Gi. One class, preemptible; limits, tokens
+// and look-back are there and do not bind.
 const (
-	benchNodes, benchJobs, benchShapes, benchQueues = 100, 10_000, 20, 10
-	benchNow                                        = schedule.Time(1e9)
+	benchCPU  = 1000    // thousandths
+	benchGi   = 1 << 10 // MiB
+	benchNow  = schedule.Time(1e15)
+	benchPool = schedule.PoolID("default")
 )
 
-func benchID(n int) (id [16]byte) {
-	binary.BigEndian.PutUint64(id[8:], uint64(n))
+func benchConfig() *schedule.Config {
+	return &schedule.Config{
+		Resources: []string{"cpu", "memory"}, Dominant: []string{"cpu", "memory"}, Pools: []schedule.PoolID{benchPool},
+		Classes:   []schedule.Class{{ID: "preemptible", Preemptible: true, Limit: map[string]int64{"cpu": schedule.Million}}},
+		Protected: schedule.Million, Lookback: 1 << 20,
+		Rate: schedule.Rate{PerToken: 1, Burst: 1 << 30}, QueueRate: schedule.Rate{PerToken: 1, Burst: 1 << 30},
+	}
+}
+
+// benchWorld is random numbers and the rows that they made.
+type benchWorld struct {
+	random *rand.Rand
+	schedule.Snapshot
+}
+
+func newBenchWorld(queues, nodes int) *benchWorld {
+	w := &benchWorld{random: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // the same world each time
+	for i := range queues {
+		w.Queues = append(w.Queues, schedule.Queue{ID: schedule.QueueID(fmt.Sprintf("queue-%04d", i)), Weight: schedule.Million})
+	}
+	for i := range nodes {
+		w.Nodes = append(w.Nodes, benchNode("cluster", i, 32*benchCPU, 256*benchGi))
+	}
+	return w
+}
+
+func benchNode(executor string, i int, cpu, memory int64) schedule.Node {
+	return schedule.Node{
+		ID: schedule.NodeID(fmt.Sprintf("%s/node-%05d", executor, i)), Executor: schedule.ExecutorID(executor), Pool: benchPool,
+		Total: schedule.Vec{cpu, memory}, Other: schedule.Vec{0, 0},
+	}
+}
+
+func (w *benchWorld) shape(cpu, memory int64) schedule.ShapeID {
+	id := schedule.ShapeID(len(w.Shapes) + 1)
+	w.Shapes = append(w.Shapes, schedule.ShapeAdded{ID: id, Shape: schedule.Shape{Request: schedule.Vec{cpu, memory}, Class: "preemptible"}})
 	return id
 }
 
-func benchJob(n int) schedule.JobQueued {
-	return schedule.JobQueued{Job: schedule.Job{
-		ID: benchID(n), Queue: schedule.QueueID(fmt.Sprintf("q%d", n%benchQueues)), Shape: schedule.ShapeID(n/benchQueues%benchShapes + 1),
-		Priority: uint32(n % 7), Submitted: schedule.Time(n),
-	}}
+func (w *benchWorld) id() (id [16]byte) {
+	binary.LittleEndian.PutUint64(id[:8], w.random.Uint64())
+	binary.LittleEndian.PutUint64(id[8:], w.random.Uint64())
+	return id
 }
 
-// benchState is the world with so many cpus of each node taken.
-func benchState(b *testing.B, taken int64) *schedule.State {
+// standardShapes are the 20.
+func (w *benchWorld) standardShapes() {
+	for _, cpu := range []int64{1, 2, 4, 8, 16} {
+		for _, perCPU := range []int64{1, 2, 4, 8} {
+			w.shape(cpu*benchCPU, cpu*perCPU*benchGi)
+		}
+	}
+}
+
+// job is the i-th job of the world.
+func (w *benchWorld) job(i int) schedule.Job {
+	queues := len(w.Queues)
+	return schedule.Job{
+		ID: w.id(), Queue: w.Queues[i%queues].ID, Shape: w.Shapes[i/queues%len(w.Shapes)].ID, Submitted: schedule.Time(i) * 100_000,
+	}
+}
+
+// standardWorld is the world with so many jobs.
+func standardWorld(jobs, queues, nodes int) *benchWorld {
+	w := newBenchWorld(queues, nodes)
+	w.standardShapes()
+	w.Jobs = make([]schedule.Job, jobs)
+	for i := range w.Jobs {
+		w.Jobs[i] = w.job(i)
+	}
+	return w
+}
+
+// shapesWorld is 100,000 jobs, each of its own shape: 0.1 to 16.1 cpu, 1 to 9 Gi a cpu.
+func shapesWorld() *benchWorld {
+	w := newBenchWorld(100, 5_000)
+	for i := range 100_000 {
+		cpu := 100 + w.random.Int64N(16_001)
+		w.shape(cpu, cpu*(benchGi+w.random.Int64N(8*benchGi+1))/benchCPU)
+		j := w.job(0)
+		j.Queue, j.Shape, j.Submitted = w.Queues[i%100].ID, schedule.ShapeID(i+1), schedule.Time(i)*100_000
+		w.Jobs = append(w.Jobs, j)
+	}
+	return w
+}
+
+// bench is a state of a world, and what it has run.
+type bench struct {
+	b     *testing.B
+	world *benchWorld
+	state *schedule.State
+	now   schedule.Time
+	runs  []schedule.Run
+	// keep is whether rounds keep the shares.
+	keep bool
+}
+
+func newBench(b *testing.B, w *benchWorld) *bench {
 	b.Helper()
-	s, err := schedule.New(schedule.Config{
-		Resources: []string{"cpu", "memory"}, Dominant: []string{"cpu", "memory"}, Pools: []schedule.PoolID{"default"},
-		Classes: []schedule.Class{{ID: "low", Preemptible: true}, {ID: "firm"}}, Protected: schedule.Million, Lookback: 100_000,
-	})
+	s, err := schedule.Load(benchConfig(), w.Snapshot)
 	if err != nil {
 		b.Fatal(err)
 	}
-	var deltas []schedule.Delta
-	for i := range benchShapes {
-		class := schedule.ClassID([]string{"low", "firm"}[i%2])
-		deltas = append(deltas, schedule.ShapeAdded{ID: schedule.ShapeID(i + 1), Shape: schedule.Shape{
-			Request: schedule.Vec{1000 + int64(i)%4*10, 1 << 30}, Class: class,
-			Match: schedule.Match{Selector: map[string]string{"zone": []string{"a", "b"}[i/2%2]}},
-		}})
+	return &bench{b: b, world: w, state: s, now: benchNow, keep: true}
+}
+
+func (l *bench) apply(deltas ...schedule.Delta) {
+	l.b.Helper()
+	if err := l.state.Apply(deltas...); err != nil {
+		l.b.Fatal(err)
 	}
-	for i := range benchQueues {
-		deltas = append(deltas, schedule.QueueSet{Queue: schedule.Queue{ID: schedule.QueueID(fmt.Sprintf("q%d", i)), Weight: schedule.Million}})
+}
+
+func (l *bench) plan() *schedule.Plan {
+	l.now += 1000
+	return l.state.Plan(schedule.Round{Now: l.now, MayReject: true, KeepShares: l.keep})
+}
+
+// lease makes facts of a plan; whom it preempts is gone at once.
+func (l *bench) lease(plan *schedule.Plan) {
+	l.b.Helper()
+	for _, p := range plan.Preempts {
+		l.apply(schedule.RunGone{Run: p.Run})
 	}
-	for i := range benchNodes {
-		deltas = append(deltas, schedule.NodeSet{Node: schedule.Node{
-			ID: schedule.NodeID(fmt.Sprintf("e/n%03d", i)), Executor: "e", Pool: "default",
-			Total: schedule.Vec{64_500, 256 << 30}, Other: schedule.Vec{taken * 1000, 0}, Labels: map[string]string{"zone": []string{"a", "b"}[i%2]},
-		}})
+	for _, start := range plan.Starts {
+		r := schedule.Run{ID: schedule.RunID(start.Job), Job: start.Job, Node: start.Node, Pool: start.Pool, Level: start.Level, Since: l.now, Phase: schedule.Leased}
+		l.runs = append(l.runs, r)
+		l.apply(schedule.RunLeased{Run: r})
 	}
-	for i := range benchJobs {
-		deltas = append(deltas, benchJob(i+1))
+}
+
+// fill plans and leases until nothing more starts.
+func (l *bench) fill() {
+	l.b.Helper()
+	for {
+		plan := l.plan()
+		if len(plan.Starts) == 0 {
+			return
+		}
+		l.lease(plan)
 	}
-	if err := s.Apply(deltas...); err != nil {
-		b.Fatal(err)
+}
+
+// end ends so many runs, chosen at random.
+func (l *bench) end(n int) {
+	l.b.Helper()
+	for range n {
+		i, last := l.world.random.IntN(len(l.runs)), len(l.runs)-1
+		l.apply(schedule.RunGone{Run: l.runs[i].ID})
+		l.runs[i] = l.runs[last]
+		l.runs = l.runs[:last]
 	}
-	return s
 }
 
 func cpu() float64 {
@@ -72,129 +184,33 @@ func cpu() float64 {
 	return float64(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// measure runs a benchmark's loop and reports the processor time a turn, which other
-// work on the machine does not stretch.
-func measure(b *testing.B, turn func(i int)) {
+// watch sums the processor time and the allocations of what is measured, which other work
+// on the machine does not stretch, and leaves out what readies it.
+type watch struct {
+	cpu    float64
+	allocs uint64
+	turns  int
+}
+
+func (w *watch) measure(do func()) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	from := cpu()
+	do()
+	w.cpu += cpu() - from
+	runtime.ReadMemStats(&after)
+	w.allocs += after.Mallocs - before.Mallocs
+	w.turns++
+}
+
+// report gives the figures a turn, with the steps that a turn took: starts, or facts.
+func (w *watch) report(b *testing.B, what string, count int) {
 	b.Helper()
-	b.ReportAllocs()
-	from, i := cpu(), 0
-	for b.Loop() {
-		turn(i)
-		i++
+	b.ReportMetric(w.cpu/float64(w.turns), "cpu-ns/op")
+	b.ReportMetric(float64(w.allocs)/float64(w.turns), "allocs/op")
+	if count > 0 {
+		b.ReportMetric(float64(count)/float64(w.turns), what+"/op")
+		b.ReportMetric(float64(count)/w.cpu*1e9, what+"/cpu-s")
+		b.ReportMetric(float64(w.allocs)/float64(count), "allocs/"+what)
 	}
-	b.ReportMetric((cpu()-from)/float64(i), "cpu-ns/op")
-}
-
-// leaseAll applies what a plan starts as facts.
-func leaseAll(b *testing.B, s *schedule.State, plan *schedule.Plan, offset int) {
-	b.Helper()
-	for i, start := range plan.Starts {
-		err := s.Apply(schedule.RunLeased{Run: schedule.Run{
-			ID: benchID(offset + i), Job: start.Job, Node: start.Node, Pool: start.Pool, Level: start.Level, Since: benchNow, Phase: schedule.Leased,
-		}})
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkRound: full starts about 500 jobs; nothing is a round of a full pool in
-// which one job more waits; unchanged is a plan asked again; churn ends ten runs,
-// queues ten jobs and starts what fits, all facts included.
-func BenchmarkRound(b *testing.B) {
-	b.Run("full", func(b *testing.B) {
-		s := benchState(b, 59)
-		starts := 0
-		extra := benchJob(benchJobs + 1)
-		measure(b, func(int) {
-			starts = len(s.Plan(schedule.Round{Now: benchNow}).Starts)
-			// The plan is not applied, so the state is planned on anew each time.
-			if err := s.Apply(extra, schedule.JobGone{Job: extra.Job.ID}); err != nil {
-				b.Fatal(err)
-			}
-		})
-		b.ReportMetric(float64(starts), "starts")
-	})
-	b.Run("nothing", func(b *testing.B) {
-		s := benchState(b, 59)
-		leaseAll(b, s, s.Plan(schedule.Round{Now: benchNow}), 1<<20)
-		extra := benchJob(benchJobs + 1)
-		measure(b, func(int) {
-			if err := s.Apply(extra); err != nil {
-				b.Fatal(err)
-			}
-			if plan := s.Plan(schedule.Round{Now: benchNow + 1, MayReject: true}); len(plan.Starts) > 0 {
-				b.Fatalf("%d start", len(plan.Starts))
-			}
-			if err := s.Apply(schedule.JobGone{Job: extra.Job.ID}); err != nil {
-				b.Fatal(err)
-			}
-		})
-	})
-	b.Run("unchanged", func(b *testing.B) {
-		s := benchState(b, 64)
-		s.Plan(schedule.Round{Now: benchNow})
-		measure(b, func(i int) { s.Plan(schedule.Round{Now: benchNow + schedule.Time(i)}) })
-	})
-	b.Run("churn", func(b *testing.B) {
-		s := benchState(b, 59)
-		leaseAll(b, s, s.Plan(schedule.Round{Now: benchNow}), 1<<20)
-		next, run, oldest := benchJobs+1, 1<<21, 1<<20
-		starts := 0
-		measure(b, func(i int) {
-			for range 10 {
-				if err := s.Apply(schedule.RunGone{Run: benchID(oldest)}, benchJob(next)); err != nil {
-					b.Fatal(err)
-				}
-				oldest, next = oldest+1, next+1
-				if oldest == 1<<20+400 {
-					oldest = 1 << 21
-				}
-			}
-			plan := s.Plan(schedule.Round{Now: benchNow + schedule.Time(i)})
-			leaseAll(b, s, plan, run)
-			run += len(plan.Starts)
-			starts += len(plan.Starts)
-		})
-		b.ReportMetric(float64(starts)/float64(b.N), "starts")
-	})
-}
-
-// BenchmarkPreempt: one queue holds the pool and nine want their shares of it.
-func BenchmarkPreempt(b *testing.B) {
-	s := benchState(b, 59)
-	for i := range benchNodes * 5 {
-		j := benchJob(1<<20 + 1)
-		j.Job.ID, j.Job.Queue, j.Job.Shape = benchID(1<<20+i), "q0", 1
-		err := s.Apply(j, schedule.RunLeased{Run: schedule.Run{
-			ID: benchID(1<<21 + i), Job: j.Job.ID, Node: schedule.NodeID(fmt.Sprintf("e/n%03d", i%benchNodes)),
-			Pool: "default", Since: schedule.Time(i), Phase: schedule.Leased,
-		}})
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-	victims, extra := 0, benchJob(benchJobs+1)
-	measure(b, func(int) {
-		victims = len(s.Plan(schedule.Round{Now: benchNow}).Preempts)
-		if err := s.Apply(extra, schedule.JobGone{Job: extra.Job.ID}); err != nil {
-			b.Fatal(err)
-		}
-	})
-	b.ReportMetric(float64(victims), "victims")
-}
-
-// BenchmarkApply: a job's way through the state among 10,000 others, a fact a turn.
-func BenchmarkApply(b *testing.B) {
-	s := benchState(b, 0)
-	measure(b, func(i int) {
-		j := benchJob(benchJobs + 1 + i)
-		run := benchID(1<<30 + i)
-		err := s.Apply(j, schedule.RunLeased{Run: schedule.Run{
-			ID: run, Job: j.Job.ID, Node: "e/n050", Pool: "default", Since: benchNow, Phase: schedule.Leased,
-		}}, schedule.RunPhased{Run: run, Phase: schedule.Running}, schedule.RunGone{Run: run})
-		if err != nil {
-			b.Fatal(err)
-		}
-	})
 }

@@ -11,50 +11,30 @@ import (
 func (s *State) Dump() string {
 	var lines []string
 	put := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	for id, sh := range s.shapes {
-		put("shape %d %+v", id, sh.Shape)
+	for i := range s.shapes {
+		put("shape %d %+v", s.shapes[i].id, s.shapes[i].Shape)
 	}
-	for _, n := range s.nodes {
-		put("node %+v free %v pods %s", n.Node, n.free, runIDs(n.runs))
-	}
-	for id, q := range s.queues {
-		if q.known || q.tokens != (account{}) { // else it is there for what stands below, or for nothing
-			put("queue %s %+v known %v tokens %+v", id, q.Queue, q.known, q.tokens)
-		}
-		for i, j := range q.queued {
-			put("queue %s job %06d %+v", id, i, j.Job)
-		}
-		for gang, g := range q.gangs {
-			put("queue %s gang %s %+v queued %v runs %s held %d placed %d between %d ended %d missed %d",
-				id, gang, g.Gang, len(g.queued), runIDs(g.runs), g.held, g.placed, g.between, g.ended, g.missed)
-		}
-		for pool, held := range q.held {
-			if slices.Max(held) > 0 || slices.Min(held) < 0 {
-				put("queue %s held %s %v", id, pool, held)
-			}
-		}
-		for pool, classes := range q.classes {
-			for class, held := range classes {
-				if slices.Max(held) > 0 || slices.Min(held) < 0 {
-					put("queue %s held %s %s %v", id, pool, class, held)
-				}
-			}
+	for i := range s.nodes {
+		if n := &s.nodes[i]; n.known {
+			put("node %+v free %v later %v pods %d releasing %d %s", n.Node, s.room(s.free, int32(i)), s.room(s.later, int32(i)), n.pods, n.releasing, s.runsOn(n))
 		}
 	}
-	for _, r := range s.runs {
-		put("run %+v %+v queue %s", r.Run, r.overlay(), r.queue.ID)
+	for i := range s.queues {
+		s.dumpQueue(int32(i), put)
 	}
-	for id := range s.jobs {
-		put("job %x", id)
+	for h := range s.runs {
+		if r := s.runs[h]; r.kind != none {
+			put("run %x of %x on %s pool %s level %d since %d phase %d, lease assumed %v, going assumed %v over phase %d queue %s", s.runIDs.ids[h], r.job,
+				s.nodes[r.node].ID, s.poolName[r.pool], r.level, r.since, r.phase, r.leaseAssumed, r.goingAssumed, r.before, s.queues[s.kinds[r.kind].queue].ID)
+		}
 	}
-	for id, j := range s.held {
-		put("held %x %+v", id, j.Job)
-	}
-	for id := range s.leasing {
-		put("leasing %x", id)
+	for h := range s.jobs {
+		if row := s.jobs[h]; s.jobIDs.ids[h] != [16]byte{} {
+			put("job %+v waits %v held %v leased %v gone %v", s.jobOf(int32(h)), row.waits, row.held, row.leased, row.gone)
+		}
 	}
 	for id, m := range s.away {
-		put("away %x gang %s run %x", id, m.gang.ID, m.run)
+		put("away %x gang %s run %x", id, s.gangs[m.gang].ID, m.run)
 	}
 	for id := range s.lost {
 		put("lost %s", id)
@@ -64,15 +44,41 @@ func (s *State) Dump() string {
 	return strings.Join(lines, "\n")
 }
 
-// overlay is what lies over the facts of a run.
-func (r *run) overlay() string {
-	return fmt.Sprintf("lease assumed %v, going assumed %v over phase %d", r.leaseAssumed, r.goingAssumed, r.before)
+func (s *State) dumpQueue(h int32, put func(format string, args ...any)) {
+	q := &s.queues[h]
+	if q.known || q.tokens != (account{}) { // else it is there for what stands below, or for nothing
+		put("queue %s %+v known %v tokens %+v", q.ID, q.Queue, q.known, q.tokens)
+	}
+	for i, j := range s.queuedOf(h) {
+		put("queue %s job %06d %+v", q.ID, i, s.jobOf(j))
+	}
+	for id, at := range q.gangs {
+		g := &s.gangs[at]
+		put("queue %s gang %s %+v queued %v runs %d held %d placed %d between %d ended %d missed %d",
+			q.ID, id, g.Gang, len(g.queued), len(g.runs), g.held, g.placed, g.between, g.ended, g.missed)
+	}
+	for pool := range s.cfg.Pools {
+		for class := range s.cfg.Classes {
+			if held := s.room(s.byClass, s.classAt(h, int32(pool), int32(class))); slices.Max(held) > 0 || slices.Min(held) < 0 {
+				put("queue %s holds of %d by %d %v of %v", q.ID, pool, class, held, s.room(s.held, s.heldAt(h, int32(pool))))
+			}
+		}
+	}
+	for _, k := range q.kinds {
+		row := &s.kinds[k]
+		put("queue %s shape %d n %d gangs %d runs %d refs %d", q.ID, s.shapes[row.shape].id, row.n, row.gangs, row.runs, row.refs)
+	}
 }
 
-func runIDs(runs []*run) string {
-	var out strings.Builder
-	for _, r := range runs {
-		fmt.Fprintf(&out, "%x ", r.ID)
+// runsOn are the runs of a node, by id.
+func (s *State) runsOn(n *node) string {
+	var ids []string
+	for r := n.first; r != none; r = s.runs[r].next {
+		ids = append(ids, fmt.Sprintf("%x", s.runIDs.ids[r]))
 	}
-	return out.String()
+	slices.Sort(ids)
+	return strings.Join(ids, " ")
 }
+
+// SnapshotAssumed is a snapshot that has what is assumed as facts.
+func (s *State) SnapshotAssumed() Snapshot { return s.rows(true) }

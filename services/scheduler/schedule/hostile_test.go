@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"strconv"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -77,12 +78,17 @@ func TestApplyRefuses(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(c *schedule.Config){
-		"no resources":          func(c *schedule.Config) { c.Resources = nil },
-		"a resource twice":      func(c *schedule.Config) { c.Resources = []string{"cpu", "cpu"} },
-		"no dominant":           func(c *schedule.Config) { c.Dominant = nil },
-		"an unknown dominant":   func(c *schedule.Config) { c.Dominant = []string{"gpu"} },
-		"no pool":               func(c *schedule.Config) { c.Pools = nil },
-		"a pool twice":          func(c *schedule.Config) { c.Pools = []schedule.PoolID{"p", "p"} },
+		"no resources":        func(c *schedule.Config) { c.Resources = nil },
+		"a resource twice":    func(c *schedule.Config) { c.Resources = []string{"cpu", "cpu"} },
+		"no dominant":         func(c *schedule.Config) { c.Dominant = nil },
+		"an unknown dominant": func(c *schedule.Config) { c.Dominant = []string{"gpu"} },
+		"no pool":             func(c *schedule.Config) { c.Pools = nil },
+		"a pool twice":        func(c *schedule.Config) { c.Pools = []schedule.PoolID{"p", "p"} },
+		"too many pools": func(c *schedule.Config) {
+			for i := range schedule.PoolsMax {
+				c.Pools = append(c.Pools, schedule.PoolID(strconv.Itoa(i)))
+			}
+		},
 		"no class":              func(c *schedule.Config) { c.Classes = nil },
 		"a class twice":         func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
 		"a negative limit":      func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },

@@ -14,9 +14,10 @@ func Load(cfg *Config, content Snapshot) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.jobs = make(map[JobID]*queuedJob, len(content.Jobs))
-	s.runs = make(map[RunID]*run, len(content.Runs))
-	// Nodes come before shapes and runs, for a node is looked up among them.
+	s.jobIDs.reserve(len(content.Jobs) + len(content.Held))
+	s.jobs = make([]jobRow, 0, len(content.Jobs)+len(content.Held))
+	s.runIDs.reserve(len(content.Runs))
+	s.runs = make([]runRow, 0, len(content.Runs))
 	for _, load := range []func(*Snapshot) error{
 		s.loadQueues, s.loadNodes, s.loadShapes, s.loadGangs, s.loadJobs, s.loadRuns, s.loadMembers, s.loadBuckets,
 	} {
@@ -46,7 +47,7 @@ func (s *State) loadQueues(content *Snapshot) error {
 
 func (s *State) loadNodes(content *Snapshot) error {
 	for i := range content.Nodes {
-		if err := s.setNode(content.Nodes[i]); err != nil {
+		if err := s.setNode(&content.Nodes[i]); err != nil {
 			return err
 		}
 		if len(s.nodes) != i+1 {
@@ -73,83 +74,83 @@ func (s *State) loadShapes(content *Snapshot) error {
 
 func (s *State) loadGangs(content *Snapshot) error {
 	for _, row := range content.Gangs {
-		if q := s.queues[row.Queue]; q != nil && q.gangs[row.ID] != nil {
-			return twice("gang", row.ID)
+		if q, is := s.queueOf[row.Queue]; is {
+			if _, is := s.queues[q].gangs[row.ID]; is {
+				return twice("gang", row.ID)
+			}
 		}
 		if err := s.addGang(row.Gang); err != nil {
 			return err
 		}
-		g := s.queues[row.Queue].gangs[row.ID]
+		g := &s.gangs[s.queues[s.queueOf[row.Queue]].gangs[row.ID]]
 		g.ended, g.missed = int(row.Ended), int(row.Missed)
 	}
 	return nil
 }
 
-// loadJobs fills the queues and puts each in order, once.
+// loadJobs fills the queues and puts each kind in order, once.
 func (s *State) loadJobs(content *Snapshot) error {
-	rows := make([]queuedJob, len(content.Jobs))
-	var gangs []*gangState
-	for i := range rows {
-		j := &rows[i]
-		j.Job = content.Jobs[i]
-		if err := s.resolve(j); err != nil {
+	var mixed bitset
+	for i := range content.Jobs {
+		h, err := s.loadJob(&content.Jobs[i])
+		if err != nil {
 			return err
 		}
-		if s.jobs[j.ID] = j; len(s.jobs) != i+1 {
-			return twice("job", fmt.Sprintf("%x", j.ID))
+		row := &s.jobs[h]
+		row.waits = true
+		if list := &s.kinds[row.kind].waiting; !list.appended(s, h) {
+			mixed = mixed.grown(len(s.kinds))
+			mixed.set(row.kind)
 		}
-		q := s.queueOf(j.Queue)
-		q.queued = append(q.queued, j)
-		j.kind = q.kindOf(j.shape)
-		j.kind.n++
-		if j.gang != nil {
-			g := q.gangs[j.gang.ID]
-			if g.queued = append(g.queued, j); len(g.queued) == 1 {
-				gangs = append(gangs, g)
-			}
+		s.countQueued(h)
+		if row.gang != none {
+			g := &s.gangs[row.gang]
+			g.queued = append(g.queued, h)
 		}
 	}
-	for _, q := range s.queues { //archcheck:unordered each by itself
-		putInOrder(q.queued)
+	for k := range s.kinds {
+		if k < len(mixed)*64 && mixed.has(int32(k)) { //nolint:gosec // below 2^31
+			s.kinds[k].waiting.sort(s)
+		}
 	}
-	for _, g := range gangs {
-		putInOrder(g.queued)
+	for i := range s.gangs {
+		slices.SortFunc(s.gangs[i].queued, s.compareQueued)
 	}
 	for i := range content.Held {
-		j := &queuedJob{Job: content.Held[i]}
-		if err := s.resolve(j); err != nil {
+		h, err := s.loadJob(&content.Held[i])
+		if err != nil {
 			return err
 		}
-		if s.jobs[j.ID] != nil || s.held[j.ID] != nil {
-			return twice("job", fmt.Sprintf("%x", j.ID))
-		}
-		s.queueOf(j.Queue)
-		s.withhold(j)
+		s.withhold(h)
 	}
 	return nil
 }
 
-// putInOrder sorts what mostly is in order: a snapshot is.
-func putInOrder(jobs []*queuedJob) {
-	if !slices.IsSortedFunc(jobs, compareQueued) {
-		slices.SortFunc(jobs, compareQueued)
+func (s *State) loadJob(j *Job) (int32, error) {
+	if s.jobIDs.find((*[16]byte)(&j.ID)) != none {
+		return none, twice("job", fmt.Sprintf("%x", j.ID))
 	}
+	queue, shape, gang, err := s.resolve(j)
+	if err != nil {
+		return none, err
+	}
+	return s.addJobRow(j, s.refKind(queue, shape), gang), nil
 }
 
 func (s *State) loadRuns(content *Snapshot) error {
 	for i := range content.Runs {
 		row := &content.Runs[i]
-		j := &queuedJob{Job: Job{ID: row.Job, Queue: row.Queue, Shape: row.Shape, Gang: row.Gang}}
-		if err := s.resolve(j); err != nil {
+		queue, shape, gang, err := s.resolve(&Job{ID: row.Job, Queue: row.Queue, Shape: row.Shape, Gang: row.Gang})
+		if err != nil {
 			return fmt.Errorf("run %x: %w", row.ID, err)
 		}
 		if row.ID == (RunID{}) || row.Phase < Leased || row.Phase > Releasing {
 			return fmt.Errorf("%w: run %x in phase %d", ErrInvalid, row.ID, row.Phase)
 		}
-		if s.runs[row.ID] != nil {
+		if s.runIDs.find((*[16]byte)(&row.ID)) != none {
 			return twice("run", fmt.Sprintf("%x", row.ID))
 		}
-		s.occupy(&run{Run: row.Run, queue: s.queueOf(row.Queue), shape: j.shape, gang: j.gang, node: s.nodes[row.Node], before: row.Phase})
+		s.addRun(&row.Run, s.refKind(queue, shape), gang)
 	}
 	return nil
 }
@@ -158,26 +159,32 @@ func (s *State) loadRuns(content *Snapshot) error {
 // happen, else it would not be known any more.
 func (s *State) loadMembers(content *Snapshot) error {
 	for _, m := range content.Members {
-		q, r := s.queues[m.Queue], s.runs[m.Run]
-		if m.Job == (JobID{}) || q == nil || q.gangs[m.Gang] == nil || s.jobs[m.Job] != nil || s.held[m.Job] != nil {
+		gang := none
+		if q, is := s.queueOf[m.Queue]; is {
+			if g, is := s.queues[q].gangs[m.Gang]; is {
+				gang = g
+			}
+		}
+		if gang == none || m.Job == (JobID{}) || s.jobIDs.find((*[16]byte)(&m.Job)) != none {
 			return fmt.Errorf("%w: job %x waits, or is of gang %q of queue %q, which is not known", ErrInvalid, m.Job, m.Gang, m.Queue)
 		}
-		g := q.gangs[m.Gang]
-		if m.Run != (RunID{}) && (r == nil || r.Job != m.Job || r.gang != &g.Gang) {
+		run := s.runIDs.find((*[16]byte)(&m.Run))
+		if m.Run != (RunID{}) && (run == none || s.runs[run].job != m.Job || s.runs[run].gang != gang) {
 			return fmt.Errorf("%w: job %x of gang %q has run %x, which is not its own", ErrInvalid, m.Job, m.Gang, m.Run)
 		}
-		if s.away[m.Job] != nil {
+		if _, is := s.away[m.Job]; is {
 			return twice("member", fmt.Sprintf("%x", m.Job))
 		}
-		if s.away[m.Job] = (&awayMember{gang: g, run: m.Run}); r != nil {
-			g.placed++
+		s.away[m.Job] = awayMember{gang: gang, run: m.Run}
+		if m.Run != (RunID{}) {
+			s.gangs[gang].placed++
 		} else {
-			g.between++
+			s.gangs[gang].between++
 		}
 	}
-	for _, row := range content.Gangs {
-		if s.queues[row.Queue].gangs[row.ID].over() {
-			return fmt.Errorf("%w: gang %q of queue %q is over", ErrInvalid, row.ID, row.Queue)
+	for i := range s.gangs {
+		if g := &s.gangs[i]; g.over() {
+			return fmt.Errorf("%w: gang %q of queue %q is over", ErrInvalid, g.ID, g.Queue)
 		}
 	}
 	return nil
@@ -187,7 +194,7 @@ func (s *State) loadBuckets(content *Snapshot) error {
 	for _, b := range content.Buckets {
 		a := &s.global
 		if b.Queue != "" {
-			a = &s.queueOf(b.Queue).tokens
+			a = &s.queues[s.queue(b.Queue)].tokens
 		}
 		if a.facts.free != 0 {
 			return twice("bucket of queue", b.Queue)

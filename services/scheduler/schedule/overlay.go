@@ -13,18 +13,26 @@ type decision struct {
 // fact, or that of another run of the job, or Forget takes it back. Errors: ErrInvalid
 // where the run is known or the job does not wait.
 func (s *State) AssumeLeased(r Run) (DecisionID, error) {
-	if s.runs[r.ID] != nil || s.leasing[r.Job] != nil {
+	if _, leasing := s.leasing[r.Job]; leasing || s.runIDs.find((*[16]byte)(&r.ID)) != none {
 		return 0, fmt.Errorf("%w: run %x of job %x is known, or the job has an assumed one", ErrInvalid, r.ID, r.Job)
 	}
-	leased, err := s.lease(r)
+	run, row, err := s.lease(&r)
 	if err != nil {
 		return 0, err
 	}
-	leased.leaseAssumed = true
-	s.leasing[r.Job] = leased
+	s.kinds[s.runs[run].kind].refs++ // the row and the run
+	s.jobs[row].leased = true
+	s.runs[run].leaseAssumed, s.runs[run].row = true, row
+	s.leasing[r.Job] = run
+	s.goAway(s.runs[run].gang, r.Job, r.ID)
 	s.global.assume(s.cfg.Rate, r.Since)
-	leased.queue.tokens.assume(s.cfg.QueueRate, r.Since)
+	s.tokensOf(run).assume(s.cfg.QueueRate, r.Since)
 	return s.decided(decision{run: r.ID}), nil
+}
+
+// tokensOf is the bucket of a run's queue.
+func (s *State) tokensOf(run int32) *account {
+	return &s.queues[s.kinds[s.runs[run].kind].queue].tokens
 }
 
 // AssumeReleasing lays the end of a run over the state, until Apply makes a fact of
@@ -32,12 +40,12 @@ func (s *State) AssumeLeased(r Run) (DecisionID, error) {
 // run may be one that is assumed itself. Errors: ErrInvalid where the run is not known
 // or goes already.
 func (s *State) AssumeReleasing(id RunID) (DecisionID, error) {
-	r := s.runs[id]
-	if r == nil || r.Phase == Releasing {
+	h := s.runIDs.find((*[16]byte)(&id))
+	if h == none || s.runs[h].phase == Releasing {
 		return 0, fmt.Errorf("%w: run %x is not known, or goes already", ErrInvalid, id)
 	}
-	r.goingAssumed = true
-	s.setPhase(r, Releasing)
+	s.runs[h].goingAssumed = true
+	s.setPhase(h, Releasing)
 	return s.decided(decision{run: id, going: true}), nil
 }
 
@@ -55,15 +63,16 @@ func (s *State) decided(d decision) DecisionID {
 func (s *State) Forget(id DecisionID) {
 	d := s.assumed[id]
 	delete(s.assumed, id)
-	r := s.runs[d.run]
-	switch {
-	case r == nil:
+	h := s.runIDs.find((*[16]byte)(&d.run))
+	if h == none {
 		return
+	}
+	switch r := &s.runs[h]; {
 	case d.going && r.goingAssumed:
 		r.goingAssumed = false
-		s.setPhase(r, r.before)
+		s.setPhase(h, r.before)
 	case !d.going && r.leaseAssumed:
-		s.takeBack(r)
+		s.takeBack(h)
 	}
 	s.newest = nil
 }
@@ -72,30 +81,38 @@ func (s *State) Forget(id DecisionID) {
 func (s *State) Settled(id DecisionID) { delete(s.assumed, id) }
 
 // leaseIsFact notes that the lease of a run is.
-func (s *State) leaseIsFact(r *run) {
-	if r.leaseAssumed {
-		r.leaseAssumed = false
-		delete(s.leasing, r.Job)
-		s.global.settle(s.cfg.Rate, r.Since)
-		r.queue.tokens.settle(s.cfg.QueueRate, r.Since)
+func (s *State) leaseIsFact(run int32) {
+	r := &s.runs[run]
+	if !r.leaseAssumed {
+		return
 	}
+	r.leaseAssumed = false
+	delete(s.leasing, r.job)
+	s.dropJobRow(r.row)
+	r.row = none
+	s.kinds[r.kind].refs--
+	s.global.settle(s.cfg.Rate, r.since)
+	s.tokensOf(run).settle(s.cfg.QueueRate, r.since)
 }
 
 // takeBack ends a run whose lease is assumed: its job waits again, as what it was told
 // of meanwhile has it.
-func (s *State) takeBack(r *run) {
-	r.leaseAssumed = false
-	delete(s.leasing, r.Job)
+func (s *State) takeBack(run int32) {
+	r := s.runs[run]
+	delete(s.leasing, r.job)
 	s.global.forget()
-	r.queue.tokens.forget()
-	s.vacate(r)
-	s.comeBack(r.Job)
-	switch {
-	case r.job.gone:
-		s.miss(r.job)
-	case r.job.held:
-		s.withhold(r.job)
+	s.tokensOf(run).forget()
+	s.vacate(run)
+	s.dropRun(run)
+	s.kinds[r.kind].refs--
+	s.comeBack(r.job)
+	s.jobs[r.row].leased = false
+	switch row := &s.jobs[r.row]; {
+	case row.gone:
+		s.miss(r.row)
+	case row.held:
+		s.withhold(r.row)
 	default:
-		s.enqueue(r.job)
+		s.enqueue(r.row)
 	}
 }

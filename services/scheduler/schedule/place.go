@@ -1,66 +1,292 @@
 package schedule
 
-import "slices"
+import (
+	"bytes"
+	"math"
+	"slices"
+)
 
-// spot is where a job fits: on a node, when the victims are gone.
-type spot struct {
-	node    *node
-	victims []victim
+// seek is what a node is looked for by.
+type seek struct {
+	job     int32
+	request Vec
+	match   bitset
+	// avoid are nodes that it may not be; label and value what it must have, if any.
+	avoid        []NodeID
+	label, value string
+	// later: room that is being released counts.
+	later bool
 }
 
-// hasPlace says whether nodes have room for all members of the candidate of a queue.
-func (p *planner) hasPlace(q *queueRound) bool {
-	c := &q.candidate
-	if c.gang != nil {
-		return p.trial(func() bool { return p.place(q) })
+// seekFor is what a node for a job is looked for by.
+func (p *planner) seekFor(job int32, label, value string) seek {
+	sh := &p.shapes[p.kinds[p.jobs[job].kind].shape]
+	k := seek{job: job, request: sh.Request, match: p.matches(sh), label: label, value: value}
+	if p.jobs[job].extra {
+		k.avoid = p.extras[job].avoid
 	}
-	if c.spot.node == nil || len(c.spot.victims) > 0 || !c.spot.node.holdsLater(c.head().shape.Request) {
-		c.spot, c.found = p.find(q, c.head(), "", ""), p.started
-	}
-	return c.spot.node != nil
+	return k
 }
 
-// place lays the candidate of a queue over the state: all members or none.
-func (p *planner) place(q *queueRound) bool {
-	c := &q.candidate
-	if c.gang == nil {
-		if c.found != p.started {
-			c.spot = p.find(q, c.head(), "", "") // there may be a better one now
+// mayTry says whether a node that takes jobs is one for a job, whatever room it has.
+func (p *planner) mayTry(k *seek, n int32) bool {
+	row := &p.State.nodes[n]
+	return k.match.has(n) && (k.label == "" || row.Labels[k.label] == k.value) && (len(k.avoid) == 0 || !slices.Contains(k.avoid, row.ID))
+}
+
+// holds says whether a node has the room that a job asks for, and a place for its pod.
+func (p *planner) holds(k *seek, n int32) bool {
+	room, pods := p.free, p.pods[n]
+	if k.later {
+		room, pods = p.later, pods-p.releasing[n]
+	}
+	row := &p.State.nodes[n]
+	return p.room(room, n).holds(k.request) && (row.MaxPods == 0 || pods < row.MaxPods)
+}
+
+// list is the nodes of the pool by the room that is looked for, and room what it is.
+func (p *planner) list(k *seek) (list *sortedNodes, room []int64) {
+	if k.later {
+		return &p.index.byLater[p.pool], p.later
+	}
+	return &p.index.byFree[p.pool], p.free
+}
+
+// second is what is asked of the second resource.
+func (k *seek) second() int64 {
+	if len(k.request) > 1 {
+		return k.request[1]
+	}
+	return 0
+}
+
+// firstWins says whether the order of nodes is that of what is left of what is asked for: all
+// of the first two resources and nothing else.
+func (k *seek) firstWins() bool {
+	for i, amount := range k.request {
+		if amount > 0 != (i < 2) {
+			return false
 		}
-		p.begin(q, c.head(), c.spot, "")
+	}
+	return true
+}
+
+// tightest is the node on which least is left of what a job asks for; none: none fits.
+// Nodes stand by the first resource and then the second, so that the first which fits is
+// it, mostly.
+func (p *planner) tightest(k *seek) (best int32) {
+	list, room := p.list(k)
+	best = none
+	var at nodeKey
+	second := k.second()
+	from := 0
+	if k.request[0] > 0 {
+		least := nodeKey{a: k.request[0], b: second}
+		if second == 0 {
+			least.b = math.MinInt64 // a node may have less than nothing of what nobody asks for
+		}
+		from = list.block(&least)
+	}
+	for i := from; i < len(list.blocks); i++ {
+		b := &list.blocks[i]
+		if best != none && k.request[0] > 0 && b.nodes[0].a != at.a {
+			break
+		}
+		if second > 0 && b.most < second {
+			continue
+		}
+		for j := range b.nodes {
+			key := &b.nodes[j]
+			if best != none && k.request[0] > 0 && (key.a != at.a || second > 0 && key.b != at.b) {
+				return best
+			}
+			if second > 0 && key.b < second || k.request[0] > 0 && key.a < k.request[0] || !p.mayTry(k, key.node) || !p.holds(k, key.node) {
+				continue
+			}
+			if k.firstWins() {
+				return key.node
+			}
+			if best == none || p.leavesLess(room, key.node, best, k.request) {
+				best, at = key.node, *key
+			}
+		}
+	}
+	return best
+}
+
+// leavesLess says whether of two nodes with room the first is to be chosen.
+func (p *planner) leavesLess(room []int64, a, b int32, request Vec) bool {
+	x, y := p.room(room, a), p.room(room, b)
+	if tighter(x, y, request) {
 		return true
 	}
-	if c.gang.Label == "" {
+	return !tighter(y, x, request) && p.index.rank[a] < p.index.rank[b]
+}
+
+// anyNode is some node with room, one with much of it: what starts meanwhile takes the
+// tightest. None: none fits.
+func (p *planner) anyNode(k *seek) int32 {
+	list, _ := p.list(k)
+	second := k.second()
+	for i := len(list.blocks) - 1; i >= 0; i-- {
+		b := &list.blocks[i]
+		if last := &b.nodes[len(b.nodes)-1]; k.request[0] > 0 && last.a < k.request[0] {
+			return none
+		}
+		if second > 0 && b.most < second {
+			continue
+		}
+		for j := len(b.nodes) - 1; j >= 0; j-- {
+			if key := &b.nodes[j]; (second == 0 || key.b >= second) && p.mayTry(k, key.node) && p.holds(k, key.node) {
+				return key.node
+			}
+		}
+	}
+	return none
+}
+
+// roomFor is the tightest node with free room for a job, else the tightest with room
+// that is being released.
+func (p *planner) roomFor(k *seek) int32 {
+	k.later = false
+	n := p.tightest(k)
+	if n == none {
+		k.later = true
+		n = p.tightest(k)
+	}
+	return n
+}
+
+// hasRoom says whether some node has room for jobs of a shape, free or being released, but
+// for nodes that a job avoids. In a walk room only becomes less, until it ends.
+func (p *planner) hasRoom(h int32) bool {
+	sh := &p.shapes[h]
+	if sh.full == p.walk {
+		return false
+	}
+	k := seek{job: none, request: sh.Request, match: p.matches(sh), later: true}
+	if sh.witnessAt == p.walk && p.holds(&k, sh.witness) {
+		return true
+	}
+	k.later = false
+	n := p.anyNode(&k)
+	if n == none {
+		k.later = true
+		n = p.anyNode(&k)
+	}
+	if n == none {
+		sh.full = p.walk
+		return false
+	}
+	sh.witness, sh.witnessAt = n, p.walk
+	return true
+}
+
+// hasPlace says whether nodes have room for the next gang of a queue, or victims.
+func (p *planner) hasPlace(q *queueRound) bool {
+	if q.gang != none {
+		p.setFragile(q, true)
+		return p.trial(func() bool { return p.placeGang(q) })
+	}
+	avoids := p.avoids(q.job)
+	p.setFragile(q, avoids)
+	if !avoids && p.hasRoom(q.shape) {
+		return true
+	}
+	k := p.seekFor(q.job, "", "")
+	if avoids && p.roomFor(&k) != none {
+		return true
+	}
+	p.setFragile(q, true)
+	if q.spotted && p.victimsOn(q, &k, q.spot.node) {
+		return true
+	}
+	// Which victims are the best is asked when it starts.
+	if avoids || !p.stillNone(q, &k) {
+		q.spotted = p.victimsAnywhere(q, &k)
+	}
+	if !q.spotted && !avoids {
+		p.kinds[p.jobs[q.job].kind].verdict = verdict{shares: p.shares, before: q.before, cost: q.cost, nodes: len(p.nodeLog), queues: len(p.queueLog)}
+	}
+	return q.spotted
+}
+
+// place lays the next gang of a queue over the state, which can start.
+func (p *planner) place(q *queueRound) {
+	if q.gang != none {
+		p.placeGang(q)
+		return
+	}
+	k := p.seekFor(q.job, "", "")
+	if p.shapes[q.shape].full != p.walk || len(k.avoid) > 0 {
+		if n := p.roomFor(&k); n != none {
+			p.lay(q, q.job, n, "")
+			return
+		}
+	}
+	p.preemptFor(q, &k)
+	p.displace(q, q.job, &q.spot, "")
+}
+
+// displace takes the victims of a job and lays it on its node.
+func (p *planner) displace(q *queueRound, job int32, at *choice, domain string) {
+	for _, v := range at.victims {
+		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: p.runIDs.ids[v.run], For: p.jobIDs.ids[job], Rule: v.rule})
+		p.take(v.run)
+	}
+	p.lay(q, job, at.node, domain)
+}
+
+// placeGang lays all members of a gang over the state, or none. Under a label they are on
+// nodes with one value of it: that with the fewest victims, then that where least is left,
+// then the smallest.
+func (p *planner) placeGang(q *queueRound) bool {
+	label := p.gangs[q.gang].Label
+	if label == "" {
 		return p.placeIn(q, "", "")
 	}
-	request := make(Vec, len(p.cfg.Resources))
-	for _, j := range c.members {
-		request.add(j.shape.Request)
+	request := make(Vec, len(p.total))
+	for _, j := range q.members {
+		request.add(p.request(p.jobs[j].kind))
 	}
 	var best *domain
-	for _, value := range p.values(q.gangs[c.gang.ID]) {
+	for _, value := range p.values(q.gang) {
 		preempts := len(p.plan.Preempts)
 		p.trial(func() bool {
-			if !p.placeIn(q, c.gang.Label, value) {
+			if !p.placeIn(q, label, value) {
 				return false
 			}
-			found := &domain{value: value, victims: len(p.plan.Preempts) - preempts, left: p.leftIn(c.gang.Label, value)}
+			found := &domain{value: value, victims: len(p.plan.Preempts) - preempts, left: p.leftIn(label, value)}
 			if best == nil || found.better(best, request) {
 				best = found
 			}
 			return true
 		})
 	}
-	return best != nil && p.placeIn(q, c.gang.Label, best.value)
+	return best != nil && p.placeIn(q, label, best.value)
 }
 
 // trial does something and takes back what it laid over the state.
 func (p *planner) trial(try func() bool) bool {
-	mark, starts, preempts := len(p.undone), len(p.plan.Starts), len(p.plan.Preempts)
+	lays, takes, starts, preempts := len(p.lays), len(p.takes), len(p.plan.Starts), len(p.plan.Preempts)
 	ok := try()
-	p.undoTo(mark)
+	p.undo(lays, takes)
 	p.plan.Starts, p.plan.Preempts = p.plan.Starts[:starts], p.plan.Preempts[:preempts]
 	return ok
+}
+
+// undo takes off what was laid and taken since a mark.
+func (p *planner) undo(lays, takes int) {
+	for len(p.lays) > lays {
+		last := p.lays[len(p.lays)-1]
+		p.lays = p.lays[:len(p.lays)-1]
+		p.unlay(last)
+	}
+	for len(p.takes) > takes {
+		last := p.takes[len(p.takes)-1]
+		p.takes = p.takes[:len(p.takes)-1]
+		p.untake(last)
+	}
 }
 
 // domain is the nodes with one value of a gang's label, as they are once it is there.
@@ -78,105 +304,68 @@ func (d *domain) better(than *domain, request Vec) bool {
 
 // leftIn sums what the nodes with a value of a label have.
 func (p *planner) leftIn(label, value string) Vec {
-	sum := make(Vec, len(p.cfg.Resources))
-	for _, n := range p.pool.nodes {
-		if n.Labels[label] == value {
-			sum.add(n.later)
+	sum := make(Vec, len(p.total))
+	for _, n := range p.nodes {
+		if p.State.nodes[n].Labels[label] == value {
+			sum.add(p.room(p.later, n))
 		}
 	}
 	return sum
 }
 
 // values are those of its label among which a gang may choose: that of its members
-// that run, else those of the pool's nodes, sorted.
-func (p *planner) values(g *gangState) (values []string) {
-	for _, r := range g.runs {
-		if r.node != nil && r.Phase != Releasing {
-			return []string{r.node.Labels[g.Label]}
+// that run, the one with the smallest id deciding, else those of the pool's nodes, sorted.
+func (p *planner) values(gang int32) (values []string) {
+	g := &p.gangs[gang]
+	least, on := RunID{}, none
+	consider := func(id RunID, n int32) {
+		if p.State.nodes[n].known && (on == none || bytes.Compare(id[:], least[:]) < 0) {
+			least, on = id, n
 		}
 	}
-	for _, n := range p.pool.nodes {
-		if value, ok := n.Labels[g.Label]; ok && !slices.Contains(values, value) {
+	for _, r := range g.runs {
+		if p.runs[r].phase != Releasing && !p.gone.has(r) {
+			consider(p.runIDs.ids[r], p.runs[r].node)
+		}
+	}
+	for _, l := range p.lays {
+		if l.gang == gang {
+			consider(p.jobIDs.ids[l.job], l.node)
+		}
+	}
+	if on != none {
+		return []string{p.State.nodes[on].Labels[g.Label]}
+	}
+	for _, n := range p.nodes {
+		if value, ok := p.State.nodes[n].Labels[g.Label]; ok {
 			values = append(values, value)
 		}
 	}
 	slices.Sort(values)
-	return values
+	return slices.Compact(values)
 }
 
 // placeIn places every member, on nodes with a value of a label where one is given.
 func (p *planner) placeIn(q *queueRound, label, value string) bool {
-	mark, starts, preempts := len(p.undone), len(p.plan.Starts), len(p.plan.Preempts)
-	for _, j := range q.candidate.members {
-		at := p.find(q, j, label, value)
-		if at.node == nil {
-			p.undoTo(mark)
+	lays, takes, starts, preempts := len(p.lays), len(p.takes), len(p.plan.Starts), len(p.plan.Preempts)
+	for _, j := range q.members {
+		k := p.seekFor(j, label, value)
+		if n := p.roomFor(&k); n != none {
+			p.lay(q, j, n, value)
+			continue
+		}
+		if !p.preemptFor(q, &k) {
+			p.undo(lays, takes)
 			p.plan.Starts, p.plan.Preempts = p.plan.Starts[:starts], p.plan.Preempts[:preempts]
 			return false
 		}
-		p.begin(q, j, at, value)
+		p.displace(q, j, &q.spot, value)
 	}
 	return true
 }
 
-// find finds where a job fits: in free room, else in room that is being released, else
-// by preemption. The zero spot is nowhere.
-func (p *planner) find(q *queueRound, j *queuedJob, label, value string) spot {
-	single := j.gang == nil
-	if !single || !p.full[j.shape] {
-		if n := p.roomFor(j, label, value); n != nil {
-			return spot{node: n}
-		}
-		if single && len(j.Avoid) == 0 {
-			p.full[j.shape] = true
-		}
-	}
-	if best := p.preemptFor(q, j, label, value); best != nil {
-		return spot{best.node, best.victims}
-	}
-	return spot{}
-}
-
-// roomFor is the tightest node with free room for a job, else the tightest with room
-// that is being released.
-func (p *planner) roomFor(j *queuedJob, label, value string) *node {
-	var free, releasing *node
-	request := j.shape.Request
-	for _, n := range p.nodesFor(j.shape, p.pool.id) {
-		if !mayTry(j, n, label, value) {
-			continue
-		}
-		switch {
-		case n.holdsNow(request):
-			if free == nil || tighter(n.free, free.free, request) {
-				free = n
-			}
-		case free == nil && n.holdsLater(request):
-			if releasing == nil || tighter(n.later, releasing.later, request) {
-				releasing = n
-			}
-		}
-	}
-	if free != nil {
-		return free
-	}
-	return releasing
-}
-
-// mayTry says whether a node that a job's shape may run on is one for the job itself,
-// with a value of a label where one is given.
-func mayTry(j *queuedJob, n *node, label, value string) bool {
-	return (label == "" || n.Labels[label] == value) && (len(j.Avoid) == 0 || !slices.Contains(j.Avoid, n.ID))
-}
-
-// begin takes the victims of a job and lays it on its node.
-func (p *planner) begin(q *queueRound, j *queuedJob, at spot, domain string) {
-	p.take(j, at.victims)
-	p.lay(q, j, at.node, domain)
-}
-
 // tighter says whether less is left on a than on b of what is asked for, the first
-// resource that differs deciding. Nodes are looked at by name, so the first wins.
+// resource that differs deciding.
 func tighter(a, b, request Vec) bool {
 	for i, amount := range request {
 		if amount > 0 && a[i] != b[i] {
@@ -187,26 +376,73 @@ func tighter(a, b, request Vec) bool {
 }
 
 // lay starts a job on a node for the rest of the round.
-func (p *planner) lay(q *queueRound, j *queuedJob, n *node, domain string) {
-	start := Start{Job: j.ID, Gang: j.Gang, Pool: p.pool.id, Node: n.ID, Level: j.shape.class.Priority, Domain: domain}
-	if !n.holdsNow(j.shape.Request) {
-		for _, r := range n.runs {
-			if r.Phase == Releasing {
-				start.After = append(start.After, r.ID)
-			}
-		}
+func (p *planner) lay(q *queueRound, job, n int32, domain string) {
+	row := &p.jobs[job]
+	sh := &p.shapes[p.kinds[row.kind].shape]
+	start := Start{
+		Job: p.jobIDs.ids[job], Pool: p.cfg.Pools[p.pool], Node: p.State.nodes[n].ID,
+		Level: p.cfg.Classes[sh.class].Priority, Domain: domain,
+	}
+	if row.gang != none {
+		start.Gang = p.gangs[row.gang].ID
+	}
+	if k := (seek{request: sh.Request}); !p.holds(&k, n) {
+		start.After = p.releasingOn(n)
 	}
 	p.plan.Starts = append(p.plan.Starts, start)
-	r := &run{
-		Run:   Run{ID: RunID(j.ID), Job: j.ID, Node: n.ID, Pool: p.pool.id, Level: start.Level, Since: p.round.Now, Phase: Leased},
-		queue: q.queue, shape: j.shape, gang: j.gang, job: j, node: n, laid: true,
+	p.lays = append(p.lays, lay{job: job, node: n, kind: row.kind, gang: row.gang, queue: q})
+	p.laid.set(job)
+	p.ofKind(row.kind).laid++
+	if row.gang != none {
+		g := &p.gangs[row.gang]
+		if g.round != p.number {
+			g.round, g.laid = p.number, 0
+		}
+		g.laid++
 	}
-	j.laid = true
-	j.kind.n--
-	p.settle(r) // by its job's id, which is no run's, so not into the runs
-	p.do(func() {
-		p.unsettle(r)
-		j.kind.n++
-		j.laid = false
-	})
+	p.room(p.free, n).sub(sh.Request)
+	p.room(p.later, n).sub(sh.Request)
+	p.pods[n]++
+	p.move(n)
+	p.heldIn(q).add(sh.Request)
+	p.room(p.byClass, p.classAt(q.queue, p.pool, sh.class)).add(sh.Request)
+	p.weighQueue(q)
+}
+
+// unlay takes a job off its node again.
+func (p *planner) unlay(l lay) {
+	sh := &p.shapes[p.kinds[l.kind].shape]
+	p.laid.drop(l.job)
+	p.ofKind(l.kind).laid--
+	if l.gang != none {
+		p.gangs[l.gang].laid--
+	}
+	p.room(p.free, l.node).add(sh.Request)
+	p.room(p.later, l.node).add(sh.Request)
+	p.pods[l.node]--
+	p.move(l.node)
+	p.heldIn(l.queue).sub(sh.Request)
+	p.room(p.byClass, p.classAt(l.queue.queue, p.pool, sh.class)).sub(sh.Request)
+	p.weighQueue(l.queue)
+}
+
+// releasingOn are the runs of a node that are going, by id.
+func (p *planner) releasingOn(n int32) (out []RunID) {
+	for r := p.State.nodes[n].first; r != none; r = p.runs[r].next {
+		if p.runs[r].phase == Releasing || p.gone.has(r) {
+			out = append(out, p.runIDs.ids[r])
+		}
+	}
+	slices.SortFunc(out, func(a, b RunID) int { return bytes.Compare(a[:], b[:]) })
+	return out
+}
+
+// move has the index find a node by the room it has in this round.
+func (p *planner) move(n int32) {
+	p.index.move(p.State, n, p.free, p.later, p.releasing[n])
+	p.nodeLog = append(p.nodeLog, n)
+	if !p.isMoved.has(n) {
+		p.isMoved.set(n)
+		p.moved = append(p.moved, n)
+	}
 }

@@ -3,278 +3,269 @@ package schedule
 import (
 	"bytes"
 	"cmp"
-	"math"
 	"slices"
 )
 
-// Plan decides on the state as it is. The content of the state is not changed. The
-// plan is the caller's. Where the newest plan decided nothing, nothing changed since
-// and it is not time to wake, the answer is that plan again and costs nothing.
+// Plan decides on the state as it is. The content of the state is not changed. The plan
+// is shared and not to be changed: where the newest plan decided nothing, nothing changed
+// since and it is not time to wake, the answer is that plan again and costs nothing.
 func (s *State) Plan(r Round) *Plan {
-	if s.newest != nil && s.round.MayReject == r.MayReject && r.Now >= s.round.Now && (s.newest.Wake == 0 || r.Now < s.newest.Wake) {
-		again := *s.newest
-		again.Shares = slices.Clone(again.Shares)
-		return &again
+	if s.newest != nil && s.asked.MayReject == r.MayReject && s.asked.KeepShares == r.KeepShares && r.Now >= s.asked.Now && (s.newest.Wake == 0 || r.Now < s.newest.Wake) {
+		return s.newest
 	}
-	p := &planner{State: s, round: r, plan: &Plan{Stop: StopDone}, global: s.global.seen, left: map[*queue]*bucket{}, full: map[*shape]bool{}}
-	for _, pool := range s.cfg.Pools {
+	p := &s.rounds
+	p.begin(s, r)
+	for pool := range s.cfg.Pools {
 		if p.plan.Stop != StopBudget {
-			p.planPool(pool)
+			p.planPool(int32(pool)) //nolint:gosec // pools are few
 		}
 	}
 	if r.MayReject {
 		p.rejectHopeless()
 	}
-	steps := p.plan.Steps
-	p.undoTo(0)
-	p.plan.Steps = steps
-	s.newest, s.round = nil, r
-	if p.plan.Stop != StopBudget && len(p.plan.Starts)+len(p.plan.Preempts)+len(p.plan.Rejects) == 0 {
-		newest := *p.plan
-		newest.Shares = slices.Clone(newest.Shares)
-		s.newest = &newest
+	p.end()
+	s.newest, s.asked = nil, r
+	if plan := p.plan; plan.Stop != StopBudget && len(plan.Starts)+len(plan.Preempts)+len(plan.Rejects) == 0 {
+		s.newest = plan
 	}
 	return p.plan
 }
 
-// planner is one round. What it starts and takes is laid over the state and taken
-// off again at its end.
+// planner is one round, and the memory that the next one uses again. What it starts and
+// takes is laid over copies of what is free and held.
 type planner struct {
 	*State
 	round Round
 	plan  *Plan
-	// global and left are what is left after what the round starts.
+	// walk counts the walks of all rounds, and number is the first of this round: what a
+	// walk or a round notes on a row is its own.
+	walk, number uint64
+	// free, later, held, byClass, pods and releasing are the state's with the round's
+	// decisions.
+	free, later, held, byClass []int64
+	pods, releasing            []int32
+	// laid are the jobs that start, and gone the runs that go, lays and takes the same in
+	// their order.
+	laid, gone bitset
+	lays       []lay
+	takes      []int32
+	moved      []int32
+	isMoved    bitset
+	// global and tokens are what is left after what the round starts.
 	global bucket
-	left   map[*queue]*bucket
-	pool   poolRound
-	// full are the shapes for whose single jobs no node has room, free or being
-	// released: in a walk room only becomes less, until it ends.
-	full map[*shape]bool
-	// started counts the gangs started in the round.
-	started int
-	// spared is when a run began, at this moment, that else would go for the candidate's
-	// share; zero: there is none.
-	spared Time
-	// undone are what to take back, the newest last.
-	undone []func()
-}
+	tokens []bucket
+	// byName are the queues by name.
+	byName []int32
 
-// poolRound is a round of one pool.
-type poolRound struct {
-	id     PoolID
+	pool   int32
 	total  Vec
-	nodes  []*node
-	queues []*queueRound
-	// lowest is the lowest class that a preemptible run on its nodes has.
-	lowest int32
+	nodes  []int32 // of the pool, by name
+	limits []int64 // what a queue may hold of the pool by each class
+	queues []queueRound
+	// at is where each queue stands in queues; none: it has no part in the pool.
+	at   []int32
+	heap []int32
+	// active are the shapes of which some queue's next job is, or was.
+	active []int32
+	// most is how many members the largest gang has had that was next, young the queues with
+	// runs that began at this moment or later.
+	most  uint32
+	young []int32
+	// heaviest is at least what any queue weighs.
+	heaviest uint64
+	// nodeLog and queueLog are the nodes and queues of the pool in the order in which they
+	// changed, and shares counts the times that the queues' shares did.
+	nodeLog, queueLog []int32
+	shares            uint64
+	survey            survey
+	hunt              hunt
 }
 
-// queueRound is a queue in a round of one pool.
-type queueRound struct {
-	*queue
-	// at is how far the walk has looked, and seen are the gangs it has.
-	at        int
-	seen      map[GangID]bool
-	candidate candidate
-	// demand is what it holds and waits for, fair and ideal what it should have: parts
-	// of the pool.
-	demand, fair, ideal uint64
-	// done says that the round looks at the queue no more.
-	done bool
-	// tokens are what the round leaves of its own.
-	tokens *bucket
+// lay is a job on a node.
+type lay struct {
+	job, node, kind, gang int32
+	queue                 *queueRound
 }
 
-// candidate is the next gang of a queue: its members, one for a single job.
-type candidate struct {
-	members []*queuedJob
-	gang    *Gang
-	// before is the queue's weighted share, and cost what it is once it has started.
+// roundShape is what a walk knows of a shape.
+type roundShape struct {
+	// full is the walk in which no node had room for it, free or being released.
+	full uint64
+	// witness is a node that has, as of a walk.
+	witness   int32
+	witnessAt uint64
+	// next counts the queues whose next job is of it.
+	next   int32
+	active bool
+}
+
+// roundKind is what a round knows of a kind.
+type roundKind struct {
+	// failed is the walk in which a job of it found no place.
+	failed uint64
+	// from is where its jobs begin that do not start, as of a round, and laid how many do.
+	from  cursor
+	laid  int32
+	round uint64
+	// after is what its queue weighs after the loss of one of its runs, where those may go.
+	after    uint64
+	takeable bool
+	// mayGo is the search for victims in which one of its runs may go.
+	mayGo uint64
+	verdict
+}
+
+// verdict is that a job of a kind has no victims, as of so much of the logs and of the
+// shares, for a queue that weighed so much before and after it. It holds on as long as
+// nothing changed that it depends on: each queue's part in what a node could be rid of is
+// its own, so what a later search must look at is the nodes that changed, and all nodes if
+// a queue changed of which something may be taken now.
+type verdict struct {
+	shares       uint64
 	before, cost uint64
-	// spot is where a single job was found to fit, after so many starts of the round.
-	spot  spot
-	found int
+	nodes        int
+	queues       int
 }
 
-func (c candidate) head() *queuedJob { return c.members[0] }
+// roundGang is what a round knows of a gang.
+type roundGang struct {
+	// seen is the walk that has come to it, laid how many members start as of a round.
+	seen  uint64
+	laid  int32
+	round uint64
+}
+
+func (p *planner) begin(s *State, r Round) {
+	p.State, p.round, p.plan = s, r, &Plan{Stop: StopDone}
+	s.index.sync(s)
+	p.walk++
+	p.number = p.walk
+	p.free, p.later = append(p.free[:0], s.free...), append(p.later[:0], s.later...)
+	p.held, p.byClass = append(p.held[:0], s.held...), append(p.byClass[:0], s.byClass...)
+	p.pods, p.releasing = p.pods[:0], p.releasing[:0]
+	for i := range s.nodes {
+		p.pods, p.releasing = append(p.pods, s.nodes[i].pods), append(p.releasing, s.nodes[i].releasing)
+	}
+	p.laid, p.gone, p.isMoved = p.laid.emptied(len(s.jobs)), p.gone.emptied(len(s.runs)), p.isMoved.emptied(len(s.nodes))
+	p.lays, p.takes, p.moved, p.active = p.lays[:0], p.takes[:0], p.moved[:0], p.active[:0]
+	p.global, p.tokens = s.global.seen, p.tokens[:0]
+	for i := range s.queues {
+		p.tokens = append(p.tokens, s.queues[i].tokens.seen)
+	}
+	if len(p.byName) != len(s.queues) { // queues are never forgotten
+		p.byName = p.byName[:0]
+		for i := range s.queues {
+			p.byName = append(p.byName, int32(i)) //nolint:gosec // queues are few
+		}
+		slices.SortFunc(p.byName, func(a, b int32) int { return cmp.Compare(s.queues[a].ID, s.queues[b].ID) })
+	}
+}
+
+// end has the next round find the nodes where the state has them.
+func (p *planner) end() {
+	for _, n := range p.moved {
+		p.index.touch(n)
+	}
+	for _, sh := range p.active {
+		p.shapes[sh].next, p.shapes[sh].active = 0, false
+	}
+}
 
 // planPool starts and preempts in one pool until nothing more can be decided. It walks
 // the queues in turn; what failed is not tried again in a walk. A start that took
 // victims ends the walk: they may leave room for what failed, and their queues cost
 // less now. So does the end of the queues, for what a queue gained in the walk may put
 // it above its share. A walk that starts nothing is the last.
-func (p *planner) planPool(id PoolID) {
-	p.enter(id)
-	for p.walk() {
+func (p *planner) planPool(pool int32) {
+	p.enter(pool)
+	for p.walkQueues() {
 		p.again()
+	}
+	for i := range p.queues {
+		p.drop(&p.queues[i])
 	}
 }
 
-// walk walks the queues of the pool. It says whether there is to be another walk.
-func (p *planner) walk() (again bool) {
-	p.walks++
-	clear(p.full)
+// walkQueues walks the queues of the pool. It says whether there is to be another walk.
+func (p *planner) walkQueues() (again bool) {
+	p.most = 0
+	p.heap = p.heap[:0]
+	for i := range p.queues {
+		if p.ready(&p.queues[i]) {
+			p.push(int32(i)) //nolint:gosec // queues are few
+		}
+	}
 	for {
-		q := p.cheapest()
-		if q == nil {
+		if len(p.heap) == 0 {
 			return again
 		}
 		if p.round.Steps > 0 && p.plan.Steps >= p.round.Steps {
 			p.plan.Stop = StopBudget
 			return false
 		}
-		victims := len(p.plan.Preempts)
+		q := &p.queues[p.heap[0]]
+		from, victims := len(p.lays), len(p.takes)
 		p.start(q)
 		again = true
-		if len(p.plan.Preempts) > victims {
+		if len(p.takes) > victims {
 			return true
 		}
+		p.recheck(q, from)
 	}
 }
 
-// enter computes the totals, shares and queues of a pool.
-func (p *planner) enter(id PoolID) {
-	p.pool = poolRound{id: id, total: make(Vec, len(p.cfg.Resources)), lowest: math.MaxInt32}
-	for _, n := range p.nodesInOrder() {
-		if n.Pool == id {
-			p.pool.nodes = append(p.pool.nodes, n)
-			p.pool.total.add(n.Total)
-			p.pool.total.sub(n.Other)
-			for _, r := range n.runs {
-				if r.Phase != Releasing && r.shape.class.Preemptible {
-					p.pool.lowest = min(p.pool.lowest, r.Level)
-				}
-			}
-		}
+// recheck finds out, after a start of a queue, whose next gang cannot start any more.
+func (p *planner) recheck(q *queueRound, from int) {
+	full := p.recheckShapes(from)
+	short := false
+	if p.cfg.Rate.Burst > 0 {
+		ok, _ := p.global.has(p.cfg.Rate, p.most, p.round.Now)
+		short = !ok
 	}
-	for _, q := range p.queues { //archcheck:unordered sorted below
-		if p.left[q] == nil {
-			tokens := q.tokens.seen
-			p.left[q] = &tokens
-		}
-		r := &queueRound{queue: q, seen: map[GangID]bool{}, done: !q.known || q.Cordoned, tokens: p.left[q]}
-		if r.demand = p.demand(q); r.demand > 0 || q.waits() {
-			p.pool.queues = append(p.pool.queues, r)
-		}
+	p.refresh(q)
+	if !full && !short && p.hunt.fragile == 0 {
+		return
 	}
-	slices.SortFunc(p.pool.queues, func(a, b *queueRound) int { return cmp.Compare(a.ID, b.ID) })
-	fairShares(p.pool.queues)
-	for _, q := range p.pool.queues {
-		p.plan.Shares = append(p.plan.Shares, Share{Pool: id, Queue: q.ID, Actual: p.dominant(q.held[id], p.pool.total), Ideal: q.ideal, Fair: q.fair})
+	for i := range p.queues {
+		other := &p.queues[i]
+		if other != q && other.has && (short || other.fragile || p.shapes[other.shape].full == p.walk) {
+			p.refresh(other)
+		}
 	}
 }
 
-// again readies the queues of the pool for another walk. Who was preempted is wanted
-// no more, so the shares may be others.
-func (p *planner) again() {
-	for _, q := range p.pool.queues {
-		q.at, q.candidate, q.done = 0, candidate{}, !q.known || q.Cordoned
-		clear(q.seen)
-		q.demand = p.demand(q.queue)
-	}
-	fairShares(p.pool.queues)
-}
-
-// cheapest is the queue whose next gang goes first; nil when none is left.
-func (p *planner) cheapest() (best *queueRound) {
-	for _, q := range p.pool.queues {
-		if p.ready(q) && (best == nil || p.before(q, best)) {
-			best = q
-		}
-	}
-	return best
-}
-
-// ready finds the next gang of a queue, which is the first that can start as things
-// are: what cannot counts for nothing in the order of the queues. So a round needs no
-// memory of what it tried, and goes on after a cut as if there had been none.
-func (p *planner) ready(q *queueRound) bool {
-	for !q.done {
-		if q.candidate.members == nil && !p.next(q) {
-			q.done = true
-			break
-		}
-		if p.canStart(q) {
-			return true
-		}
-		q.candidate = candidate{}
-	}
-	return false
-}
-
-func (p *planner) before(a, b *queueRound) bool {
-	return cmp.Or(
-		cmp.Compare(b.candidate.head().shape.class.Priority, a.candidate.head().shape.class.Priority),
-		cmp.Compare(a.candidate.cost, b.candidate.cost),
-		cmp.Compare(a.ID, b.ID)) < 0
-}
-
-// next finds the next gang of a queue that is worth a try, among as many jobs as the
-// round looks at. Those that start in it are still in the list, and are passed over.
-func (p *planner) next(q *queueRound) bool {
-	for ; q.at < len(q.queued) && q.at < p.cfg.Lookback; q.at++ {
-		j := q.queued[q.at]
-		if j.laid || j.gang == nil && j.kind.failed == p.walks {
+// recheckShapes finds, for the shapes of which some queue's next job is, another node with
+// room where the lays since a mark took it. It says whether there is one without.
+func (p *planner) recheckShapes(from int) (full bool) {
+	kept := p.active[:0]
+	for _, h := range p.active {
+		sh := &p.shapes[h]
+		if sh.next == 0 {
+			sh.active = false
 			continue
 		}
-		members := q.queued[q.at : q.at+1]
-		if j.gang != nil {
-			g := q.gangs[j.gang.ID]
-			// A gang stands where its last member does, and is looked at once.
-			if q.seen[j.gang.ID] || !g.whole() || j != g.queued[len(g.queued)-1] {
-				continue
-			}
-			q.seen[j.gang.ID] = true
-			members = g.queued
-		}
-		if !p.mayUse(members) || p.tooEarly(members) {
+		kept = append(kept, h)
+		if sh.full == p.walk || !slices.ContainsFunc(p.lays[from:], func(l lay) bool { return l.node == sh.witness }) {
 			continue
 		}
-		q.at++
-		q.candidate = p.candidateOf(q, members)
-		return true
-	}
-	return false
-}
-
-// candidateOf reckons what the start of a gang would cost its queue.
-func (p *planner) candidateOf(q *queueRound, members []*queuedJob) candidate {
-	held := p.heldIn(q.queue, p.pool.id)
-	c := candidate{members: members, gang: members[0].gang, before: p.weigh(held, q.Weight)}
-	after := slices.Clone(held)
-	for _, j := range members {
-		after.add(j.shape.Request)
-	}
-	c.cost = p.weigh(after, q.Weight)
-	return c
-}
-
-// weigh is the weighted share of amounts.
-func (p *planner) weigh(amounts Vec, weight int64) uint64 {
-	return weighted(p.dominant(amounts, p.pool.total), weight)
-}
-
-// mayUse says whether every member may run in the pool.
-func (p *planner) mayUse(members []*queuedJob) bool {
-	for _, j := range members {
-		if len(j.shape.Pools) > 0 && !slices.Contains(j.shape.Pools, p.pool.id) {
-			return false
+		if !p.hasRoom(h) {
+			full = true
 		}
 	}
-	return true
+	p.active = kept
+	return full
 }
 
-// tooEarly says whether the time of a member has not come.
-func (p *planner) tooEarly(members []*queuedJob) bool {
-	var ready Time
-	for _, j := range members {
-		ready = max(ready, j.NotBefore)
+// start starts the next gang of a queue, which can.
+func (p *planner) start(q *queueRound) {
+	victims := len(p.takes)
+	p.place(q)
+	for range q.size() {
+		p.global.take(p.cfg.Rate, p.round.Now)
+		p.tokens[q.queue].take(p.cfg.QueueRate, p.round.Now)
 	}
-	if ready <= p.round.Now {
-		return false
-	}
-	p.wakeAt(ready)
-	return true
+	p.plan.Steps += 1 + uint64(len(p.takes)-victims)
+	p.drop(q)
 }
 
 func (p *planner) wakeAt(at Time) {
@@ -283,110 +274,14 @@ func (p *planner) wakeAt(at Time) {
 	}
 }
 
-// canStart says whether the limits and the nodes let the candidate of a queue start.
-// Where they do not it notes that: a single job's shape is not tried again in this
-// walk. Mixed gangs prove nothing of their shapes, nor does a job that avoids nodes.
-func (p *planner) canStart(q *queueRound) bool {
-	c, n := &q.candidate, uint32(len(q.candidate.members))
-	if ok, ready := p.global.has(p.cfg.Rate, n, p.round.Now); !ok {
-		p.limited(q, ready, n, p.cfg.Rate)
-		return false
-	}
-	if ok, ready := q.tokens.has(p.cfg.QueueRate, n, p.round.Now); !ok {
-		p.limited(q, ready, n, p.cfg.QueueRate)
-		return false
-	}
-	p.spared = 0
-	if !p.overLimit(q) && p.hasPlace(q) {
-		return true
-	}
-	if p.spared != 0 {
-		p.wakeAt(p.spared + 1)
-	}
-	if c.gang == nil && len(c.head().Avoid) == 0 {
-		c.head().kind.failed = p.walks
-	}
-	return false
-}
-
-// start starts the candidate of a queue, which can.
-func (p *planner) start(q *queueRound) {
-	n := uint32(len(q.candidate.members))
-	p.place(q)
-	for range n {
-		p.global.take(p.cfg.Rate, p.round.Now)
-		q.tokens.take(p.cfg.QueueRate, p.round.Now)
-	}
-	p.plan.Steps++
-	p.started++
-	q.candidate = candidate{}
-}
-
-// limited ends the queue for this round; a gang above the burst waits for ever and
-// ends nothing.
-func (p *planner) limited(q *queueRound, ready Time, n uint32, rate Rate) {
-	if n > rate.Burst {
-		return
-	}
-	q.done = true
-	p.wakeAt(ready)
-	if p.plan.Stop == StopDone {
-		p.plan.Stop = StopLimit
-	}
-}
-
-// overLimit says whether the candidate would take its queue above the limit of a class.
-func (p *planner) overLimit(q *queueRound) bool {
-	sums := map[ClassID]Vec{}
-	for _, m := range q.candidate.members {
-		if sums[m.shape.Class] == nil {
-			sums[m.shape.Class] = slices.Clone(p.classIn(q.queue, p.pool.id, m.shape.Class))
-		}
-		sums[m.shape.Class].add(m.shape.Request)
-	}
-	for class, sum := range sums { //archcheck:unordered any of them
-		for name, limit := range p.limit(q.queue, class) { //archcheck:unordered any of them
-			i, known := p.resources[name]
-			if known && uint64(sum[i]) > scale(uint64(max(0, p.pool.total[i])), uint64(limit), Million) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// limit is the limit of a class in a queue: the pool's own, else the queue's, else
-// the class's.
-func (p *planner) limit(q *queue, class ClassID) map[string]int64 {
-	for _, pool := range []PoolID{p.pool.id, ""} {
-		for _, l := range q.Limits {
-			if l.Class == class && l.Pool == pool {
-				return l.Limit
-			}
-		}
-	}
-	return p.classes[class].Limit
-}
-
-// do lays a start or a loss over the state for the rest of the round.
-func (p *planner) do(undo func()) { p.undone = append(p.undone, undo) }
-
-// undoTo takes off what the round laid over the state since a mark.
-func (p *planner) undoTo(mark int) {
-	for i := len(p.undone) - 1; i >= mark; i-- {
-		p.undone[i]()
-	}
-	p.undone = p.undone[:mark]
-}
-
 // rejectHopeless rejects jobs that no known node could ever hold.
 func (p *planner) rejectHopeless() {
-	for _, shape := range p.hopelessShapes() {
-		reason := p.whyHopeless(shape)
+	for _, sh := range p.hopelessShapes() {
+		reason := p.whyHopeless(&p.shapes[sh])
 		var jobs []JobID
-		for id, j := range p.jobs { //archcheck:unordered sorted below
-			if j.shape == shape {
-				jobs = append(jobs, id)
+		for i := range p.State.queues {
+			if k, is := p.kindOf[uint64(i)<<32|uint64(sh)]; is { //nolint:gosec // handles are not negative
+				p.kinds[k].waiting.all(func(job int32) { jobs = append(jobs, p.jobIDs.ids[job]) })
 			}
 		}
 		slices.SortFunc(jobs, func(a, b JobID) int { return bytes.Compare(a[:], b[:]) })

@@ -23,7 +23,7 @@ func TestPlanUnchanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.now += schedule.Time(rapid.Int64Range(-3, 9).Draw(t, "later"))
-			round := schedule.Round{Now: w.now, MayReject: rapid.Bool().Draw(t, "reject")}
+			round := schedule.Round{Now: w.now, MayReject: rapid.Bool().Draw(t, "reject"), KeepShares: rapid.Bool().Draw(t, "keep")}
 			if diff := gocmp.Diff(w.load(t, anyOrder(t)).Plan(round), s.Plan(round)); diff != "" {
 				t.Fatalf("plans (-no memory +memory):\n%s", diff)
 			}

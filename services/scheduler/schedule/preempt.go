@@ -1,245 +1,307 @@
 package schedule
 
-import (
-	"cmp"
-	"slices"
-)
+import "cmp"
+
+// hunt is the memory of the search for victims.
+type hunt struct {
+	// at is where in the pool's nodes victims were last found.
+	at int
+	// fragile counts the queues whose next gang is to be asked for again after each start.
+	fragile int
+	after   Vec
+	ranked  []int32
+	units   []unit
+	taken   []int32
+	room    Vec
+	// largest and single are what mayHold has met: the most of each resource that a run
+	// holds, and the least that is left when one run goes; empty: none is enough.
+	largest, single Vec
+	found           choice
+	best            choice
+	// lossOf are the queues that lost something on a node, lost what, by queue.
+	lossOf []int32
+	lost   []int64
+	// number counts the searches, by which kinds are marked.
+	number uint64
+}
 
 // victim is a run that is preempted, and by which rule.
 type victim struct {
-	run  *run
-	rule Rule
-}
-
-// unit is what is preempted together: a run, or a gang. On a node it stands where
-// the best of its runs there does.
-type unit struct {
-	// runs are those on the node, the best in rank first.
-	runs []*run
-	// mates are the other members of the gang that are not going yet.
-	mates []*run
-	// rule is by which it is taken.
+	run  int32
 	rule Rule
 }
 
 // choice is a node and whom a job would preempt there.
 type choice struct {
-	node    *node
+	node    int32
 	victims []victim
 	// left is what the node has for the job when they are gone.
 	left Vec
+	// lowest: the victims are of the lowest class that may be preempted in the pool.
+	lowest bool
 }
 
-// take preempts victims for the rest of the round.
-func (p *planner) take(j *queuedJob, victims []victim) {
-	for _, v := range victims {
-		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: v.run.ID, For: j.ID, Rule: v.rule})
-		p.plan.Steps++
-		before := v.run.Phase
-		p.setPhase(v.run, Releasing)
-		p.do(func() {
-			p.setPhase(v.run, before)
-			p.plan.Steps--
-		})
-	}
+func (c *choice) copyOf(from *choice) {
+	c.node = from.node
+	c.victims = append(c.victims[:0], from.victims...)
+	c.left = append(c.left[:0], from.left...)
 }
 
-// preemptFor finds the node on which a job fits at the least cost to others: the
-// lowest class of a victim, then the fewest, then the tightest, then the name.
-func (p *planner) preemptFor(q *queueRound, j *queuedJob, label, value string) (best *choice) {
-	if !p.anyVictim(q, j) {
-		return nil
+// victimsAnywhere says whether a job fits on some node by preemption, and leaves that node
+// in the queue's spot.
+func (p *planner) victimsAnywhere(q *queueRound, k *seek) bool {
+	p.look()
+	level := p.classPriority(k.job)
+	if !p.anyVictim(q, level) {
+		return false
 	}
-	for _, n := range p.nodesFor(j.shape, p.pool.id) {
-		if !mayTry(j, n, label, value) {
-			continue
+	// Any node will do, so the search goes on where the last one found some.
+	for i := range p.nodes {
+		at := p.hunt.at + i
+		if at >= len(p.nodes) {
+			at -= len(p.nodes)
 		}
-		if found := p.victimsOn(q, j, n); found != nil && (best == nil || found.cheaper(best, j.shape.Request)) {
-			best = found
-		}
-	}
-	return best
-}
-
-// anyVictim says whether there may be a victim for a job at all: one of a lower class,
-// or one of its own in a queue that costs more than its own would and is not protected.
-// It spares most jobs of a full pool the search of its nodes.
-func (p *planner) anyVictim(q *queueRound, j *queuedJob) bool {
-	if p.pool.lowest < j.shape.class.Priority {
-		return true
-	}
-	for _, other := range p.pool.queues {
-		if other != q && other.mayLose(q, p.dominant(p.heldIn(other.queue, p.pool.id), p.pool.total), p.cfg.Protected) {
+		if n := p.nodes[at]; p.mayHold(k, n, level) && p.victimsOn(q, k, n) {
+			q.spot.node, p.hunt.at = n, at
 			return true
 		}
 	}
 	return false
 }
 
-// mayLose says whether a queue that has a share may lose of it to the candidate of
-// another.
-func (q *queueRound) mayLose(to *queueRound, share uint64, protected int64) bool {
-	return to.candidate.cost < weighted(share, q.Weight) && share > scale(max(q.ideal, q.fair), uint64(protected), Million)
+// recentMax is how many changes a verdict is looked through for; beyond, a new search is as
+// cheap.
+const recentMax = 64
+
+// stillNone says whether a job has no victims still, by the verdict on its kind and what
+// changed since. Where it has some now, it leaves the node in the queue's spot.
+func (p *planner) stillNone(q *queueRound, k *seek) bool {
+	v := &p.kinds[p.jobs[k.job].kind].verdict
+	if v.shares != p.shares || v.before != q.before || v.cost != q.cost || !p.survey.known ||
+		len(p.nodeLog)-v.nodes > recentMax || len(p.queueLog)-v.queues > recentMax {
+		return false
+	}
+	if !p.round.KeepShares {
+		for _, at := range p.queueLog[v.queues:] {
+			if p.mayFair(q, &p.queues[at]) {
+				return false
+			}
+		}
+	}
+	level, asked := p.classPriority(k.job), false
+	for _, n := range p.nodeLog[v.nodes:] {
+		if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.room(p.survey.soft, n)) {
+			continue
+		}
+		if !asked && !p.anyVictim(q, level) {
+			return true
+		}
+		asked = true
+		if p.mayHold(k, n, level) && p.victimsOn(q, k, n) {
+			q.spot.node, q.spotted = n, true
+			return true
+		}
+	}
+	return true
 }
 
-func (c *choice) cheaper(than *choice, request Vec) bool {
-	order := cmp.Or(cmp.Compare(c.highest(), than.highest()), cmp.Compare(len(c.victims), len(than.victims)))
+// mayFair says whether something of a queue may be taken for the share of another.
+func (p *planner) mayFair(q, other *queueRound) bool {
+	return other != q && other.mayLose(q, other.share) && p.leastOf(other) >= q.before
+}
+
+// preemptFor finds the node on which a job fits at the least cost to others: the
+// lowest class of a victim, then the fewest, then the tightest, then the name. It is left
+// in the queue's spot.
+func (p *planner) preemptFor(q *queueRound, k *seek) bool {
+	p.look()
+	level := p.classPriority(k.job)
+	if !p.anyVictim(q, level) {
+		return false
+	}
+	best := &p.hunt.best
+	best.node, best.lowest = none, false
+	for _, n := range p.nodes {
+		// Where the best has victims of the lowest class there is, a better one has fewer, or
+		// as many and less that is left.
+		if best.lowest && len(best.victims) == 1 && !p.mayLeaveLess(best, k, n) || !p.mayHold(k, n, level) {
+			continue
+		}
+		if best.lowest && !p.mayBeat(best, k, n) {
+			continue
+		}
+		if p.victimsOn(q, k, n) && (best.node == none || p.hunt.found.cheaper(p.State, best, k.request)) {
+			best.copyOf(&p.hunt.found)
+			best.lowest = best.highest(p.State) <= p.survey.lowest
+		}
+	}
+	if best.node == none {
+		return false
+	}
+	q.spot.copyOf(best)
+	return true
+}
+
+// mayLeaveLess says whether less than on the best may be left on a node: not where what it
+// has already, or what is asked for, is as much.
+func (p *planner) mayLeaveLess(best *choice, k *seek, n int32) bool {
+	later := p.room(p.later, n)
+	for i, amount := range k.request {
+		if least := max(amount, later[i]); amount > 0 && least != best.left[i] {
+			return least < best.left[i]
+		}
+	}
+	return false
+}
+
+// mayBeat says whether fewer victims than the best has may do on a node that mayHold has
+// looked at, or as many leave less.
+func (p *planner) mayBeat(best *choice, k *seek, n int32) bool {
+	if len(best.victims) == 1 {
+		return len(p.hunt.single) > 0 && tighter(p.hunt.single, best.left, k.request)
+	}
+	fewest := p.fewest(k, n)
+	return fewest < len(best.victims) || fewest == len(best.victims) && p.mayLeaveLess(best, k, n)
+}
+
+// fewest is how many runs must go from a node at least, each as large as the largest that
+// mayHold has met there.
+func (p *planner) fewest(k *seek, n int32) (fewest int) {
+	later, largest := p.room(p.later, n), p.hunt.largest
+	for i, amount := range k.request {
+		if short := amount - later[i]; amount > 0 && short > 0 {
+			fewest = max(fewest, int((short+largest[i]-1)/largest[i]))
+		}
+	}
+	return fewest
+}
+
+// mayHold says whether a node that is one for a job could hold it if all went that may go
+// for it by themselves.
+func (p *planner) mayHold(k *seek, n, level int32) bool {
+	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.room(p.survey.soft, n)) || !p.mayTry(k, n) {
+		return false
+	}
+	sum := append(p.hunt.after[:0], make(Vec, len(p.total))...)
+	p.hunt.after = sum
+	largest := append(p.hunt.largest[:0], sum...)
+	p.hunt.largest, p.hunt.single = largest, p.hunt.single[:0]
+	later, some := p.room(p.later, n), false
+	for _, r := range p.survey.runs[p.survey.first[n]:p.survey.first[n+1]] {
+		kind := &p.kinds[r.kind]
+		if r.level >= level && kind.mayGo != p.hunt.number || p.gone.has(r.run) {
+			continue
+		}
+		some = true
+		request := p.shapes[kind.shape].Request
+		for i, amount := range request {
+			sum[i] += amount
+			largest[i] = max(largest[i], amount)
+		}
+		if p.enough(k, later, request) {
+			p.noteSingle(k, later, request)
+		}
+	}
+	return some && p.enough(k, later, sum)
+}
+
+// noteSingle notes what is left of a node when one run goes, if that is less than when
+// another does.
+func (p *planner) noteSingle(k *seek, later, request Vec) {
+	single := p.hunt.single
+	for i, amount := range k.request {
+		if amount == 0 || len(single) > 0 && later[i]+request[i] == single[i] {
+			continue
+		}
+		if len(single) > 0 && later[i]+request[i] > single[i] {
+			return
+		}
+		single = append(single[:0], later...)
+		single.add(request)
+		break
+	}
+	p.hunt.single = single
+}
+
+// enough says whether two amounts are enough for a job.
+func (p *planner) enough(k *seek, room, more Vec) bool {
+	for i, amount := range k.request {
+		if amount > 0 && amount > room[i]+more[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// anyVictim says whether there may be a victim for a job of a queue at all: one of a lower
+// class, or one in a queue that costs more than its own would, is not protected, and with
+// the least of its runs gone still weighs as much as its own does now. It marks the kinds
+// of which a run may go, if it goes alone and first of its queue. It spares most jobs of a
+// full pool the search of its nodes.
+func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
+	p.hunt.number++
+	urgent := p.survey.lowest < level
+	if p.round.KeepShares || q.cost >= p.heaviest {
+		return urgent
+	}
+	for i := range p.queues {
+		other := &p.queues[i]
+		if !p.mayFair(q, other) {
+			continue
+		}
+		some = true
+		for _, h := range p.State.queues[other.queue].kinds {
+			if k := &p.kinds[h]; k.takeable && (k.after >= q.before || other.strays) {
+				k.mayGo = p.hunt.number
+			}
+		}
+	}
+	return some || urgent
+}
+
+// leastOf is the most that a queue weighs after the loss of one of its preemptible runs;
+// zero: it has none.
+func (p *planner) leastOf(q *queueRound) uint64 {
+	if q.leastKnown {
+		return q.least
+	}
+	q.least, q.leastKnown = 0, true
+	if q.strays {
+		q.least = q.weighted
+	}
+	for _, h := range p.State.queues[q.queue].kinds {
+		k := &p.kinds[h]
+		k.takeable = k.runs > 0 && p.classOfKind(h).Preemptible
+		if !k.takeable {
+			continue
+		}
+		after := append(p.hunt.after[:0], p.heldIn(q)...)
+		after.sub(p.shapes[k.shape].Request)
+		p.hunt.after = after
+		k.after = p.weigh(after, q.weight)
+		q.least = max(q.least, k.after, 1)
+	}
+	return q.least
+}
+
+// mayLose says whether a queue that has a share may lose of it to the next gang of
+// another.
+func (q *queueRound) mayLose(to *queueRound, share uint64) bool {
+	if share == q.share {
+		return to.cost < q.weighted && share > q.guard
+	}
+	return to.cost < weighted(share, q.weight) && share > q.guard
+}
+
+func (c *choice) cheaper(s *State, than *choice, request Vec) bool {
+	order := cmp.Or(cmp.Compare(c.highest(s), than.highest(s)), cmp.Compare(len(c.victims), len(than.victims)))
 	return order < 0 || order == 0 && tighter(c.left, than.left, request)
 }
 
-func (c *choice) highest() (level int32) {
-	level = c.victims[0].run.Level
+func (c *choice) highest(s *State) (level int32) {
+	level = s.runs[c.victims[0].run].level
 	for _, v := range c.victims {
-		level = max(level, v.run.Level)
+		level = max(level, s.runs[v.run].level)
 	}
 	return level
-}
-
-// victimsOn is whom a job would preempt on a node; nil when it would not fit. The
-// lowest in rank go first, until it fits; then each, from the best in rank on, is
-// kept if the job still fits.
-func (p *planner) victimsOn(q *queueRound, j *queuedJob, n *node) *choice {
-	room, pods := slices.Clone(n.later), len(n.runs)-n.releasing
-	fits := func() bool { return room.holds(j.shape.Request) && n.hasPods(pods) }
-	units := unitsOn(n)
-	lost := map[*queue]Vec{}
-	var taken []*unit
-	for i := len(units) - 1; i >= 0 && !fits(); i-- {
-		u := units[i]
-		if u.rule = p.mayTake(q, j, u, lost); u.rule == 0 {
-			continue
-		}
-		taken = append(taken, u)
-		for _, r := range u.runs {
-			room.add(r.shape.Request)
-		}
-		pods -= len(u.runs)
-		owner := u.runs[0].queue
-		if lost[owner] == nil {
-			lost[owner] = make(Vec, len(room))
-		}
-		lost[owner].add(u.holds(p.pool.id))
-	}
-	if len(taken) == 0 || !fits() {
-		return nil
-	}
-	slices.Reverse(taken) // the best in rank first
-	best := &choice{node: n, left: room}
-	var mates []victim
-	for _, u := range taken {
-		for _, r := range u.runs {
-			room.sub(r.shape.Request)
-		}
-		pods += len(u.runs)
-		if fits() {
-			continue // it is kept
-		}
-		pods -= len(u.runs)
-		for _, r := range u.runs {
-			room.add(r.shape.Request)
-			best.victims = append(best.victims, victim{r, u.rule})
-		}
-		for _, r := range u.mates {
-			mates = append(mates, victim{r, GangMate})
-		}
-	}
-	best.victims = append(best.victims, mates...)
-	return best
-}
-
-// unitsOn is who could go from a node, the best in rank first.
-func unitsOn(n *node) (units []*unit) {
-	ranked := slices.Clone(n.runs)
-	slices.SortFunc(ranked, compareRank)
-	gangs := map[*gangState]*unit{}
-	for _, r := range ranked {
-		if r.Phase == Releasing {
-			continue
-		}
-		if r.gang == nil {
-			units = append(units, &unit{runs: []*run{r}})
-			continue
-		}
-		g := r.queue.gangs[r.gang.ID]
-		if u := gangs[g]; u != nil {
-			u.runs = append(u.runs, r)
-			continue
-		}
-		u := &unit{runs: []*run{r}}
-		for _, mate := range g.runs {
-			if mate.node != n && mate.Phase != Releasing {
-				u.mates = append(u.mates, mate)
-			}
-		}
-		gangs[g] = u
-		units = append(units, u)
-	}
-	return units
-}
-
-// holds is what the unit holds of a pool.
-func (u *unit) holds(pool PoolID) Vec {
-	sum := make(Vec, len(u.runs[0].shape.Request))
-	for _, runs := range [][]*run{u.runs, u.mates} {
-		for _, r := range runs {
-			if r.Pool == pool {
-				sum.add(r.shape.Request)
-			}
-		}
-	}
-	return sum
-}
-
-// mayTake says by which rule a job of queue q may preempt a unit, when the queues
-// have lost so much to it already; zero: by none. What starts in this very round is
-// not preempted in it, and neither is for a share what began at this moment: else a
-// plan would leave something to decide to the next at the same moment.
-func (p *planner) mayTake(q *queueRound, j *queuedJob, u *unit, lost map[*queue]Vec) Rule {
-	level, since := u.runs[0].Level, u.runs[0].Since
-	for _, runs := range [][]*run{u.runs, u.mates} {
-		for _, r := range runs {
-			if !r.shape.class.Preemptible || r.laid {
-				return 0
-			}
-			level, since = max(level, r.Level), max(since, r.Since)
-		}
-	}
-	switch owner := u.runs[0].queue; {
-	case level < j.shape.class.Priority:
-		return Urgency
-	case level > j.shape.class.Priority || owner == q.queue || !p.mayShare(q, u, lost[owner]):
-		return 0
-	case since >= p.round.Now:
-		p.spared = since // it began at this moment: not now
-		return 0
-	}
-	return FairShare
-}
-
-// mayShare is the rule of fair-share preemption: see share.go.
-func (p *planner) mayShare(q *queueRound, u *unit, lost Vec) bool {
-	owner := p.roundOf(u.runs[0].queue)
-	if owner == nil {
-		return false
-	}
-	held := slices.Clone(p.heldIn(owner.queue, p.pool.id))
-	if lost != nil {
-		held.sub(lost)
-	}
-	if !owner.mayLose(q, p.dominant(held, p.pool.total), p.cfg.Protected) {
-		return false
-	}
-	held.sub(u.holds(p.pool.id))
-	after, c := p.weigh(held, owner.Weight), q.candidate
-	return after > c.before || after == c.before && c.cost <= weighted(max(q.ideal, q.fair), q.Weight)
-}
-
-// roundOf is a queue in this pool; nil when it has nothing there.
-func (p *planner) roundOf(q *queue) *queueRound {
-	for _, r := range p.pool.queues {
-		if r.queue == q {
-			return r
-		}
-	}
-	return nil
 }

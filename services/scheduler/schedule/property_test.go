@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,4 +150,84 @@ func TestPlanCut(t *testing.T) {
 			t.Fatalf("starts (-whole +cut):\n%s", diff)
 		}
 	})
+}
+
+// TestPlanIsRefplan: on any content, whether facts told it or rows, at any moment and
+// under any budget, a plan is what refplan makes of that content.
+func TestPlanIsRefplan(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w, s := drawLived(t)
+		for range rapid.IntRange(1, 4).Draw(t, "rounds") {
+			switch rapid.IntRange(0, 5).Draw(t, "state") {
+			case 0:
+				s = s.Fork()
+			case 1:
+				loaded, err := schedule.Load(&w.cfg, shuffled(s.SnapshotAssumed(), anyOrder(t)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s = loaded
+			case 2:
+				drawAssumed(t, w, s)
+			}
+			round := schedule.Round{Now: w.now, Steps: rapid.Uint64Range(0, 3).Draw(t, "steps"), MayReject: rapid.Bool().Draw(t, "reject"), KeepShares: rapid.IntRange(0, 3).Draw(t, "keep") == 0}
+			plan := s.Plan(round)
+			if diff := gocmp.Diff(refplan(&w.cfg, s.SnapshotAssumed(), round), plan, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("plan (-refplan +plan):\n%s", diff)
+			}
+			w.drawChange(t, s, plan)
+		}
+	})
+}
+
+// drawChange applies a plan, or not, and tells the state of something else.
+func (w *world) drawChange(t *rapid.T, s *schedule.State, plan *schedule.Plan) {
+	apply := func(deltas ...schedule.Delta) {
+		if err := s.Apply(deltas...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := s.Snapshot()
+	if rapid.IntRange(0, 3).Draw(t, "apply") > 0 {
+		for _, p := range plan.Preempts {
+			if slices.ContainsFunc(rows.Runs, func(r schedule.RunRow) bool { return r.ID == p.Run }) {
+				apply(schedule.RunPhased{Run: p.Run, Phase: schedule.Releasing})
+			}
+		}
+		for _, start := range plan.Starts {
+			if slices.ContainsFunc(rows.Jobs, func(j schedule.Job) bool { return j.ID == start.Job }) {
+				apply(schedule.RunLeased{Run: schedule.Run{ID: w.id(), Job: start.Job, Node: start.Node, Pool: start.Pool, Level: start.Level, Since: w.now, Phase: schedule.Leased}})
+			}
+		}
+	}
+	w.now += schedule.Time(rapid.SampledFrom([]int64{0, 0, 1, 5, 100}).Draw(t, "later"))
+	for range rapid.IntRange(0, 4).Draw(t, "changes") {
+		rows = s.Snapshot()
+		switch rapid.IntRange(0, 9).Draw(t, "change") {
+		case 0, 1, 2:
+			if len(rows.Runs) > 0 {
+				r := rapid.SampledFrom(rows.Runs).Draw(t, "run")
+				apply(schedule.RunGone{Run: r.ID}, schedule.JobGone{Job: r.Job})
+			}
+		case 3:
+			if len(rows.Jobs) > 0 {
+				apply(schedule.JobReprioritized{Job: rapid.SampledFrom(rows.Jobs).Draw(t, "job").ID, Priority: rapid.Uint32Range(0, 2).Draw(t, "priority")})
+			}
+		case 4:
+			if len(rows.Jobs) > 0 {
+				apply(schedule.JobGone{Job: rapid.SampledFrom(rows.Jobs).Draw(t, "job").ID})
+			}
+		case 5, 6:
+			apply(schedule.JobQueued{Job: w.drawJob(t, 4)})
+		case 7:
+			n := drawNode(t, w.cfg, rapid.IntRange(0, 5).Draw(t, "node"))
+			w.nodes[n.ID] = n
+			apply(schedule.NodeSet{Node: n})
+		case 8:
+			apply(schedule.ExecutorLost{Executor: "x"})
+		case 9:
+			apply(schedule.ExecutorBack{Executor: "x"}, schedule.QueueSet{Queue: drawQueue(t, rapid.IntRange(0, 3).Draw(t, "queue"))})
+		}
+	}
 }

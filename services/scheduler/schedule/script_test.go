@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
 )
@@ -57,7 +58,7 @@ func TestScenarios(t *testing.T) {
 //	    select=k:v affinity=k:In:x,y field=In:n1 tolerate=k:v:NoSchedule
 //	run r1..r5 a n1 cpu=1              as job, and it runs there since at=
 //	now 10
-//	plan steps=3 reject | apply | assume | settle | forget r1
+//	plan steps=3 reject keepshares | apply | assume | settle | forget r1
 //	gone r1 | phase r1 running | cancel j1 | reprio j1 5 | requeue r1
 //	lost c | back c | nodegone n1 | queuegone a
 //	shares | why j1 | jobs a
@@ -228,11 +229,14 @@ func (s *script) decision(c command) bool {
 	switch c.verb {
 	case "plan":
 		steps := c.value("steps")
-		round := schedule.Round{Now: seconds(s.now), MayReject: c.has("reject")}
+		round := schedule.Round{Now: seconds(s.now), MayReject: c.has("reject"), KeepShares: c.has("keepshares")}
 		if steps != "" {
 			round.Steps = uint64(number(s.t, steps))
 		}
 		s.plan = s.state.Plan(round)
+		if diff := gocmp.Diff(refplan(&s.cfg, s.state.SnapshotAssumed(), round), s.plan, cmpopts.EquateEmpty()); diff != "" {
+			s.t.Errorf("plan at %d (-refplan +plan):\n%s", s.now, diff)
+		}
 		s.sayPlan()
 	case "apply":
 		for _, p := range s.plan.Preempts {

@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"math/bits"
-	"slices"
 )
 
 // Shares are in units of 2^-32: floor(amount << 32 / total), by 128-bit arithmetic.
@@ -60,25 +59,33 @@ func (s *State) dominant(amounts, total Vec) (share uint64) {
 func weighted(share uint64, weight int64) uint64 { return scale(share, Million, uint64(weight)) }
 
 // demand is what a queue holds of a pool and what it waits for that a node of the pool
-// could ever hold, at most all there is of anything.
-func (p *planner) demand(q *queue) uint64 {
-	want := slices.Clone(p.heldIn(q, p.pool.id))
-	for sh, kind := range q.waiting { //archcheck:unordered a sum, saturated or not
-		if !p.poolsFor(sh)[p.pool.id] {
+// could ever hold, at most all there is of anything; and how many jobs wait that do not
+// start in the round under way.
+func (p *planner) demand(queue int32) (demand uint64, waits int) {
+	want := append(p.hunt.after[:0], p.room(p.held, p.heldAt(queue, p.pool))...)
+	p.hunt.after = want
+	for _, h := range p.State.queues[queue].kinds {
+		k := &p.kinds[h]
+		n := k.n - p.ofKind(h).laid
+		if n == 0 {
 			continue
 		}
-		for i, amount := range sh.Request {
-			want[i] = min(want[i]+times(kind.n, amount), sumMax)
+		waits += int(n)
+		if sh := &p.shapes[k.shape]; p.could(sh)>>p.pool&1 != 0 {
+			for i, amount := range sh.Request {
+				want[i] = min(want[i]+times(int64(n), amount), sumMax)
+			}
 		}
 	}
-	return min(p.dominant(want, p.pool.total), 1<<32)
+	return min(p.dominant(want, p.total), 1<<32), waits
 }
 
 // fairShares computes the queues' shares of a pool: by weight, and by water filling,
 // where what a queue has no demand for goes to the others.
-func fairShares(queues []*queueRound) {
+func fairShares(queues []queueRound) {
 	open := make([]*queueRound, 0, len(queues))
-	for _, q := range queues {
+	for i := range queues {
+		q := &queues[i]
 		q.fair, q.ideal = 0, 0
 		if q.demand > 0 {
 			open = append(open, q)
@@ -86,7 +93,7 @@ func fairShares(queues []*queueRound) {
 	}
 	weights := weightOf(open)
 	for _, q := range open {
-		q.fair = scale(1<<32, uint64(q.Weight), weights)
+		q.fair = scale(1<<32, uint64(q.weight), weights)
 	}
 	// Each turn gives the open queues the rest by weight and closes those whose
 	// demand is met, so there are at most as many turns as queues.
@@ -95,7 +102,7 @@ func fairShares(queues []*queueRound) {
 		var next []*queueRound
 		given := uint64(0)
 		for _, q := range open {
-			if scale(left, uint64(q.Weight), weights) < q.demand {
+			if scale(left, uint64(q.weight), weights) < q.demand {
 				next = append(next, q)
 				continue
 			}
@@ -104,7 +111,7 @@ func fairShares(queues []*queueRound) {
 		}
 		if len(next) == len(open) {
 			for _, q := range open {
-				q.ideal = scale(left, uint64(q.Weight), weights)
+				q.ideal = scale(left, uint64(q.weight), weights)
 			}
 			return
 		}
@@ -114,7 +121,7 @@ func fairShares(queues []*queueRound) {
 
 func weightOf(queues []*queueRound) (sum uint64) {
 	for _, q := range queues {
-		sum += uint64(q.Weight)
+		sum += uint64(q.weight)
 	}
 	return sum
 }

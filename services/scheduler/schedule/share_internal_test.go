@@ -59,13 +59,17 @@ func TestTimes(t *testing.T) {
 func TestFairShares(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var queues []*queueRound
+		var rounds []queueRound
 		for range rapid.IntRange(0, 6).Draw(t, "queues") {
-			q := &queueRound{queue: &queue{Queue: Queue{Weight: rapid.OneOf(rapid.Int64Range(1, 5), rapid.Int64Range(1, AmountMax)).Draw(t, "weight")}}}
+			q := queueRound{weight: rapid.OneOf(rapid.Int64Range(1, 5), rapid.Int64Range(1, AmountMax)).Draw(t, "weight")}
 			q.demand = rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64Range(0, 1<<32)).Draw(t, "demand")
-			queues = append(queues, q)
+			rounds = append(rounds, q)
 		}
-		fairShares(queues)
+		fairShares(rounds)
+		var queues []*queueRound
+		for i := range rounds {
+			queues = append(queues, &rounds[i])
+		}
 		wantFair, wantIdeal := exactShares(queues)
 		var sum uint64
 		for _, q := range queues {
@@ -99,14 +103,14 @@ func exactShares(queues []*queueRound) (fair, ideal map[*queueRound]*big.Rat) {
 	for _, q := range queues {
 		fair[q], ideal[q] = new(big.Rat), new(big.Rat)
 		if q.demand > 0 {
-			weights.Add(weights, new(big.Rat).SetInt64(q.Weight))
+			weights.Add(weights, new(big.Rat).SetInt64(q.weight))
 		}
 	}
 	all := new(big.Rat).SetInt64(1 << 32)
 	used := func(level *big.Rat) *big.Rat {
 		sum := new(big.Rat)
 		for _, q := range queues {
-			ideal[q] = new(big.Rat).Mul(level, new(big.Rat).SetInt64(q.Weight))
+			ideal[q] = new(big.Rat).Mul(level, new(big.Rat).SetInt64(q.weight))
 			if need := new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand)); ideal[q].Cmp(need) > 0 {
 				ideal[q] = need
 			}
@@ -119,9 +123,9 @@ func exactShares(queues []*queueRound) (fair, ideal map[*queueRound]*big.Rat) {
 	level := new(big.Rat)
 	for _, q := range queues {
 		if q.demand > 0 {
-			fair[q].Mul(all, new(big.Rat).SetInt64(q.Weight)).Quo(fair[q], weights)
+			fair[q].Mul(all, new(big.Rat).SetInt64(q.weight)).Quo(fair[q], weights)
 		}
-		at := new(big.Rat).Quo(new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand)), new(big.Rat).SetInt64(q.Weight))
+		at := new(big.Rat).Quo(new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand)), new(big.Rat).SetInt64(q.weight))
 		if used(at).Cmp(all) <= 0 && at.Cmp(level) > 0 {
 			level = at
 		}
@@ -130,7 +134,7 @@ func exactShares(queues []*queueRound) (fair, ideal map[*queueRound]*big.Rat) {
 	open := new(big.Rat)
 	for _, q := range queues {
 		if ideal[q].Cmp(new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand))) < 0 {
-			open.Add(open, new(big.Rat).SetInt64(q.Weight))
+			open.Add(open, new(big.Rat).SetInt64(q.weight))
 		}
 	}
 	if open.Sign() > 0 {

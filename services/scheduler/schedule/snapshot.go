@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -64,66 +65,54 @@ type Bucket struct {
 func (s *State) Snapshot() Snapshot { return s.rows(false) }
 
 // Folds is the part of the content that follows from no unfinished job, alone: Gangs and
-// Buckets. It costs what these are, and not what waits.
+// Buckets. It costs a look at each job's row, and no copy of it.
 func (s *State) Folds() Snapshot {
+	under := map[int32]underGang{}
+	for h := range s.jobs {
+		if row := &s.jobs[h]; s.jobIDs.ids[h] != [16]byte{} && row.leased && row.gang != none {
+			under[row.gang] = under[row.gang].with(row.gone)
+		}
+	}
 	var out Snapshot
-	s.queueRows(&out, s.underLeases(), false)
+	s.queueRows(&out, under, false)
 	return Snapshot{Gangs: out.Gangs, Buckets: out.Buckets}
 }
 
 // rows gives the content, what is assumed left out or counted as facts.
-func (s *State) rows(assumed bool) Snapshot { //nolint:revive // two readings of one content, both inside
+func (s *State) rows(assumed bool) Snapshot {
 	out := Snapshot{Lost: slices.Sorted(maps.Keys(s.lost))}
-	for _, id := range slices.Sorted(maps.Keys(s.shapes)) {
-		out.Shapes = append(out.Shapes, ShapeAdded{ID: id, Shape: s.shapes[id].Shape})
+	for i := range s.shapes {
+		out.Shapes = append(out.Shapes, ShapeAdded{ID: s.shapes[i].id, Shape: s.shapes[i].Shape})
 	}
-	for _, n := range s.nodesInOrder() {
-		out.Nodes = append(out.Nodes, n.Node)
+	slices.SortFunc(out.Shapes, func(a, b ShapeAdded) int { return cmp.Compare(a.ID, b.ID) })
+	for i := range s.nodes {
+		if s.nodes[i].known {
+			out.Nodes = append(out.Nodes, s.nodes[i].Node)
+		}
 	}
-	back := &underLeases{}
-	if !assumed {
-		back = s.underLeases()
-	}
-	s.jobRows(&out, back)
+	slices.SortFunc(out.Nodes, func(a, b Node) int { return cmp.Compare(a.ID, b.ID) })
+	under := map[int32]underGang{}
+	s.jobRows(&out, under, assumed)
 	s.runRows(&out, assumed)
-	s.queueRows(&out, back, assumed)
+	s.queueRows(&out, under, assumed)
 	return out
-}
-
-// underLeases is what jobs whose leases are assumed are without these.
-type underLeases struct {
-	waiting, held []*queuedJob
-	gangs         map[*Gang]underGang
 }
 
 // underGang counts the members of a gang whose leases are assumed: all of them, and those
 // of them that have ended.
 type underGang struct{ leases, gone int }
 
-func (s *State) underLeases() *underLeases {
-	u := &underLeases{gangs: map[*Gang]underGang{}}
-	for _, r := range s.leasing { //archcheck:unordered sorted with those that they stand among
-		switch {
-		case r.job.gone:
-		case r.job.held:
-			u.held = append(u.held, r.job)
-		default:
-			u.waiting = append(u.waiting, r.job)
-		}
-		if r.gang != nil {
-			g := u.gangs[r.gang]
-			g.leases++
-			if r.job.gone {
-				g.gone++
-			}
-			u.gangs[r.gang] = g
-		}
+// with is u and one more, which has ended or not.
+func (u underGang) with(gone bool) underGang {
+	u.leases++
+	if gone {
+		u.gone++
 	}
 	return u
 }
 
 // row is a gang without the leases of it that are assumed; false where there is none then.
-func (g *gangState) row(u underGang) (GangRow, bool) {
+func (g *gang) row(u underGang) (GangRow, bool) {
 	bare := *g
 	bare.held += u.leases - u.gone
 	bare.placed -= u.leases
@@ -132,39 +121,63 @@ func (g *gangState) row(u underGang) (GangRow, bool) {
 	return GangRow{Gang: g.Gang, Ended: uint32(bare.ended), Missed: uint32(bare.missed)}, !bare.over() //nolint:gosec // counts of jobs
 }
 
-// jobRows gives the jobs that wait and those that are held.
-func (s *State) jobRows(out *Snapshot, back *underLeases) {
-	byQueue := map[QueueID][]*queuedJob{}
-	for _, j := range back.waiting {
-		byQueue[j.Queue] = append(byQueue[j.Queue], j)
-	}
-	out.Jobs = make([]Job, 0, len(s.jobs)+len(back.waiting))
-	for _, id := range slices.Sorted(maps.Keys(s.queues)) {
-		waiting := s.queues[id].queued
-		if extra := byQueue[id]; len(extra) > 0 {
-			waiting = slices.Concat(waiting, extra)
-			slices.SortFunc(waiting, compareQueued)
+// jobRows gives the jobs that wait and those that are held, and counts the gangs' members
+// whose leases are assumed.
+func (s *State) jobRows(out *Snapshot, under map[int32]underGang, assumed bool) {
+	byQueue := map[int32][]int32{}
+	var held []int32
+	for h := range s.jobs {
+		row := &s.jobs[h]
+		switch {
+		case s.jobIDs.ids[h] == [16]byte{} || row.waits || assumed && row.leased:
+			continue
+		case row.leased && row.gang != none:
+			under[row.gang] = under[row.gang].with(row.gone)
 		}
-		for _, j := range waiting {
-			out.Jobs = append(out.Jobs, j.Job)
+		switch {
+		case row.gone:
+		case row.held:
+			held = append(held, int32(h)) //nolint:gosec // below 2^31 jobs
+		default:
+			q := s.kinds[row.kind].queue
+			byQueue[q] = append(byQueue[q], int32(h)) //nolint:gosec // below 2^31 jobs
 		}
 	}
-	held := slices.AppendSeq(back.held, maps.Values(s.held)) //archcheck:sorted below
-	for _, j := range held {
-		out.Held = append(out.Held, j.Job)
+	out.Jobs = make([]Job, 0, s.jobIDs.n)
+	for _, id := range slices.Sorted(maps.Keys(s.queueOf)) {
+		q := s.queueOf[id]
+		waiting := s.queuedOf(q)
+		if extra := byQueue[q]; len(extra) > 0 {
+			waiting = append(waiting, extra...)
+			slices.SortFunc(waiting, s.compareQueued)
+		}
+		for _, h := range waiting {
+			out.Jobs = append(out.Jobs, s.jobOf(h))
+		}
+	}
+	for _, h := range held {
+		out.Held = append(out.Held, s.jobOf(h))
 	}
 	slices.SortFunc(out.Held, func(a, b Job) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 }
 
 // runRows gives the runs, and the members of gangs that have or had one.
 func (s *State) runRows(out *Snapshot, assumed bool) { //nolint:revive // as rows
-	for _, r := range s.runs { //archcheck:sorted below
-		if r.leaseAssumed && !assumed {
+	for h := range s.runs {
+		r := &s.runs[h]
+		if r.kind == none || r.leaseAssumed && !assumed {
 			continue
 		}
-		row := RunRow{Run: r.Run, Queue: r.queue.ID, Shape: r.shape.id}
-		if r.gang != nil {
-			row.Gang = r.gang.ID
+		k := &s.kinds[r.kind]
+		row := RunRow{
+			Run: Run{
+				ID: s.runIDs.ids[h], Job: r.job, Node: s.nodes[r.node].ID, Pool: s.poolName[r.pool],
+				Level: r.level, Since: r.since, Phase: r.phase,
+			},
+			Queue: s.queues[k.queue].ID, Shape: s.shapes[k.shape].id,
+		}
+		if r.gang != none {
+			row.Gang = s.gangs[r.gang].ID
 		}
 		if !assumed {
 			row.Phase = r.before
@@ -173,16 +186,16 @@ func (s *State) runRows(out *Snapshot, assumed bool) { //nolint:revive // as row
 	}
 	slices.SortFunc(out.Runs, func(a, b RunRow) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	for id, m := range s.away { //archcheck:sorted below
-		if r := s.runs[m.run]; r != nil && r.leaseAssumed && !assumed {
+		if run, leasing := s.leasing[id]; leasing && !assumed && s.runIDs.ids[run] == m.run {
 			continue
 		}
-		out.Members = append(out.Members, MemberRow{Job: id, Queue: m.gang.Queue, Gang: m.gang.ID, Run: m.run})
+		out.Members = append(out.Members, MemberRow{Job: id, Queue: s.gangs[m.gang].Queue, Gang: s.gangs[m.gang].ID, Run: m.run})
 	}
 	slices.SortFunc(out.Members, func(a, b MemberRow) int { return bytes.Compare(a.Job[:], b.Job[:]) })
 }
 
 // queueRows gives the queues that are defined, and of each the gangs and tokens.
-func (s *State) queueRows(out *Snapshot, back *underLeases, assumed bool) { //nolint:revive // as rows
+func (s *State) queueRows(out *Snapshot, under map[int32]underGang, assumed bool) { //nolint:revive // as rows
 	tokens := func(id QueueID, a *account) {
 		b := a.facts
 		if assumed {
@@ -193,27 +206,44 @@ func (s *State) queueRows(out *Snapshot, back *underLeases, assumed bool) { //no
 		}
 	}
 	tokens("", &s.global)
-	for _, id := range slices.Sorted(maps.Keys(s.queues)) {
-		q := s.queues[id]
+	for _, id := range slices.Sorted(maps.Keys(s.queueOf)) {
+		q := &s.queues[s.queueOf[id]]
 		if q.known {
 			out.Queues = append(out.Queues, q.Queue)
 		}
 		tokens(id, &q.tokens)
-		for _, gang := range slices.Sorted(maps.Keys(q.gangs)) {
-			g := q.gangs[gang]
-			if row, is := g.row(back.gangs[&g.Gang]); is {
+		for _, name := range slices.Sorted(maps.Keys(q.gangs)) {
+			h := q.gangs[name]
+			if row, is := s.gangs[h].row(under[h]); is {
 				out.Gangs = append(out.Gangs, row)
 			}
 		}
 	}
 }
 
-// Fork makes a state of the same content that shares nothing with this one that either
-// changes. What is assumed here is a fact there, so both give the same plans.
+// Fork makes a state of the same content, assumptions under the same names included, that
+// shares nothing with this one that either changes. It copies rows, and no objects.
 func (s *State) Fork() *State {
-	f, err := Load(s.cfg, s.rows(true))
-	if err != nil {
-		panic("schedule: a state does not load: " + err.Error()) // unreachable: Load takes what rows gives
-	}
-	return f
+	f := *s
+	f.resources = s.resources
+	f.poolOf, f.poolName = maps.Clone(s.poolOf), slices.Clone(s.poolName)
+	f.shapes, f.shapeOf = slices.Clone(s.shapes), maps.Clone(s.shapeOf)
+	f.matchers, f.matcherOf = slices.Clone(s.matchers), maps.Clone(s.matcherOf)
+	f.jobIDs, f.jobs, f.extras = s.jobIDs.clone(), slices.Clone(s.jobs), maps.Clone(s.extras)
+	f.runIDs, f.runs = s.runIDs.clone(), slices.Clone(s.runs)
+	f.kinds = cloneEach(s.kinds, func(k *kind) { k.waiting = k.waiting.clone() })
+	f.kindOf, f.freeKinds = maps.Clone(s.kindOf), slices.Clone(s.freeKinds)
+	f.queues = cloneEach(s.queues, func(q *queue) { q.gangs, q.kinds = maps.Clone(q.gangs), slices.Clone(q.kinds) })
+	f.queueOf = maps.Clone(s.queueOf)
+	f.gangs = cloneEach(s.gangs, func(g *gang) { g.queued, g.runs = slices.Clone(g.queued), slices.Clone(g.runs) })
+	f.freeGangs, f.away = slices.Clone(s.freeGangs), maps.Clone(s.away)
+	f.nodes, f.nodeOf, f.freeNodes = slices.Clone(s.nodes), maps.Clone(s.nodeOf), slices.Clone(s.freeNodes)
+	f.free, f.later = slices.Clone(s.free), slices.Clone(s.later)
+	f.held, f.byClass = slices.Clone(s.held), slices.Clone(s.byClass)
+	f.lost, f.assumed, f.leasing = maps.Clone(s.lost), maps.Clone(s.assumed), maps.Clone(s.leasing)
+	// What is worked out is worked out again. Walks are counted on, for rows bear their marks.
+	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk, shares: s.rounds.shares, hunt: hunt{number: s.rounds.hunt.number}}
+	f.index.init(&f)
+	f.index.changes = s.index.changes + 1
+	return &f
 }

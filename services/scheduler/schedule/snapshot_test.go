@@ -2,7 +2,6 @@ package schedule_test
 
 import (
 	"errors"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -47,7 +46,7 @@ func drawLived(t *rapid.T) (*world, *schedule.State) {
 		apply(w.facts(s.Plan(schedule.Round{Now: w.now}))...)
 		w.now += 60
 	}
-	for _, r := range slices.SortedFunc(maps.Values(w.runs), func(a, b worldRun) int { return slices.Compare(a.ID[:], b.ID[:]) }) {
+	for _, r := range byID(w.runs) {
 		switch rapid.IntRange(0, 7).Draw(t, "fate") {
 		case 0:
 			apply(schedule.RunGone{Run: r.ID}, schedule.JobQueued{Job: r.job})
@@ -59,7 +58,7 @@ func drawLived(t *rapid.T) (*world, *schedule.State) {
 			apply(schedule.JobGone{Job: r.Job})
 		}
 	}
-	for _, j := range slices.SortedFunc(maps.Values(w.waiting), func(a, b schedule.Job) int { return slices.Compare(a.ID[:], b.ID[:]) }) {
+	for _, j := range byID(w.waiting) {
 		switch rapid.IntRange(0, 9).Draw(t, "fate") {
 		case 0:
 			apply(schedule.JobHeld{Job: j.ID})

@@ -7,172 +7,158 @@ import (
 )
 
 // State is what a round plans on. One goroutine.
+//
+// Rows stand in slices, name each other by their place there (a handle, none is -1), and
+// are reused once they are free. Jobs and runs, of which there are many, hold no pointers.
 type State struct {
 	cfg       *Config
 	resources map[string]int
 	dominants []int
-	classes   map[ClassID]*Class
+	// insufficient are the reasons why a node has too little of each resource.
+	insufficient []string
+	// poolOf are the handles of pools: those of the configuration first, in its order, then
+	// others that runs name.
+	poolOf   map[PoolID]int32
+	poolName []PoolID
+	classOf  map[ClassID]int32
 
-	shapes map[ShapeID]*shape
-	jobs   map[JobID]*queuedJob
-	// held are jobs that have not ended and are not to start.
-	held   map[JobID]*queuedJob
-	runs   map[RunID]*run
-	nodes  map[NodeID]*node
-	queues map[QueueID]*queue
+	shapes    []shape
+	shapeOf   map[ShapeID]int32
+	matchers  []matcher
+	matcherOf map[string]int32
+
+	// jobIDs are the jobs that wait, are held, or have an assumed lease; jobs are their
+	// rows, and extras what few of them have.
+	jobIDs table
+	jobs   []jobRow
+	extras map[int32]jobExtra
+	runIDs table
+	runs   []runRow
+	// kinds count and list what is alike: of one queue and one shape.
+	kinds     []kind
+	kindOf    map[uint64]int32
+	freeKinds []int32
+	queues    []queue
+	queueOf   map[QueueID]int32
+	gangs     []gang
+	freeGangs []int32
+	// away are the members of gangs that were leased and neither wait nor have ended.
+	away map[JobID]awayMember
+
+	nodes     []node
+	nodeOf    map[NodeID]int32
+	freeNodes []int32
+	// free is what nobody holds of each node, a resource an element; it is negative when
+	// the node shrank, or when a start waits for room. Later is the same once the
+	// releasing runs are gone.
+	free, later []int64
+	// held is what the runs of a queue hold of a pool, and byClass the same by class; a
+	// releasing run counts no more.
+	held, byClass []int64
 	// lost executors take no new runs.
 	lost   map[ExecutorID]bool
 	global account
-	// away are the members of gangs that were leased and neither wait nor have ended.
-	away map[JobID]*awayMember
-	// assumed are the decisions that lie over the facts, leasing the runs among them
-	// that are no facts, by job.
+
+	// assumed are the decisions that lie over the facts, leasing are the runs among
+	// them whose leases are no facts.
 	assumed      map[DecisionID]decision
 	nextDecision DecisionID
-	leasing      map[JobID]*run
+	leasing      map[JobID]int32
 
-	// order is the nodes by name, rebuilt when nodes come or go.
-	order []*node
 	// newest is the newest plan if it decided nothing and nothing changed since, and
-	// round is what it was asked.
+	// asked is what it was asked.
 	newest *Plan
-	round  Round
-	// walks counts the walks of all rounds: what a walk notes on a kind is its own.
-	walks uint64
+	asked  Round
+	// What follows is worked out of the above, and may be dropped.
+	index  nodeIndex
+	rounds planner
 }
 
 type shape struct {
 	Shape
-	id    ShapeID
-	class *Class
-	// nodes are those of a pool that it may run on now, by name; dropped when nodes or
-	// executors change.
-	nodes map[PoolID][]*node
-	// pools are those with a node that could ever hold it; nil: to be found out again.
-	pools map[PoolID]bool
+	id      ShapeID
+	class   int32
+	matcher int32
+	// pools are those of the configuration that it may run in, a bit each; could those with
+	// a node that could ever hold it, as of so many changes of nodes.
+	pools   uint64
+	could   uint64
+	couldAt uint64
+	roundShape
 }
 
-type queuedJob struct {
-	Job
-	shape *shape
-	gang  *Gang
-	// kind counts it while it waits.
-	kind *kind
-	// laid says that it starts in the round under way.
-	laid bool
-	// held says that it is not to start.
-	held bool
+// jobRow is a job that is in no phase of a run that is a fact.
+type jobRow struct {
+	submitted Time
+	priority  uint32
+	kind      int32
+	gang      int32
+	// waits: it is in its queue; leased: its lease is assumed; held: it is kept from its
+	// queue, or would be without that lease.
+	waits, leased, held bool
 	// gone says that it ended under a lease that is assumed.
-	gone bool
+	gone  bool
+	extra bool
 }
 
-type run struct {
-	Run
-	queue *queue
-	shape *shape
-	gang  *Gang
-	// job is what is queued again when the run is forgotten or requeued.
-	job  *queuedJob
-	node *node
+// jobExtra is what most jobs have not.
+type jobExtra struct {
+	notBefore Time
+	avoid     []NodeID
+}
+
+type runRow struct {
+	job   JobID
+	since Time
+	node  int32
+	pool  int32
+	level int32
+	kind  int32
+	gang  int32
+	// row is its job's where its lease is assumed.
+	row int32
+	// next and prev are its neighbours on the node, in no order.
+	next, prev int32
+	phase      Phase
 	// leaseAssumed says that the run is no fact yet, goingAssumed that its end is none;
 	// before is the phase that it has without that.
-	leaseAssumed, goingAssumed bool
 	before                     Phase
-	// laid says that it starts in the round under way.
-	laid bool
+	leaseAssumed, goingAssumed bool
 }
 
-type node struct {
-	Node
-	// free is what nobody holds; it is negative when the node shrank, or when a start
-	// waits for room. Later is the same once the releasing runs are gone.
-	free, later Vec
-	runs        []*run // by id
-	// releasing counts the runs that are.
-	releasing int
-}
-
-// holdsNow says whether a node has room for a request and its pod.
-func (n *node) holdsNow(request Vec) bool {
-	return n.free.holds(request) && n.hasPods(len(n.runs))
-}
-
-// holdsLater says the same of the node once its releasing runs are gone.
-func (n *node) holdsLater(request Vec) bool {
-	return n.later.holds(request) && n.hasPods(len(n.runs)-n.releasing)
-}
-
-// hasPods says whether a node with so many pods takes another.
-func (n *node) hasPods(pods int) bool { return n.MaxPods == 0 || pods < int(n.MaxPods) }
-
-// hold notes that a run is on the node.
-func (n *node) hold(r *run) {
-	n.free.sub(r.shape.Request)
-	if r.Phase == Releasing {
-		n.releasing++
-	} else {
-		n.later.sub(r.shape.Request)
-	}
-}
-
-// drop notes that a run is off the node.
-func (n *node) drop(r *run) {
-	n.free.add(r.shape.Request)
-	if r.Phase == Releasing {
-		n.releasing--
-	} else {
-		n.later.add(r.shape.Request)
-	}
+// kind is the jobs of a queue and a shape.
+type kind struct {
+	queue, shape int32
+	// place is where it stands among the kinds of its queue.
+	place int32
+	// refs counts its rows, of jobs and of runs: without any it is free.
+	refs int32
+	// n counts the jobs that wait, gangs those of them that are members of gangs, and runs
+	// its runs that are not releasing.
+	n, gangs, runs int32
+	waiting        list
+	roundKind
 }
 
 type queue struct {
 	Queue
 	// known is false for a queue that jobs name and nobody has defined: they wait.
-	known bool
-	// queued is in the queue's order.
-	queued []*queuedJob
-	gangs  map[GangID]*gangState
-	// held is what its runs hold, by pool; a releasing run counts no more.
-	held map[PoolID]Vec
-	// classes is the same by class.
-	classes map[PoolID]map[ClassID]Vec
-	// waiting counts its queued jobs by shape.
-	waiting map[*shape]*kind
-	tokens  account
+	known  bool
+	gangs  map[GangID]int32
+	kinds  []int32
+	n      int
+	tokens account
+	// bound is the last job within look-back, worked out where boundKnown; none: all are.
+	bound      int32
+	boundKnown bool
 }
 
-// kind is the queued jobs of a queue and a shape.
-type kind struct {
-	n int64
-	// failed is the walk in which they found no room.
-	failed uint64
-}
-
-// kindOf is the kind of a shape in the queue, made where there is none yet.
-func (q *queue) kindOf(sh *shape) *kind {
-	k := q.waiting[sh]
-	if k == nil {
-		k = &kind{}
-		q.waiting[sh] = k
-	}
-	return k
-}
-
-// waits says whether jobs wait that do not start in the round under way.
-func (q *queue) waits() bool {
-	for _, kind := range q.waiting { //archcheck:unordered any of them
-		if kind.n > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// gangState is the members of a gang.
-type gangState struct {
+// gang is the members of a gang.
+type gang struct {
 	Gang
-	queued []*queuedJob
-	runs   []*run
+	queue int32
+	// queued are its jobs that wait, in order; runs its runs, by id.
+	queued, runs []int32
 	// held counts the members that are not to start and have not ended.
 	held int
 	// placed counts the members that have a run, between those whose run is gone and of
@@ -180,122 +166,87 @@ type gangState struct {
 	// those that ended without a start. What a member adds to them follows from facts
 	// on that member alone, for the facts on its mates come in any order.
 	placed, between, ended, missed int
+	roundGang
 }
 
 // awayMember is a member of a gang between its lease and its end, or its return.
 type awayMember struct {
-	gang *gangState
+	gang int32
 	// run is its run; zero once that is gone.
 	run RunID
 }
 
 // members is how many there are that wait or have had their start. A member that was
 // given back finds its mates among the latter: it starts again without them.
-func (g *gangState) members() int { return len(g.queued) + g.placed + g.ended }
+func (g *gang) members() int { return len(g.queued) + g.placed + g.ended }
 
 // over says that nothing can happen to the gang any more.
-func (g *gangState) over() bool {
+func (g *gang) over() bool {
 	return len(g.queued)+len(g.runs)+g.held+g.placed+g.between == 0 && g.ended+g.missed >= int(g.Cardinality)
 }
 
 // whole says whether what waits of the gang may start.
-func (g *gangState) whole() bool { return g.members() >= int(g.Cardinality) }
+func (g *gang) whole() bool { return g.members() >= int(g.Cardinality) }
 
-// bucket is a token bucket as GCRA: free is when it was or will be full but for
-// the tokens taken.
-type bucket struct{ free Time }
-
-// bucketMax bounds times and spans, so that sums of some of them do not overflow: 36
-// years.
-const bucketMax = 1 << 60
-
-// valid says whether a full bucket is filled within bucketMax.
-func (r Rate) valid() bool {
-	return r.PerToken >= 0 && scale(uint64(r.PerToken), uint64(r.Burst), 1) <= bucketMax
+// node is a node, or the name of one that only runs know.
+type node struct {
+	Node
+	known bool
+	// pool is the handle of its pool if that is planned, else none.
+	pool int32
+	// first is a run on it; the others follow.
+	first int32
+	// pods counts its runs, releasing those of them that are.
+	pods, releasing int32
 }
 
-// has says whether n tokens are there at a time, and when they will be. More than the
-// burst are never there.
-func (b *bucket) has(r Rate, n uint32, now Time) (bool, Time) {
-	if r.Burst == 0 || n == 0 {
-		return true, 0
-	}
-	if n > r.Burst {
-		return false, 0
-	}
-	ready := b.since(r, now) + Time(r.PerToken)*Time(n)
-	return ready <= now, ready
+// room is part of a flat list of vectors.
+func (s *State) room(of []int64, at int32) Vec {
+	n := len(s.cfg.Resources)
+	return of[int(at)*n : int(at)*n+n : int(at)*n+n]
 }
 
-// take takes a token.
-func (b *bucket) take(r Rate, now Time) {
-	if r.Burst > 0 {
-		b.free = min(b.since(r, now)+Time(r.PerToken), 4*bucketMax)
-	}
+// heldAt is where what a queue holds of a pool stands.
+func (s *State) heldAt(queue, pool int32) int32 { return queue*int32(len(s.cfg.Pools)) + pool } //nolint:gosec // small
+
+// classAt is where what it holds by a class stands.
+func (s *State) classAt(queue, pool, class int32) int32 {
+	return s.heldAt(queue, pool)*int32(len(s.cfg.Classes)) + class //nolint:gosec // small
 }
 
-// since is from when the tokens are counted that are there at a time.
-func (b *bucket) since(r Rate, now Time) Time {
-	now = max(-2*bucketMax, min(now, 2*bucketMax))
-	return max(b.free, now-Time(r.PerToken)*Time(r.Burst))
-}
-
-// account is a bucket as the facts have it, and as it is with the starts that are
-// assumed: seen. Facts come in another order than they were assumed in, so seen is made
-// of them anew whenever nothing is assumed.
-type account struct {
-	facts, seen bucket
-	assumed     int
-}
-
-// take takes the token of a lease that is a fact.
-func (a *account) take(r Rate, at Time) {
-	a.facts.take(r, at)
-	if a.assumed == 0 {
-		a.seen = a.facts
-		return
-	}
-	a.seen.take(r, at)
-}
-
-// assume takes the token of a lease that is assumed.
-func (a *account) assume(r Rate, at Time) {
-	a.seen.take(r, at)
-	a.assumed++
-}
-
-// settle notes that an assumed lease is a fact now.
-func (a *account) settle(r Rate, at Time) {
-	a.facts.take(r, at)
-	a.forget()
-}
-
-// forget notes that a lease is assumed no more. What it took is given back once no other
-// is: till then it cannot be told from what was taken after it.
-func (a *account) forget() {
-	if a.assumed--; a.assumed == 0 {
-		a.seen = a.facts
-	}
-}
-
-// compareQueued is the order within a queue.
-func compareQueued(a, b *queuedJob) int {
+// compareInKind is the order within a kind: smaller priority number, earlier, id.
+func (s *State) compareInKind(a, b int32) int {
+	x, y := &s.jobs[a], &s.jobs[b]
 	return cmp.Or(
-		cmp.Compare(b.shape.class.Priority, a.shape.class.Priority),
-		cmp.Compare(a.Priority, b.Priority),
-		cmp.Compare(a.Submitted, b.Submitted),
-		bytes.Compare(a.ID[:], b.ID[:]))
+		cmp.Compare(x.priority, y.priority),
+		cmp.Compare(x.submitted, y.submitted),
+		bytes.Compare(s.jobIDs.ids[a][:], s.jobIDs.ids[b][:]))
+}
+
+// compareQueued is the order within a queue: higher class, then as within a kind.
+func (s *State) compareQueued(a, b int32) int {
+	return cmp.Or(cmp.Compare(s.classPriority(b), s.classPriority(a)), s.compareInKind(a, b))
+}
+
+func (s *State) classPriority(job int32) int32 {
+	return s.classOfKind(s.jobs[job].kind).Priority
+}
+
+func (s *State) classOfKind(kind int32) *Class {
+	return &s.cfg.Classes[s.shapes[s.kinds[kind].shape].class]
+}
+
+func (s *State) request(kind int32) Vec { return s.shapes[s.kinds[kind].shape].Request }
+
+func (s *State) compareRuns(a, b int32) int {
+	return bytes.Compare(s.runIDs.ids[a][:], s.runIDs.ids[b][:])
 }
 
 // compareRank puts the run that is to be kept longest first.
-func compareRank(a, b *run) int {
-	return cmp.Or(
-		cmp.Compare(b.Level, a.Level),
-		cmp.Compare(a.Since, b.Since),
-		bytes.Compare(a.ID[:], b.ID[:]))
+func (s *State) compareRank(a, b int32) int {
+	x, y := &s.runs[a], &s.runs[b]
+	return cmp.Or(cmp.Compare(y.level, x.level), cmp.Compare(x.since, y.since), s.compareRuns(a, b))
 }
-
-func compareRuns(a, b *run) int { return bytes.Compare(a.ID[:], b.ID[:]) }
 
 func (v Vec) add(w Vec) {
 	for i := range v {
@@ -329,187 +280,4 @@ func remove[T any](list []T, item T, compare func(a, b T) int) []T {
 		return slices.Delete(list, i, i+1)
 	}
 	return list
-}
-
-// undefined is the settings of a queue that nobody has defined.
-func undefined(id QueueID) Queue { return Queue{ID: id, Weight: Million} }
-
-// queueOf finds a queue, or makes one that is not known yet.
-func (s *State) queueOf(id QueueID) *queue {
-	q := s.queues[id]
-	if q == nil {
-		q = &queue{
-			Queue: undefined(id), gangs: map[GangID]*gangState{},
-			held: map[PoolID]Vec{}, classes: map[PoolID]map[ClassID]Vec{}, waiting: map[*shape]*kind{},
-		}
-		s.queues[id] = q
-	}
-	return q
-}
-
-func (s *State) heldIn(q *queue, pool PoolID) Vec {
-	if q.held[pool] == nil {
-		q.held[pool] = make(Vec, len(s.cfg.Resources))
-	}
-	return q.held[pool]
-}
-
-func (s *State) classIn(q *queue, pool PoolID, class ClassID) Vec {
-	if q.classes[pool] == nil {
-		q.classes[pool] = map[ClassID]Vec{}
-	}
-	if q.classes[pool][class] == nil {
-		q.classes[pool][class] = make(Vec, len(s.cfg.Resources))
-	}
-	return q.classes[pool][class]
-}
-
-// enqueue puts a job into its queue.
-func (s *State) enqueue(j *queuedJob) {
-	q := s.queueOf(j.Queue)
-	s.jobs[j.ID] = j
-	q.queued = insert(q.queued, j, compareQueued)
-	j.kind = q.kindOf(j.shape)
-	j.kind.n++
-	if j.gang != nil {
-		g := q.gangs[j.gang.ID]
-		g.queued = insert(g.queued, j, compareQueued)
-	}
-	if g := s.comeBack(j.ID); g != nil {
-		s.dropGang(s.queueOf(g.Queue), &g.Gang) // it may wait for another gang than it ran for
-	}
-}
-
-// goAway notes that a member of a gang has a run.
-func (s *State) goAway(j *queuedJob, run RunID) {
-	if j.gang != nil {
-		g := s.queueOf(j.Queue).gangs[j.gang.ID]
-		s.away[j.ID] = &awayMember{gang: g, run: run}
-		g.placed++
-	}
-}
-
-// lose notes that a run is gone, if it was of a member of a gang.
-func (s *State) lose(r *run) {
-	if m := s.away[r.Job]; m != nil && m.run == r.ID {
-		m.run = RunID{}
-		m.gang.placed--
-		m.gang.between++
-	}
-}
-
-// comeBack notes that a member waits or has ended. It returns its gang; nil where it
-// was not away.
-func (s *State) comeBack(id JobID) *gangState {
-	m := s.away[id]
-	if m == nil {
-		return nil
-	}
-	delete(s.away, id)
-	if m.run != (RunID{}) {
-		m.gang.placed--
-	} else {
-		m.gang.between--
-	}
-	return m.gang
-}
-
-// withhold keeps a job that is in no queue from one.
-func (s *State) withhold(j *queuedJob) {
-	j.held = true
-	s.held[j.ID] = j
-	if j.gang != nil {
-		s.queues[j.Queue].gangs[j.gang.ID].held++
-	}
-}
-
-// release takes a job from those that are withheld.
-func (s *State) release(j *queuedJob) {
-	delete(s.held, j.ID)
-	if j.gang != nil {
-		s.queues[j.Queue].gangs[j.gang.ID].held--
-	}
-}
-
-// dequeue takes a job out of its queue.
-func (s *State) dequeue(j *queuedJob) {
-	q := s.queueOf(j.Queue)
-	delete(s.jobs, j.ID)
-	q.queued = remove(q.queued, j, compareQueued)
-	if j.kind.n--; j.kind.n == 0 {
-		delete(q.waiting, j.shape)
-	}
-	if j.gang != nil {
-		g := q.gangs[j.gang.ID]
-		g.queued = remove(g.queued, j, compareQueued)
-	}
-}
-
-// occupy makes a run hold its node.
-func (s *State) occupy(r *run) {
-	s.runs[r.ID] = r
-	s.settle(r)
-}
-
-// settle puts a run on its node, into its gang and on its queue's account.
-func (s *State) settle(r *run) {
-	if r.gang != nil {
-		g := r.queue.gangs[r.gang.ID]
-		g.runs = insert(g.runs, r, compareRuns)
-	}
-	if r.node != nil {
-		r.node.hold(r)
-		r.node.runs = insert(r.node.runs, r, compareRuns)
-	}
-	if r.Phase != Releasing {
-		s.charge(r)
-	}
-}
-
-// vacate takes a run off its node.
-func (s *State) vacate(r *run) {
-	delete(s.runs, r.ID)
-	s.unsettle(r)
-}
-
-// unsettle takes back what settle did.
-func (s *State) unsettle(r *run) {
-	if r.gang != nil {
-		g := r.queue.gangs[r.gang.ID]
-		g.runs = remove(g.runs, r, compareRuns)
-	}
-	if r.node != nil {
-		r.node.drop(r)
-		r.node.runs = remove(r.node.runs, r, compareRuns)
-	}
-	if r.Phase != Releasing {
-		s.discharge(r)
-	}
-}
-
-func (s *State) charge(r *run) {
-	s.heldIn(r.queue, r.Pool).add(r.shape.Request)
-	s.classIn(r.queue, r.Pool, r.shape.Class).add(r.shape.Request)
-}
-
-func (s *State) discharge(r *run) {
-	s.heldIn(r.queue, r.Pool).sub(r.shape.Request)
-	s.classIn(r.queue, r.Pool, r.shape.Class).sub(r.shape.Request)
-}
-
-// setPhase moves a run. What must go is its queue's no more, and still holds its node.
-func (s *State) setPhase(r *run, to Phase) {
-	if r.Phase != Releasing && to == Releasing {
-		s.discharge(r)
-	}
-	if r.Phase == Releasing && to != Releasing {
-		s.charge(r)
-	}
-	if r.node != nil {
-		r.node.drop(r)
-	}
-	r.Phase = to
-	if r.node != nil {
-		r.node.hold(r)
-	}
 }

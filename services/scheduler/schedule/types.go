@@ -10,6 +10,9 @@ type Vec []int64
 // AmountMax bounds every amount, so that sums over all jobs and nodes stay exact.
 const AmountMax = 1 << 42
 
+// PoolsMax is how many pools are planned at most.
+const PoolsMax = 64
+
 // The names of things. Ties are broken by them.
 type (
 	// JobID is a job's ULID.
@@ -43,7 +46,7 @@ type Config struct {
 	Resources []string
 	// Dominant are the resources that shares are counted in.
 	Dominant []string
-	// Pools are planned in this order.
+	// Pools are planned in this order; PoolsMax at most.
 	Pools []PoolID
 	// Classes are the priority classes.
 	Classes []Class
@@ -172,6 +175,9 @@ type Round struct {
 	// MayReject says that the nodes are all known, so that a job that none could
 	// ever hold can be told so.
 	MayReject bool
+	// KeepShares: nothing is preempted for a share. Such preemption is to be considered
+	// once in a while only, else it follows every job that ends: the caller says when.
+	KeepShares bool
 }
 
 // Plan is the decisions of a round.

@@ -8,35 +8,42 @@ import (
 )
 
 // hopelessShapes are those that wait and that no node could ever hold, whatever
-// runs there and whether it takes jobs now.
-func (s *State) hopelessShapes() (out []*shape) {
-	if len(s.nodes) == 0 {
+// runs there and whether it takes jobs now, by id.
+func (s *State) hopelessShapes() (out []int32) {
+	if len(s.index.order) == 0 {
 		return nil // nothing is known
 	}
-	seen := map[*shape]bool{}
-	for _, q := range s.queues { //archcheck:unordered sorted below
-		for sh := range q.waiting { //archcheck:unordered sorted below
-			if !seen[sh] && len(s.poolsFor(sh)) == 0 {
-				out = append(out, sh)
-			}
-			seen[sh] = true
+	waiting := make(bitset, (len(s.shapes)+63)/64)
+	for k := range s.kinds {
+		if s.kinds[k].n > 0 {
+			waiting.set(s.kinds[k].shape)
 		}
 	}
-	slices.SortFunc(out, func(a, b *shape) int { return cmp.Compare(a.id, b.id) })
+	for h := range s.shapes {
+		if waiting.has(int32(h)) && s.could(&s.shapes[h]) == 0 { //nolint:gosec // shapes are below 2^31
+			out = append(out, int32(h)) //nolint:gosec // shapes are below 2^31
+		}
+	}
+	slices.SortFunc(out, func(a, b int32) int { return cmp.Compare(s.shapes[a].id, s.shapes[b].id) })
 	return out
 }
 
-// poolsFor are the pools with a node that could ever hold a shape.
-func (s *State) poolsFor(sh *shape) map[PoolID]bool {
-	if sh.pools == nil {
-		sh.pools = map[PoolID]bool{}
-		for _, n := range s.nodesInOrder() {
-			if !sh.pools[n.Pool] && s.couldEver(sh, n) == "" {
-				sh.pools[n.Pool] = true
+// could is the pools with a node that could ever hold a shape, a bit a pool.
+func (s *State) could(sh *shape) uint64 {
+	if sh.couldAt == s.index.changes {
+		return sh.could
+	}
+	sh.could, sh.couldAt = 0, s.index.changes
+	all := uint64(1)<<len(s.cfg.Pools) - 1
+	for _, n := range s.index.order {
+		row := &s.nodes[n]
+		if row.pool != none && sh.could>>row.pool&1 == 0 && s.couldEver(sh, row) == "" {
+			if sh.could |= 1 << row.pool; sh.could == all {
+				break
 			}
 		}
 	}
-	return sh.pools
+	return sh.could
 }
 
 // couldEver says why an empty node could not hold a shape; empty: it could.
@@ -64,8 +71,8 @@ func (s *State) whyHopeless(sh *shape) string {
 func (s *State) countNodes(why func(*node) string) string {
 	counts := map[string]int{}
 	var reasons []string
-	for _, n := range s.nodesInOrder() {
-		reason := why(n)
+	for _, h := range s.index.order {
+		reason := why(&s.nodes[h])
 		if reason == "" {
 			continue
 		}
@@ -85,7 +92,7 @@ func (s *State) countNodes(why func(*node) string) string {
 	})
 	parts := make([]string, len(reasons))
 	for i, reason := range reasons {
-		parts[i] = fmt.Sprintf("%d of %d nodes: %s", counts[reason], len(s.nodes), reason)
+		parts[i] = fmt.Sprintf("%d of %d nodes: %s", counts[reason], len(s.index.order), reason)
 	}
 	return strings.Join(parts, "; ")
 }
@@ -99,35 +106,45 @@ type Why struct {
 
 // Why explains a queued job; false when the job does not wait.
 func (s *State) Why(id JobID) (Why, bool) {
-	j := s.jobs[id]
-	if j == nil {
+	h := s.jobIDs.find((*[16]byte)(&id))
+	if h == none || !s.jobs[h].waits {
 		return Why{}, false
 	}
-	q := s.queueOf(j.Queue)
-	at, _ := slices.BinarySearchFunc(q.queued, j, compareQueued)
-	return Why{Position: at + 1, Reason: s.whyQueued(q, j)}, true
+	s.index.sync(s)
+	q := &s.queues[s.kinds[s.jobs[h].kind].queue]
+	position := 1
+	for _, k := range q.kinds {
+		list := &s.kinds[k].waiting
+		position += list.before(list.findQueued(s, h))
+	}
+	return Why{Position: position, Reason: s.whyQueued(q, h)}, true
 }
 
-func (s *State) whyQueued(q *queue, j *queuedJob) string {
+func (s *State) whyQueued(q *queue, h int32) string {
 	switch {
 	case !q.known:
 		return fmt.Sprintf("queue %q is not defined", q.ID)
 	case q.Cordoned:
 		return fmt.Sprintf("queue %q is cordoned", q.ID)
-	case j.gang != nil && !q.gangs[j.gang.ID].whole():
-		return fmt.Sprintf("gang %q has %d of %d members", j.gang.ID, q.gangs[j.gang.ID].members(), j.gang.Cardinality)
 	}
-	for _, rate := range []Rate{s.cfg.Rate, s.cfg.QueueRate} {
-		if j.gang != nil && rate.Burst > 0 && len(q.gangs[j.gang.ID].queued) > int(rate.Burst) {
-			return fmt.Sprintf("gang %q has %d members, more than the %d that may start at a time", j.gang.ID, len(q.gangs[j.gang.ID].queued), rate.Burst)
+	if gang := s.jobs[h].gang; gang != none {
+		g := &s.gangs[gang]
+		if !g.whole() {
+			return fmt.Sprintf("gang %q has %d of %d members", g.ID, g.members(), g.Cardinality)
+		}
+		for _, rate := range []Rate{s.cfg.Rate, s.cfg.QueueRate} {
+			if rate.Burst > 0 && len(g.queued) > int(rate.Burst) {
+				return fmt.Sprintf("gang %q has %d members, more than the %d that may start at a time", g.ID, len(g.queued), rate.Burst)
+			}
 		}
 	}
-	return s.countNodes(func(n *node) string { return s.whyNot(j, n) })
+	sh := &s.shapes[s.kinds[s.jobs[h].kind].shape]
+	return s.countNodes(func(n *node) string { return s.whyNot(sh, s.extras[h].avoid, n) })
 }
 
 // whyNot says why a job does not start on a node now; empty: it has room for it.
-func (s *State) whyNot(j *queuedJob, n *node) string {
-	if why := cmp.Or(s.couldEver(j.shape, n), j.shape.Match.Mismatch(&n.Node)); why != "" {
+func (s *State) whyNot(sh *shape, avoid []NodeID, n *node) string {
+	if why := cmp.Or(s.couldEver(sh, n), sh.Match.Mismatch(&n.Node)); why != "" {
 		return why
 	}
 	switch {
@@ -135,14 +152,15 @@ func (s *State) whyNot(j *queuedJob, n *node) string {
 		return "unschedulable"
 	case s.lost[n.Executor]:
 		return "its executor is not connected"
-	case n.MaxPods > 0 && len(n.runs) >= int(n.MaxPods):
+	case n.MaxPods > 0 && n.pods >= n.MaxPods:
 		return "it has as many pods as it takes"
-	case slices.Contains(j.Avoid, n.ID):
+	case slices.Contains(avoid, n.ID):
 		return "the job was tried there"
 	}
-	for i, name := range s.cfg.Resources {
-		if j.shape.Request[i] > n.free[i] {
-			return "insufficient " + name
+	free := s.room(s.free, s.nodeOf[n.ID])
+	for i := range free {
+		if sh.Request[i] > free[i] {
+			return s.insufficient[i]
 		}
 	}
 	return "it has room, and other jobs come first"
@@ -150,13 +168,24 @@ func (s *State) whyNot(j *queuedJob, n *node) string {
 
 // Jobs are the ids of all queued jobs of a queue, in its order.
 func (s *State) Jobs(id QueueID) []JobID {
-	q := s.queues[id]
-	if q == nil {
+	h, is := s.queueOf[id]
+	if !is {
 		return nil
 	}
-	out := make([]JobID, len(q.queued))
-	for i, j := range q.queued {
-		out[i] = j.ID
+	jobs := s.queuedOf(h)
+	out := make([]JobID, len(jobs))
+	for i, j := range jobs {
+		out[i] = s.jobIDs.ids[j]
 	}
 	return out
+}
+
+// queuedOf is the jobs that wait of a queue, in its order.
+func (s *State) queuedOf(queue int32) []int32 {
+	jobs := make([]int32, 0, s.queues[queue].n)
+	p := &planner{State: s}
+	for q := p.allSources(queue); len(q.sources) > 0; p.step(q) {
+		jobs = append(jobs, q.sources[0].job)
+	}
+	return jobs
 }

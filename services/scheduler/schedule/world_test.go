@@ -73,27 +73,27 @@ func (w *world) load(t rapid.TB, order *rand.Rand) *schedule.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := make([]schedule.Delta, 0, len(w.shapes)+len(w.queues)+len(w.nodes)+len(w.gangs))
-	for id, shape := range w.shapes {
-		first = append(first, schedule.ShapeAdded{ID: id, Shape: shape})
+	first := make([]schedule.Delta, 0, len(w.shapes)+len(w.gangs))
+	for _, id := range slices.Sorted(maps.Keys(w.shapes)) {
+		first = append(first, schedule.ShapeAdded{ID: id, Shape: w.shapes[id]})
 	}
-	for _, g := range w.gangs {
-		first = append(first, schedule.GangAdded{Gang: g})
+	for _, id := range slices.Sorted(maps.Keys(w.gangs)) {
+		first = append(first, schedule.GangAdded{Gang: w.gangs[id]})
 	}
 	var then [][]schedule.Delta
-	for _, q := range w.queues {
-		then = append(then, []schedule.Delta{schedule.QueueSet{Queue: q}})
+	for _, id := range slices.Sorted(maps.Keys(w.queues)) {
+		then = append(then, []schedule.Delta{schedule.QueueSet{Queue: w.queues[id]}})
 	}
-	for _, n := range w.nodes {
-		then = append(then, []schedule.Delta{schedule.NodeSet{Node: n}})
+	for _, id := range slices.Sorted(maps.Keys(w.nodes)) {
+		then = append(then, []schedule.Delta{schedule.NodeSet{Node: w.nodes[id]}})
 	}
-	for id := range w.lost {
+	for _, id := range slices.Sorted(maps.Keys(w.lost)) {
 		then = append(then, []schedule.Delta{schedule.ExecutorLost{Executor: id}})
 	}
-	for _, j := range w.waiting {
+	for _, j := range byID(w.waiting) {
 		then = append(then, []schedule.Delta{schedule.JobQueued{Job: j}})
 	}
-	for _, r := range w.runs {
+	for _, r := range byID(w.runs) {
 		lease := r.Run
 		lease.Phase = schedule.Leased
 		then = append(then, []schedule.Delta{
@@ -106,6 +106,14 @@ func (w *world) load(t rapid.TB, order *rand.Rand) *schedule.State {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// byID is what a map holds, by its ids.
+func byID[K ~[16]byte, T any](of map[K]T) (out []T) {
+	for _, id := range slices.SortedFunc(maps.Keys(of), func(a, b K) int { return slices.Compare(a[:], b[:]) }) {
+		out = append(out, of[id])
+	}
+	return out
 }
 
 // shapeOf is what a job asks for.

@@ -1,0 +1,68 @@
+package schedule
+
+import "fmt"
+
+// matcher is one way to match nodes, which shapes share: the nodes it matches, as of so
+// many changes of nodes, a bit a handle.
+type matcher struct {
+	Match
+	bits []uint64
+	at   uint64
+}
+
+// matcher finds the handle of a match, or makes one.
+func (s *State) matcher(m *Match) int32 {
+	key := ""
+	if len(m.Selector)+len(m.Terms)+len(m.Tolerations) > 0 {
+		key = fmt.Sprintf("%+v", *m)
+	}
+	h, is := s.matcherOf[key]
+	if !is {
+		h = int32(len(s.matchers)) //nolint:gosec // below 2^31
+		s.matcherOf[key] = h
+		s.matchers = append(s.matchers, matcher{Match: *m})
+	}
+	return h
+}
+
+// matches are the nodes that a shape may run on, whether they take jobs or not.
+func (s *State) matches(sh *shape) bitset {
+	m := &s.matchers[sh.matcher]
+	if m.at == s.index.changes {
+		return m.bits
+	}
+	m.at = s.index.changes
+	m.bits = make([]uint64, (len(s.nodes)+63)/64)
+	for _, n := range s.index.order {
+		if m.Mismatch(&s.nodes[n].Node) == "" {
+			bitset(m.bits).set(n)
+		}
+	}
+	return m.bits
+}
+
+// bitset is a set of handles.
+type bitset []uint64
+
+func (b bitset) has(h int32) bool { return b[h>>6]>>(h&63)&1 != 0 }
+func (b bitset) set(h int32)      { b[h>>6] |= 1 << (h & 63) }
+func (b bitset) drop(h int32)     { b[h>>6] &^= 1 << (h & 63) }
+
+// emptied is an empty set for so many handles, in the same memory if it is large enough.
+func (b bitset) emptied(n int) bitset {
+	words := (n + 63) / 64
+	if cap(b) < words {
+		return make(bitset, words+words/4)
+	}
+	b = b[:words]
+	clear(b)
+	return b
+}
+
+// grown is the set with room for so many handles.
+func (b bitset) grown(n int) bitset {
+	if words := (n + 63) / 64; words > len(b) {
+		return append(b, make(bitset, words-len(b)+len(b)/2)...)
+	}
+	return b
+}

@@ -1,0 +1,76 @@
+package schedule
+
+import (
+	"fmt"
+	"slices"
+)
+
+// New makes an empty state. Errors: ErrInvalid.
+func New(cfg Config) (*State, error) {
+	s := &State{
+		cfg: &cfg, resources: map[string]int{}, classOf: map[ClassID]int32{}, poolOf: map[PoolID]int32{},
+		shapeOf: map[ShapeID]int32{}, matcherOf: map[string]int32{}, extras: map[int32]jobExtra{}, kindOf: map[uint64]int32{},
+		queueOf: map[QueueID]int32{}, away: map[JobID]awayMember{}, nodeOf: map[NodeID]int32{},
+		lost: map[ExecutorID]bool{}, assumed: map[DecisionID]decision{}, leasing: map[JobID]int32{},
+	}
+	for i, name := range cfg.Resources {
+		s.resources[name] = i
+		s.insufficient = append(s.insufficient, "insufficient "+name)
+	}
+	for _, name := range cfg.Dominant {
+		i, known := s.resources[name]
+		if !known {
+			return nil, fmt.Errorf("%w: dominant resource %q is none of the resources", ErrInvalid, name)
+		}
+		s.dominants = append(s.dominants, i)
+	}
+	for i := range cfg.Classes {
+		if err := checkLimit(cfg.Classes[i].Limit); err != nil {
+			return nil, fmt.Errorf("class %q: %w", cfg.Classes[i].ID, err)
+		}
+		s.classOf[cfg.Classes[i].ID] = int32(i) //nolint:gosec // classes are few
+	}
+	for _, id := range cfg.Pools {
+		s.pool(id)
+	}
+	pools := slices.Compact(slices.Sorted(slices.Values(cfg.Pools)))
+	switch {
+	case len(cfg.Resources) == 0 || len(s.resources) != len(cfg.Resources):
+		return nil, fmt.Errorf("%w: resources %q are none, or one is named twice", ErrInvalid, cfg.Resources)
+	case len(pools) == 0 || len(pools) != len(cfg.Pools) || len(pools) > PoolsMax:
+		return nil, fmt.Errorf("%w: pools %q are none, over %d, or one is named twice", ErrInvalid, cfg.Pools, PoolsMax)
+	case len(s.classOf) == 0 || len(s.classOf) != len(cfg.Classes):
+		return nil, fmt.Errorf("%w: of %d priority classes there are none, or one is named twice", ErrInvalid, len(cfg.Classes))
+	case len(s.dominants) == 0:
+		return nil, fmt.Errorf("%w: no resource is dominant", ErrInvalid)
+	case cfg.Lookback <= 0 || cfg.Protected < 0:
+		return nil, fmt.Errorf("%w: look-back %d must be above zero, and protected %d not below", ErrInvalid, cfg.Lookback, cfg.Protected)
+	case !cfg.Rate.valid() || !cfg.QueueRate.valid():
+		return nil, fmt.Errorf("%w: a rate is negative, or takes over 2^60 ns for its burst", ErrInvalid)
+	}
+	s.index.init(s)
+	return s, nil
+}
+
+// check refuses amounts that could overflow a sum, or be of other resources.
+func (s *State) check(what string, v Vec) error {
+	if len(v) != len(s.cfg.Resources) {
+		return fmt.Errorf("%w: %s of %d resources, want %d", ErrInvalid, what, len(v), len(s.cfg.Resources))
+	}
+	for _, amount := range v {
+		if amount < 0 || amount > AmountMax {
+			return fmt.Errorf("%w: %s of %d is not from 0 to 2^42", ErrInvalid, what, amount)
+		}
+	}
+	return nil
+}
+
+// checkLimit refuses parts of a total that are below nothing or could overflow.
+func checkLimit(limit map[string]int64) error {
+	for _, part := range limit { //archcheck:unordered the text names none
+		if part < 0 || part > AmountMax {
+			return fmt.Errorf("%w: a limit is not from 0 to 2^42 millionths", ErrInvalid)
+		}
+	}
+	return nil
+}

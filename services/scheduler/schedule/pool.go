@@ -1,0 +1,323 @@
+package schedule
+
+import (
+	"math"
+	"slices"
+)
+
+// queueRound is a queue in a round of one pool.
+type queueRound struct {
+	queue  int32
+	weight int64
+	// open: it may start something. Else it has a share only.
+	open, done bool
+	// sources are the kinds that it may take its next job from, a heap by their first job,
+	// and bound the last job within look-back.
+	sources []source
+	bound   int32
+	// taken: the first of the sources is the next gang, or was.
+	taken bool
+	// has: there is a next gang, a single job or members of a gang.
+	has     bool
+	job     int32
+	shape   int32
+	gang    int32
+	members []int32
+	class   int32
+	// before is the queue's weighted share, and cost what it is once that has started.
+	before, cost uint64
+	// fragile: that it can start is to be asked again after each start. Where it takes
+	// victims, spot is where it found some, or whom and where are best; spotted: it did.
+	fragile bool
+	spot    choice
+	spotted bool
+	// share is its dominant share and cost of it now weighted by its weight; demand is what
+	// it holds and waits for, fair and ideal what it should have: parts of the pool. Guard
+	// is up to where nothing is taken from it for a share.
+	share, weighted     uint64
+	demand, fair, ideal uint64
+	guard               uint64
+	// lossy: its demand is to be reckoned anew, for it was preempted.
+	lossy bool
+	// strays: a run of it on the pool's nodes is on the account of another pool.
+	strays bool
+	// least is the most that it weighs after the loss of one of its runs, where known.
+	least      uint64
+	leastKnown bool
+	// young is when the earliest of its runs began that began at this moment or later.
+	young Time
+	place int32 // in the heap
+}
+
+// size is how many jobs start with the next gang.
+func (q *queueRound) size() uint32 {
+	if q.gang == none {
+		return 1
+	}
+	return uint32(len(q.members)) //nolint:gosec // members are below 2^31
+}
+
+// source is a kind from a job on. What it is sorted by stands in it.
+type source struct {
+	class    int32
+	priority uint32
+	when     Time
+	job      int32
+	kind     int32
+	at       cursor
+}
+
+// enter computes the totals, shares and queues of a pool.
+func (p *planner) enter(pool int32) {
+	p.pool, p.survey.known = pool, false
+	p.nodeLog, p.queueLog, p.hunt.at = p.nodeLog[:0], p.queueLog[:0], 0
+	p.total = append(p.total[:0], make(Vec, len(p.cfg.Resources))...)
+	p.nodes = p.nodes[:0]
+	for _, n := range p.index.order {
+		if row := &p.State.nodes[n]; row.pool == pool {
+			p.nodes = append(p.nodes, n)
+			p.total.add(row.Total)
+			p.total.sub(row.Other)
+		}
+	}
+	old := p.queues
+	p.queues = p.queues[:0]
+	p.at = append(p.at[:0], make([]int32, len(p.State.queues))...)
+	for _, h := range p.byName {
+		row := &p.State.queues[h]
+		q := queueRound{queue: h, weight: row.Weight, open: row.known && !row.Cordoned, bound: none, gang: none, young: math.MaxInt64}
+		p.at[h] = none
+		waits := 0
+		q.demand, waits = p.demand(h)
+		if q.demand == 0 && waits == 0 {
+			continue
+		}
+		if n := len(p.queues); n < cap(old) { // its lists are used again
+			prev := &old[:n+1][n]
+			q.sources, q.spot.victims = prev.sources[:0], prev.spot.victims[:0]
+		}
+		p.at[h] = int32(len(p.queues)) //nolint:gosec // queues are few
+		p.queues = append(p.queues, q)
+	}
+	p.findLimits()
+	for i := range p.queues {
+		q := &p.queues[i]
+		if q.open {
+			q.bound = p.lookback(q.queue)
+		}
+		p.weighQueue(q)
+	}
+	p.share()
+	p.ready0()
+	for i := range p.queues {
+		q := &p.queues[i]
+		p.plan.Shares = append(p.plan.Shares, Share{Pool: p.cfg.Pools[pool], Queue: p.State.queues[q.queue].ID, Actual: q.share, Ideal: q.ideal, Fair: q.fair})
+	}
+}
+
+// share computes the fair and ideal shares of all queues.
+func (p *planner) share() {
+	fairShares(p.queues)
+	p.shares++ // what was found out with others holds no more
+	for i := range p.queues {
+		q := &p.queues[i]
+		q.guard = scale(max(q.ideal, q.fair), uint64(p.cfg.Protected), Million) //nolint:gosec // not negative
+	}
+}
+
+// again readies the queues of the pool for another walk. Who was preempted is wanted
+// no more, so the shares may be others.
+func (p *planner) again() {
+	lossy := false
+	for i := range p.queues {
+		q := &p.queues[i]
+		p.drop(q)
+		if q.lossy {
+			before := q.demand
+			q.demand, _ = p.demand(q.queue)
+			q.lossy = false
+			lossy = lossy || q.demand != before
+		}
+	}
+	if lossy {
+		p.share()
+	}
+	p.ready0()
+}
+
+// ready0 has each queue begin at its first job.
+func (p *planner) ready0() {
+	p.walk++
+	p.hunt.fragile, p.heaviest = 0, 0
+	for i := range p.queues {
+		q := &p.queues[i]
+		if q.share > q.guard {
+			p.heaviest = max(p.heaviest, q.weighted)
+		}
+		q.done, q.taken = !q.open, false
+		q.sources = q.sources[:0]
+		if q.done {
+			continue
+		}
+		kinds := p.State.queues[q.queue].kinds
+		q.sources = slices.Grow(q.sources, len(kinds))
+		for _, k := range kinds {
+			if row := &p.kinds[k]; row.n > 0 && p.shapes[row.shape].mayUse(p.pool) {
+				p.addSource(q, k)
+			}
+		}
+		for i := len(q.sources)/2 - 1; i >= 0; i-- {
+			p.siftSource(q, i)
+		}
+	}
+}
+
+// addSource adds what does not start of a kind to the sources of a queue.
+func (p *planner) addSource(q *queueRound, k int32) {
+	row := p.ofKind(k)
+	job := p.kinds[k].waiting.job(row.from)
+	for job != none && p.laid.has(job) {
+		row.from = p.kinds[k].waiting.step(row.from)
+		job = p.kinds[k].waiting.job(row.from)
+	}
+	if job != none {
+		q.sources = append(q.sources, p.source(k, row.from, job))
+	}
+}
+
+func (p *planner) source(k int32, at cursor, job int32) source {
+	row := &p.jobs[job]
+	return source{class: p.classOfKind(k).Priority, priority: row.priority, when: row.submitted, job: job, kind: k, at: at}
+}
+
+// ofKind is what this round knows of a kind.
+func (p *planner) ofKind(k int32) *roundKind {
+	row := &p.kinds[k].roundKind
+	if row.round != p.number {
+		row.round, row.from, row.laid = p.number, cursor{}, 0
+	}
+	return row
+}
+
+// step moves the first source of a queue to its next job.
+func (p *planner) step(q *queueRound) {
+	src := &q.sources[0]
+	list := &p.kinds[src.kind].waiting
+	at := list.step(src.at)
+	if job := list.job(at); job != none {
+		*src = p.source(src.kind, at, job)
+		p.siftSource(q, 0)
+		return
+	}
+	p.dropSource(q)
+}
+
+// dropSource forgets the first source of a queue.
+func (p *planner) dropSource(q *queueRound) {
+	last := len(q.sources) - 1
+	q.sources[0] = q.sources[last]
+	q.sources = q.sources[:last]
+	if last > 0 {
+		p.siftSource(q, 0)
+	}
+}
+
+func (p *planner) sourceBefore(a, b *source) bool {
+	switch {
+	case a.class != b.class:
+		return a.class > b.class
+	case a.priority != b.priority:
+		return a.priority < b.priority
+	case a.when != b.when:
+		return a.when < b.when
+	}
+	return slices.Compare(p.jobIDs.ids[a.job][:], p.jobIDs.ids[b.job][:]) < 0
+}
+
+func (p *planner) siftSource(q *queueRound, i int) {
+	list := q.sources
+	for {
+		least := 2*i + 1
+		if least >= len(list) {
+			return
+		}
+		if least+1 < len(list) && p.sourceBefore(&list[least+1], &list[least]) {
+			least++
+		}
+		if !p.sourceBefore(&list[least], &list[i]) {
+			return
+		}
+		list[i], list[least] = list[least], list[i]
+		i = least
+	}
+}
+
+// lookback is the last job of a queue within look-back; none: all of them are.
+func (p *planner) lookback(h int32) int32 {
+	row := &p.State.queues[h]
+	if row.n <= p.cfg.Lookback {
+		return none
+	}
+	if row.boundKnown {
+		return row.bound
+	}
+	q := p.allSources(h)
+	for range p.cfg.Lookback - 1 {
+		p.step(q)
+	}
+	row.bound, row.boundKnown = q.sources[0].job, true
+	return row.bound
+}
+
+// allSources are all kinds of a queue from their first job on.
+func (p *planner) allSources(h int32) *queueRound {
+	q := &queueRound{queue: h}
+	for _, k := range p.State.queues[h].kinds {
+		if job := p.kinds[k].waiting.job(cursor{}); job != none {
+			q.sources = append(q.sources, p.source(k, cursor{}, job))
+		}
+	}
+	for i := len(q.sources)/2 - 1; i >= 0; i-- {
+		p.siftSource(q, i)
+	}
+	return q
+}
+
+// findLimits finds what each queue may hold of the pool by each class.
+func (p *planner) findLimits() {
+	resources := len(p.cfg.Resources)
+	p.limits = p.limits[:0]
+	for i := range p.queues {
+		row := &p.State.queues[p.queues[i].queue]
+		for c := range p.cfg.Classes {
+			if i > 0 && len(row.Limits) == 0 && len(p.State.queues[p.queues[0].queue].Limits) == 0 {
+				p.limits = append(p.limits, p.limits[c*resources:(c+1)*resources]...) // as the first queue's
+				continue
+			}
+			limit := p.limit(row, p.cfg.Classes[c].ID)
+			for r, name := range p.cfg.Resources {
+				most := int64(math.MaxInt64)
+				if part, limited := limit[name]; limited {
+					most = int64(min(scale(uint64(max(0, p.total[r])), uint64(part), Million), math.MaxInt64)) //nolint:gosec // not negative
+				}
+				p.limits = append(p.limits, most)
+			}
+		}
+	}
+}
+
+// limit is the limit of a class in a queue: the pool's own, else the queue's, else
+// the class's.
+func (p *planner) limit(q *queue, class ClassID) map[string]int64 {
+	for _, pool := range []PoolID{p.cfg.Pools[p.pool], ""} {
+		for _, l := range q.Limits {
+			if l.Class == class && l.Pool == pool {
+				return l.Limit
+			}
+		}
+	}
+	return p.cfg.Classes[p.classOf[class]].Limit
+}
+
+// mayUse says whether a shape's jobs may run in a pool.
+func (sh *shape) mayUse(pool int32) bool { return sh.pools>>pool&1 != 0 }

@@ -1,0 +1,305 @@
+package schedule_test
+
+import (
+	"bytes"
+	"cmp"
+	"math/big"
+	"slices"
+
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// refVictim is a run that is preempted, and by which rule.
+type refVictim struct {
+	run  *refRun
+	rule schedule.Rule
+}
+
+// refUnit is what goes together: a run, or a gang with its runs on the node and its mates
+// elsewhere.
+type refUnit struct {
+	runs, mates []*refRun
+	rule        schedule.Rule
+}
+
+// preemptFor finds the node on which a job fits at the least cost to others: the lowest
+// class of a victim, then the fewest victims, then where least is left, then the name.
+func (r *ref) preemptFor(q *refQueue, j schedule.Job, label, value string) (best *schedule.Node, victims []refVictim) {
+	var left schedule.Vec
+	highest := func(list []refVictim) int32 {
+		return slices.MaxFunc(list, func(a, b refVictim) int { return cmp.Compare(a.run.Level, b.run.Level) }).run.Level
+	}
+	for i := range r.nodes {
+		n := &r.nodes[i]
+		if !r.mayTry(j, n, label, value) {
+			continue
+		}
+		found, room := r.victimsOn(q, j, n)
+		if found == nil {
+			continue
+		}
+		if best != nil {
+			order := cmp.Or(cmp.Compare(highest(found), highest(victims)), cmp.Compare(len(found), len(victims)))
+			if order > 0 || order == 0 && !refTighter(room, left, r.shape(j.Shape).Request) {
+				continue
+			}
+		}
+		best, victims, left = n, found, room
+	}
+	return best, victims
+}
+
+// victimsOn is whom a job would preempt on a node, and the room that is there then. The
+// lowest in rank go first, until it fits; then each, from the best on, is kept if the job
+// still fits.
+func (r *ref) victimsOn(q *refQueue, j schedule.Job, n *schedule.Node) ([]refVictim, schedule.Vec) {
+	gone := map[schedule.RunID]bool{}
+	fits := func() bool {
+		counts := func(run *refRun) bool { return refStays(run) && (run.laid || !gone[run.ID]) }
+		return r.holds(n, r.room(n, counts), j, counts)
+	}
+	units := r.unitsOn(n)
+	lost := map[schedule.QueueID]schedule.Vec{}
+	var taken []*refUnit
+	for _, u := range slices.Backward(units) {
+		if fits() {
+			break
+		}
+		if u.rule = r.mayTake(q, j, u, lost); u.rule == 0 {
+			continue
+		}
+		taken = append(taken, u)
+		for _, run := range u.runs {
+			gone[run.ID] = true
+		}
+		owner := u.runs[0].Queue
+		if lost[owner] == nil {
+			lost[owner] = make(schedule.Vec, len(r.cfg.Resources))
+		}
+		addTo(lost[owner], r.unitHolds(u))
+	}
+	if len(taken) == 0 || !fits() {
+		return nil, nil
+	}
+	var victims, mates []refVictim
+	for _, u := range slices.Backward(taken) { // the best in rank first
+		for _, run := range u.runs {
+			gone[run.ID] = false
+		}
+		if fits() {
+			continue // it is kept
+		}
+		for _, run := range u.runs {
+			gone[run.ID] = true
+			victims = append(victims, refVictim{run, u.rule})
+		}
+		for _, run := range u.mates {
+			mates = append(mates, refVictim{run, schedule.GangMate})
+		}
+	}
+	return append(victims, mates...), r.room(n, func(run *refRun) bool { return refStays(run) && (run.laid || !gone[run.ID]) })
+}
+
+// unitsOn is who could go from a node, the best in rank first: higher class, earlier
+// begun, smaller id. A gang stands where the best of its runs does.
+func (r *ref) unitsOn(n *schedule.Node) (units []*refUnit) {
+	var ranked []*refRun
+	for i := range r.runs {
+		if r.runs[i].Node == n.ID && refStays(&r.runs[i]) {
+			ranked = append(ranked, &r.runs[i])
+		}
+	}
+	slices.SortFunc(ranked, func(a, b *refRun) int {
+		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(a.Since, b.Since), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	for _, run := range ranked {
+		if run.Gang == "" {
+			units = append(units, &refUnit{runs: []*refRun{run}})
+			continue
+		}
+		i := slices.IndexFunc(units, func(u *refUnit) bool { return u.runs[0].Gang == run.Gang && u.runs[0].Queue == run.Queue })
+		if i >= 0 {
+			units[i].runs = append(units[i].runs, run)
+			continue
+		}
+		u := &refUnit{runs: []*refRun{run}}
+		for _, mate := range r.gangRuns(run.Queue, run.Gang) {
+			if mate.Node != n.ID && refStays(mate) {
+				u.mates = append(u.mates, mate)
+			}
+		}
+		units = append(units, u)
+	}
+	return units
+}
+
+func (r *ref) unitHolds(u *refUnit) schedule.Vec {
+	sum := make(schedule.Vec, len(r.cfg.Resources))
+	for _, run := range slices.Concat(u.runs, u.mates) {
+		if run.Pool == r.pool {
+			addTo(sum, r.shape(run.Shape).Request)
+		}
+	}
+	return sum
+}
+
+// mayTake says by which rule a job may preempt a unit, when the queues have lost so much
+// to it already; zero: by none.
+func (r *ref) mayTake(q *refQueue, j schedule.Job, u *refUnit, lost map[schedule.QueueID]schedule.Vec) schedule.Rule {
+	level, since, priority := u.runs[0].Level, u.runs[0].Since, r.class(j.Shape).Priority
+	for _, run := range slices.Concat(u.runs, u.mates) {
+		if run.laid || !r.class(run.Shape).Preemptible {
+			return 0
+		}
+		level, since = max(level, run.Level), max(since, run.Since)
+	}
+	owner := r.queueOf(u.runs[0].Queue)
+	switch {
+	case level < priority:
+		return schedule.Urgency
+	case level > priority || r.round.KeepShares || owner == nil || owner == q || since >= r.round.Now:
+		return 0
+	}
+	held := r.held(owner.ID)
+	if l := lost[owner.ID]; l != nil {
+		subFrom(held, l)
+	}
+	if !r.mayLose(owner, q, held) {
+		return 0
+	}
+	subFrom(held, r.unitHolds(u))
+	after := refWeigh(r.share(held), owner.Weight)
+	if after > q.before || after == q.before && q.cost <= refWeigh(max(q.ideal, q.fair), q.Weight) {
+		return schedule.FairShare
+	}
+	return 0
+}
+
+// mayLose says whether a queue that holds so much may lose of it to the next gang of
+// another: it costs more than that queue will, and is above what is protected.
+func (r *ref) mayLose(owner, to *refQueue, held schedule.Vec) bool {
+	share := r.share(held)
+	return to.cost < refWeigh(share, owner.Weight) && share > refScale(max(owner.ideal, owner.fair), uint64(r.cfg.Protected), schedule.Million)
+}
+
+// queueOf is a queue of this pool's round; nil: it has no part in it.
+func (r *ref) queueOf(id schedule.QueueID) *refQueue {
+	if i := slices.IndexFunc(r.queues, func(q *refQueue) bool { return q.ID == id }); i >= 0 {
+		return r.queues[i]
+	}
+	return nil
+}
+
+// held is what the runs of a queue hold of the pool.
+func (r *ref) held(queue schedule.QueueID) schedule.Vec {
+	sum := make(schedule.Vec, len(r.cfg.Resources))
+	for i := range r.runs {
+		if run := &r.runs[i]; run.Queue == queue && run.Pool == r.pool && refStays(run) {
+			addTo(sum, r.shape(run.Shape).Request)
+		}
+	}
+	return sum
+}
+
+// total is what the pool's nodes have for our jobs.
+func (r *ref) total() schedule.Vec {
+	sum := make(schedule.Vec, len(r.cfg.Resources))
+	for i := range r.nodes {
+		if r.nodes[i].Pool == r.pool {
+			addTo(sum, r.nodes[i].Total)
+			subFrom(sum, r.nodes[i].Other)
+		}
+	}
+	return sum
+}
+
+// share is the largest part of the pool's total that amounts are, in 2^-32.
+func (r *ref) share(amounts schedule.Vec) (share uint64) {
+	total := r.total()
+	for _, name := range r.cfg.Dominant {
+		i := slices.Index(r.cfg.Resources, name)
+		if amounts[i] > 0 && total[i] > 0 {
+			share = max(share, refScale(uint64(amounts[i]), 1<<32, uint64(total[i])))
+		}
+	}
+	return share
+}
+
+// demand is what a queue holds and waits for that a node of the pool could ever hold, at
+// most all there is.
+func (r *ref) demand(q *refQueue) uint64 {
+	want := r.held(q.ID)
+	for _, j := range q.queued {
+		could := func(n schedule.Node) bool { return n.Pool == r.pool && r.couldEver(j.Shape, &n) == "" }
+		if !r.laid[j.ID] && slices.ContainsFunc(r.nodes, could) {
+			addTo(want, r.shape(j.Shape).Request)
+		}
+	}
+	return min(r.share(want), 1<<32)
+}
+
+// refShares gives the queues with a demand their part by weight, and their part where
+// what a queue has no demand for goes to the others by weight.
+func refShares(queues []*refQueue) {
+	var open []*refQueue
+	for _, q := range queues {
+		if q.fair, q.ideal = 0, 0; q.demand > 0 {
+			open = append(open, q)
+		}
+	}
+	weights := func() (sum uint64) {
+		for _, q := range open {
+			sum += uint64(q.Weight)
+		}
+		return sum
+	}
+	for _, q := range open {
+		q.fair = refScale(1<<32, uint64(q.Weight), weights())
+	}
+	for left := uint64(1 << 32); len(open) > 0; {
+		sum, given := weights(), uint64(0)
+		var unmet []*refQueue
+		for _, q := range open {
+			if refScale(left, uint64(q.Weight), sum) < q.demand {
+				unmet = append(unmet, q)
+				continue
+			}
+			q.ideal = q.demand
+			given += q.demand
+		}
+		if len(unmet) == len(open) {
+			for _, q := range open {
+				q.ideal = refScale(left, uint64(q.Weight), sum)
+			}
+			return
+		}
+		open, left = unmet, left-given
+	}
+}
+
+// refWeigh is a share over a weight: what queues are compared by.
+func refWeigh(share uint64, weight int64) uint64 {
+	return refScale(share, schedule.Million, uint64(weight))
+}
+
+// refScale is floor(value x times / by), at most the largest uint64.
+func refScale(value, times, by uint64) uint64 {
+	n := new(big.Int).SetUint64(value)
+	n.Mul(n, new(big.Int).SetUint64(times)).Div(n, new(big.Int).SetUint64(by))
+	if !n.IsUint64() {
+		return ^uint64(0)
+	}
+	return n.Uint64()
+}
+
+func addTo(v, w schedule.Vec) {
+	for i := range v {
+		v[i] += w[i]
+	}
+}
+
+func subFrom(v, w schedule.Vec) {
+	for i := range v {
+		v[i] -= w[i]
+	}
+}

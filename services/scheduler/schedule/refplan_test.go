@@ -1,0 +1,345 @@
+package schedule_test
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// refplan is the round as plainly as it can be said: it takes the content as rows and a
+// question, scans lists, keeps no sum and no index, and answers with the plan. It is the
+// oracle: State.Plan must give the same, byte for byte. It knows nothing of the inside of
+// package schedule.
+func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Round) *schedule.Plan {
+	r := &ref{cfg: cfg, rows: content, round: round, plan: &schedule.Plan{Stop: schedule.StopDone}, laid: map[schedule.JobID]bool{}, buckets: map[schedule.QueueID]schedule.Time{}}
+	for i := range content.Runs {
+		r.runs = append(r.runs, refRun{RunRow: content.Runs[i]})
+	}
+	r.nodes = slices.SortedFunc(slices.Values(content.Nodes), func(a, b schedule.Node) int { return cmp.Compare(a.ID, b.ID) })
+	for _, b := range content.Buckets {
+		r.buckets[b.Queue] = b.Free
+	}
+	for _, pool := range cfg.Pools {
+		if r.plan.Stop != schedule.StopBudget {
+			r.enter(pool)
+			for r.walk() {
+				r.again()
+			}
+		}
+	}
+	if round.MayReject {
+		r.rejectHopeless()
+	}
+	return r.plan
+}
+
+// ref is one round. What it starts is appended to runs, who is preempted is Releasing
+// among them.
+type ref struct {
+	cfg     *schedule.Config
+	rows    schedule.Snapshot
+	round   schedule.Round
+	plan    *schedule.Plan
+	nodes   []schedule.Node // by name
+	runs    []refRun
+	laid    map[schedule.JobID]bool
+	buckets map[schedule.QueueID]schedule.Time
+
+	pool   schedule.PoolID
+	queues []*refQueue // those of the pool's round, by name
+}
+
+type refRun struct {
+	schedule.RunRow
+	// laid says that it starts in this round.
+	laid bool
+}
+
+// refQueue is a queue in a pool's round.
+type refQueue struct {
+	schedule.Queue
+	known  bool
+	queued []schedule.Job // in order
+	// at is how far the walk has looked; failed are the shapes that found no place in it,
+	// and seen the gangs it came to.
+	at     int
+	failed map[schedule.ShapeID]bool
+	seen   map[schedule.GangID]bool
+	done   bool
+	// next is the gang that goes next: one job, or all of a gang that wait.
+	next                []schedule.Job
+	before, cost        uint64
+	demand, fair, ideal uint64
+}
+
+func (r *ref) shape(id schedule.ShapeID) schedule.Shape {
+	i := slices.IndexFunc(r.rows.Shapes, func(s schedule.ShapeAdded) bool { return s.ID == id })
+	return r.rows.Shapes[i].Shape
+}
+
+func (r *ref) class(id schedule.ShapeID) schedule.Class {
+	i := slices.IndexFunc(r.cfg.Classes, func(c schedule.Class) bool { return c.ID == r.shape(id).Class })
+	return r.cfg.Classes[i]
+}
+
+// queuedOf is the waiting jobs of a queue, in its order: higher class, smaller priority
+// number, earlier submission, id.
+func (r *ref) queuedOf(queue schedule.QueueID) (out []schedule.Job) {
+	for _, j := range r.rows.Jobs {
+		if j.Queue == queue {
+			out = append(out, j)
+		}
+	}
+	slices.SortFunc(out, func(a, b schedule.Job) int {
+		return cmp.Or(cmp.Compare(r.class(b.Shape).Priority, r.class(a.Shape).Priority), cmp.Compare(a.Priority, b.Priority),
+			cmp.Compare(a.Submitted, b.Submitted), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return out
+}
+
+// enter begins the round of a pool: with each queue that waits for something, or holds
+// something of it.
+func (r *ref) enter(pool schedule.PoolID) {
+	r.pool, r.queues = pool, nil
+	names := map[schedule.QueueID]bool{}
+	for _, j := range r.rows.Jobs {
+		names[j.Queue] = true
+	}
+	for i := range r.runs {
+		names[r.runs[i].Queue] = true
+	}
+	for id := range names {
+		q := &refQueue{Queue: schedule.Queue{ID: id, Weight: schedule.Million}, queued: r.queuedOf(id)}
+		if i := slices.IndexFunc(r.rows.Queues, func(q schedule.Queue) bool { return q.ID == id }); i >= 0 {
+			q.Queue, q.known = r.rows.Queues[i], true
+		}
+		q.demand = r.demand(q)
+		if q.demand > 0 || slices.ContainsFunc(q.queued, func(j schedule.Job) bool { return !r.laid[j.ID] }) {
+			r.queues = append(r.queues, q)
+		}
+	}
+	slices.SortFunc(r.queues, func(a, b *refQueue) int { return cmp.Compare(a.ID, b.ID) })
+	r.again()
+	for _, q := range r.queues {
+		r.plan.Shares = append(r.plan.Shares, schedule.Share{Pool: pool, Queue: q.ID, Actual: r.share(r.held(q.ID)), Ideal: q.ideal, Fair: q.fair})
+	}
+}
+
+// again readies the queues for a walk.
+func (r *ref) again() {
+	for _, q := range r.queues {
+		q.at, q.failed, q.seen, q.next, q.done = 0, map[schedule.ShapeID]bool{}, map[schedule.GangID]bool{}, nil, !q.known || q.Cordoned
+		q.demand = r.demand(q)
+	}
+	refShares(r.queues)
+}
+
+// walk starts one gang after the other: always that of the queue which costs least after
+// it, among the first of each queue that can start as things are. A start that took
+// victims ends the walk. It says whether there is to be another.
+func (r *ref) walk() (again bool) {
+	for {
+		var best *refQueue
+		for _, q := range r.queues {
+			if r.ready(q) && (best == nil || r.goesBefore(q, best)) {
+				best = q
+			}
+		}
+		if best == nil {
+			return again
+		}
+		if r.round.Steps > 0 && r.plan.Steps >= r.round.Steps {
+			r.plan.Stop = schedule.StopBudget
+			return false
+		}
+		victims := len(r.plan.Preempts)
+		r.place(best)
+		for range best.next {
+			r.take("", r.cfg.Rate)
+			r.take(best.ID, r.cfg.QueueRate)
+		}
+		r.plan.Steps += 1 + uint64(len(r.plan.Preempts)-victims)
+		best.next = nil
+		again = true
+		if len(r.plan.Preempts) > victims {
+			return true
+		}
+	}
+}
+
+// ready finds the first gang of a queue that can start as things are.
+func (r *ref) ready(q *refQueue) bool {
+	for !q.done {
+		if q.next == nil && !r.advance(q) {
+			q.done = true
+			break
+		}
+		if r.canStart(q) {
+			return true
+		}
+		q.next = nil
+	}
+	return false
+}
+
+func (r *ref) goesBefore(a, b *refQueue) bool {
+	return cmp.Or(cmp.Compare(r.class(b.next[0].Shape).Priority, r.class(a.next[0].Shape).Priority),
+		cmp.Compare(a.cost, b.cost), cmp.Compare(a.ID, b.ID)) < 0
+}
+
+// advance finds the next gang of a queue that is worth a try, within look-back.
+func (r *ref) advance(q *refQueue) bool {
+	for ; q.at < min(len(q.queued), r.cfg.Lookback); q.at++ {
+		j := q.queued[q.at]
+		if r.laid[j.ID] || j.Gang == "" && q.failed[j.Shape] {
+			continue
+		}
+		next := []schedule.Job{j}
+		if j.Gang != "" {
+			next = slices.DeleteFunc(slices.Clone(q.queued), func(m schedule.Job) bool { return m.Gang != j.Gang })
+			if q.seen[j.Gang] || next[len(next)-1].ID != j.ID || !r.whole(q, j.Gang, len(next)) {
+				continue // it stands where its last member does
+			}
+			q.seen[j.Gang] = true
+		}
+		if !r.inTime(next) || slices.ContainsFunc(next, func(j schedule.Job) bool { return !r.mayUse(j.Shape) }) {
+			continue
+		}
+		q.at++
+		q.next = next
+		held := r.held(q.ID)
+		q.before = refWeigh(r.share(held), q.Weight)
+		for _, m := range next {
+			addTo(held, r.shape(m.Shape).Request)
+		}
+		q.cost = refWeigh(r.share(held), q.Weight)
+		return true
+	}
+	return false
+}
+
+// whole says whether with so many that wait a gang is whole: the others run or have ended.
+func (r *ref) whole(q *refQueue, id schedule.GangID, waiting int) bool {
+	for _, g := range r.rows.Gangs {
+		if g.Queue == q.ID && g.ID == id {
+			for _, m := range r.rows.Members {
+				if m.Queue == q.ID && m.Gang == id && m.Run != (schedule.RunID{}) {
+					waiting++
+				}
+			}
+			return waiting+int(g.Ended) >= int(g.Cardinality)
+		}
+	}
+	return false
+}
+
+func (r *ref) mayUse(shape schedule.ShapeID) bool {
+	pools := r.shape(shape).Pools
+	return len(pools) == 0 || slices.Contains(pools, r.pool)
+}
+
+// inTime says whether the time of all members has come, and has the round wake then. It
+// is asked of those only that may use the pool.
+func (r *ref) inTime(next []schedule.Job) bool {
+	var ready schedule.Time
+	for _, j := range next {
+		if !r.mayUse(j.Shape) {
+			return false
+		}
+		ready = max(ready, j.NotBefore)
+	}
+	if ready > r.round.Now {
+		r.wakeAt(ready)
+		return false
+	}
+	return true
+}
+
+func (r *ref) wakeAt(at schedule.Time) {
+	if at > r.round.Now && (r.plan.Wake == 0 || at < r.plan.Wake) {
+		r.plan.Wake = at
+	}
+}
+
+// canStart says whether tokens, limits and nodes let the gang of a queue start. The shape
+// of a single job that has no place is not tried again in the walk, unless the job is
+// kept off nodes.
+func (r *ref) canStart(q *refQueue) bool {
+	if !r.hasTokens(q, "", r.cfg.Rate) || !r.hasTokens(q, q.ID, r.cfg.QueueRate) {
+		return false
+	}
+	limited := r.overLimit(q)
+	if !limited && r.trial(func() bool { return r.place(q) }) {
+		return true
+	}
+	if !limited {
+		r.wakeForYoung(q)
+	}
+	if q.next[0].Gang == "" && len(q.next[0].Avoid) == 0 {
+		q.failed[q.next[0].Shape] = true
+	}
+	return false
+}
+
+// wakeForYoung: what began at this moment may lose to a queue a moment later.
+func (r *ref) wakeForYoung(q *refQueue) {
+	if r.round.KeepShares {
+		return
+	}
+	for i := range r.runs {
+		run := &r.runs[i]
+		if run.Pool != r.pool || run.Phase == schedule.Releasing || run.laid || run.Since < r.round.Now || !r.class(run.Shape).Preemptible {
+			continue
+		}
+		if owner := r.queueOf(run.Queue); owner != nil && owner != q && r.mayLose(owner, q, r.held(owner.ID)) {
+			r.wakeAt(run.Since + 1)
+		}
+	}
+}
+
+// hasTokens says whether a bucket has a token for each member. One that has not ends the
+// queue; a gang above the burst waits for ever and ends nothing.
+func (r *ref) hasTokens(q *refQueue, bucket schedule.QueueID, rate schedule.Rate) bool {
+	n := uint32(len(q.next))
+	switch {
+	case rate.Burst == 0:
+		return true
+	case n > rate.Burst:
+		return false
+	}
+	ready := r.since(bucket, rate) + schedule.Time(rate.PerToken)*schedule.Time(n)
+	if ready <= r.round.Now {
+		return true
+	}
+	q.done = true
+	r.wakeAt(ready)
+	if r.plan.Stop == schedule.StopDone {
+		r.plan.Stop = schedule.StopLimit
+	}
+	return false
+}
+
+// since is from when tokens are counted: at most a burst of them.
+func (r *ref) since(bucket schedule.QueueID, rate schedule.Rate) schedule.Time {
+	now := max(-1<<61, min(r.round.Now, 1<<61))
+	return max(r.buckets[bucket], now-schedule.Time(rate.PerToken)*schedule.Time(rate.Burst))
+}
+
+func (r *ref) take(bucket schedule.QueueID, rate schedule.Rate) {
+	if rate.Burst > 0 {
+		r.buckets[bucket] = min(r.since(bucket, rate)+schedule.Time(rate.PerToken), 1<<62)
+	}
+}
+
+// trial does something and takes it back.
+func (r *ref) trial(try func() bool) bool {
+	runs, starts, preempts := slices.Clone(r.runs), len(r.plan.Starts), len(r.plan.Preempts)
+	ok := try()
+	for _, s := range r.plan.Starts[starts:] {
+		delete(r.laid, s.Job)
+	}
+	r.runs, r.plan.Starts, r.plan.Preempts = runs, r.plan.Starts[:starts], r.plan.Preempts[:preempts]
+	return ok
+}

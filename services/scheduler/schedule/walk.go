@@ -1,0 +1,326 @@
+package schedule
+
+// ready finds the next gang of a queue, which is the first that can start as things
+// are: what cannot counts for nothing in the order of the queues. So a round needs no
+// memory of what it tried, and goes on after a cut as if there had been none.
+func (p *planner) ready(q *queueRound) bool {
+	for !q.done {
+		if !q.has && !p.next(q) {
+			q.done = true
+			break
+		}
+		if p.canStart(q) {
+			return true
+		}
+		p.drop(q)
+	}
+	p.drop(q)
+	return false
+}
+
+// drop forgets the next gang of a queue.
+func (p *planner) drop(q *queueRound) {
+	if !q.has {
+		return
+	}
+	q.has = false
+	p.shapes[q.shape].next--
+	p.setFragile(q, false)
+}
+
+func (p *planner) setFragile(q *queueRound, fragile bool) { //nolint:revive // a setter
+	if q.fragile != fragile {
+		q.fragile = fragile
+		if fragile {
+			p.hunt.fragile++
+		} else {
+			p.hunt.fragile--
+		}
+	}
+}
+
+// next finds the next gang of a queue that is worth a try, among as many jobs as the
+// round looks at. Those that start in it are still in the list, and are passed over.
+func (p *planner) next(q *queueRound) bool {
+	if q.taken {
+		q.taken = false
+		p.pass(q)
+	}
+	for len(q.sources) > 0 {
+		src := &q.sources[0]
+		job := src.job
+		if q.bound != none && job != q.bound && p.compareQueued(job, q.bound) > 0 {
+			return false
+		}
+		k := &p.kinds[src.kind]
+		row := &p.jobs[job]
+		if p.laid.has(job) || row.gang == none && k.failed == p.walk {
+			p.pass(q)
+			continue
+		}
+		members := []int32(nil)
+		if row.gang != none {
+			g := &p.gangs[row.gang]
+			// A gang stands where its last member does, and is looked at once.
+			if g.seen == p.walk || !g.whole() || job != g.queued[len(g.queued)-1] {
+				p.step(q)
+				continue
+			}
+			g.seen = p.walk
+			members = g.queued
+		}
+		if !p.mayUse(members) || p.tooEarly(job, members) {
+			p.step(q)
+			continue
+		}
+		q.taken = true
+		p.setNext(q, job, members)
+		return true
+	}
+	return false
+}
+
+// pass goes on from the first job of a queue's sources. Where a job of its kind found no
+// place, nothing of it is worth a try in this walk but gangs.
+func (p *planner) pass(q *queueRound) {
+	if k := &p.kinds[q.sources[0].kind]; k.failed == p.walk && k.gangs == 0 {
+		p.dropSource(q)
+		return
+	}
+	p.step(q)
+}
+
+// mayUse says whether every member of a gang may run in the pool.
+func (p *planner) mayUse(members []int32) bool {
+	for _, j := range members {
+		if !p.shapes[p.kinds[p.jobs[j].kind].shape].mayUse(p.pool) {
+			return false
+		}
+	}
+	return true
+}
+
+// tooEarly says whether the time of a job, or of a member, has not come.
+func (p *planner) tooEarly(job int32, members []int32) bool {
+	ready := p.notBefore(job)
+	for _, j := range members {
+		ready = max(ready, p.notBefore(j))
+	}
+	if ready <= p.round.Now {
+		return false
+	}
+	p.wakeAt(ready)
+	return true
+}
+
+func (p *planner) notBefore(job int32) Time {
+	if !p.jobs[job].extra {
+		return 0
+	}
+	return max(0, p.extras[job].notBefore)
+}
+
+// setNext has a gang be the next, and reckons what its start would cost its queue.
+func (p *planner) setNext(q *queueRound, job int32, members []int32) {
+	q.has, q.job, q.gang, q.members = true, job, p.jobs[job].gang, members
+	first := job
+	if q.gang != none {
+		first = members[0]
+	}
+	kind := p.jobs[first].kind
+	q.shape, q.class = p.kinds[kind].shape, p.classOfKind(kind).Priority
+	sh := &p.shapes[q.shape]
+	if sh.next++; !sh.active {
+		sh.active = true
+		p.active = append(p.active, q.shape)
+	}
+	q.spotted = false
+	p.most = max(p.most, q.size())
+	q.before = q.weighted
+	after := p.hunt.after[:0]
+	after = append(after, p.heldIn(q)...)
+	if q.gang == none {
+		after.add(sh.Request)
+	}
+	for _, j := range members {
+		after.add(p.request(p.jobs[j].kind))
+	}
+	p.hunt.after = after
+	q.cost = p.weigh(after, q.weight)
+}
+
+// heldIn is what a queue holds of the pool.
+func (p *planner) heldIn(q *queueRound) Vec { return p.room(p.held, p.heldAt(q.queue, p.pool)) }
+
+// weighQueue reckons a queue's share, which has changed.
+func (p *planner) weighQueue(q *queueRound) {
+	q.share = p.dominant(p.heldIn(q), p.total)
+	q.weighted = weighted(q.share, q.weight)
+	q.leastKnown = false
+	p.heaviest = max(p.heaviest, q.weighted)
+	p.queueLog = append(p.queueLog, p.at[q.queue])
+}
+
+// weigh is the weighted share of amounts.
+func (p *planner) weigh(amounts Vec, weight int64) uint64 {
+	return weighted(p.dominant(amounts, p.total), weight)
+}
+
+// canStart says whether the limits and the nodes let the next gang of a queue start.
+// Where they do not it notes that: a single job's shape is not tried again in this
+// walk. Mixed gangs prove nothing of their shapes, nor does a job that avoids nodes.
+func (p *planner) canStart(q *queueRound) bool {
+	n := q.size()
+	if ok, ready := p.global.has(p.cfg.Rate, n, p.round.Now); !ok {
+		p.limited(q, ready, n, p.cfg.Rate)
+		return false
+	}
+	if ok, ready := p.tokens[q.queue].has(p.cfg.QueueRate, n, p.round.Now); !ok {
+		p.limited(q, ready, n, p.cfg.QueueRate)
+		return false
+	}
+	over := p.overLimit(q)
+	if !over && p.hasPlace(q) {
+		return true
+	}
+	if !over {
+		p.wakeForYoung(q)
+	}
+	if q.gang == none && !p.avoids(q.job) {
+		p.kinds[p.jobs[q.job].kind].failed = p.walk
+	}
+	return false
+}
+
+// avoids says whether a job is kept off nodes of its own.
+func (p *planner) avoids(job int32) bool {
+	return p.jobs[job].extra && len(p.extras[job].avoid) > 0
+}
+
+// limited ends the queue for this round; a gang above the burst waits for ever and
+// ends nothing.
+func (p *planner) limited(q *queueRound, ready Time, n uint32, rate Rate) {
+	if n > rate.Burst {
+		return
+	}
+	q.done = true
+	p.wakeAt(ready)
+	if p.plan.Stop == StopDone {
+		p.plan.Stop = StopLimit
+	}
+}
+
+// overLimit says whether the next gang would take its queue above the limit of a class.
+func (p *planner) overLimit(q *queueRound) bool {
+	if q.gang == none {
+		return p.over(q, p.shapes[q.shape].class, p.shapes[q.shape].Request)
+	}
+	for c := range p.cfg.Classes {
+		sum, some := make(Vec, len(p.total)), false
+		for _, j := range q.members {
+			if sh := &p.shapes[p.kinds[p.jobs[j].kind].shape]; sh.class == int32(c) { //nolint:gosec // classes are few
+				sum.add(sh.Request)
+				some = true
+			}
+		}
+		if some && p.over(q, int32(c), sum) { //nolint:gosec // classes are few
+			return true
+		}
+	}
+	return false
+}
+
+// over says whether so much more takes a queue above the limit of a class.
+func (p *planner) over(q *queueRound, class int32, more Vec) bool {
+	held := p.room(p.byClass, p.classAt(q.queue, p.pool, class))
+	limit := p.room(p.limits, p.at[q.queue]*int32(len(p.cfg.Classes))+class) //nolint:gosec // few
+	for i := range more {
+		if held[i]+more[i] > limit[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// wakeForYoung has the round wake when what began at this moment may lose to the next gang
+// of a queue, which has no place.
+func (p *planner) wakeForYoung(q *queueRound) {
+	if p.round.KeepShares {
+		return
+	}
+	p.look()
+	for _, i := range p.young {
+		owner := &p.queues[i]
+		if owner != q && owner.mayLose(q, owner.share) {
+			p.wakeAt(owner.young + 1)
+		}
+	}
+}
+
+// refresh asks again whether the next gang of a queue can start, and puts the queue where
+// it stands among the others now.
+func (p *planner) refresh(q *queueRound) {
+	if p.ready(q) {
+		p.sift(p.siftUp(int(q.place)))
+		return
+	}
+	last := len(p.heap) - 1
+	at := int(q.place)
+	p.swap(at, last)
+	p.heap = p.heap[:last]
+	if at < last {
+		p.sift(p.siftUp(at))
+	}
+}
+
+// before says which queue's next gang goes first.
+func (p *planner) before(i, j int32) bool {
+	a, b := &p.queues[i], &p.queues[j]
+	switch {
+	case a.class != b.class:
+		return a.class > b.class
+	case a.cost != b.cost:
+		return a.cost < b.cost
+	}
+	return i < j // they stand by name
+}
+
+func (p *planner) push(i int32) {
+	p.heap = append(p.heap, i)
+	p.queues[i].place = int32(len(p.heap) - 1) //nolint:gosec // queues are few
+	p.siftUp(len(p.heap) - 1)
+}
+
+func (p *planner) swap(i, j int) {
+	p.heap[i], p.heap[j] = p.heap[j], p.heap[i]
+	p.queues[p.heap[i]].place, p.queues[p.heap[j]].place = int32(i), int32(j) //nolint:gosec // queues are few
+}
+
+func (p *planner) siftUp(i int) int {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !p.before(p.heap[i], p.heap[parent]) {
+			break
+		}
+		p.swap(i, parent)
+		i = parent
+	}
+	return i
+}
+
+func (p *planner) sift(i int) {
+	for {
+		least := 2*i + 1
+		if least >= len(p.heap) {
+			return
+		}
+		if least+1 < len(p.heap) && p.before(p.heap[least+1], p.heap[least]) {
+			least++
+		}
+		if !p.before(p.heap[least], p.heap[i]) {
+			return
+		}
+		p.swap(i, least)
+		i = least
+	}
+}
