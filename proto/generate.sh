@@ -8,26 +8,23 @@
 # and kept there, and the protos of others are taken out of their modules into .cache. The same input
 # gives the same bytes.
 #
-# The OpenAPI document differs from what Armada's clients were made from in these points; the services
-# serve what is true, this file says what is left to do:
-#   - a body of a call that has fields in its path is a definition of its own, `<Service><Method>Body`,
-#     without these fields, instead of the whole message;
-#   - Kubernetes' types are written as protobuf JSON (a quantity is {"string": "1"}, an int-or-string has
-#     three fields, a time has seconds and nanos), not as Kubernetes' own JSON;
-#   - the default answer is an rpcStatus.
+# The OpenAPI document says what the services serve. What grpc-gateway's generator makes says something
+# else in places, among them all of Kubernetes' types; tools/restdoc puts that right, and has the list.
 set -euo pipefail
 
 PROTOC_GEN_GO=v1.36.12
 PROTOC_GEN_GO_GRPC=v1.6.2
 GATEWAY=v2.31.0
 BUF=v1.73.0
-KUBERNETES=v0.36.3
 GOOGLEAPIS=v1.16.0 # of grpc-gateway's first line, the last to carry Google's HTTP annotations
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 tools=$root/bin/tools
 cache=$root/.cache/proto
+
+# The Kubernetes that the services are built with: its protos and its Go types must be of one version.
+KUBERNETES=$(cd "$root" && go list -m -f '{{.Version}}' k8s.io/api)
 
 # install MODULE PACKAGE VERSION builds a tool, unless that very version is there already.
 install() {
@@ -79,7 +76,10 @@ generate() {
   # The order of arguments is the order of files in the merged document, so it is fixed.
   buf generate --template buf.gen.yaml -o out --path api --path binoculars --path schedulerobjects --path fairlead --path third_party/k8s.io
   buf generate --template buf.gen.rest.yaml -o out --path api --path binoculars --path schedulerobjects
-  mv out/openapi/fairlead.swagger.json out/openapi/swagger.json
+  buf build --as-file-descriptor-set -o descriptors.binpb
+  # From the module alone, which imports nothing that is generated here.
+  (cd "$root/tools" && GOWORK=off go run ./restdoc "$work/out/openapi/fairlead.swagger.json" "$work/descriptors.binpb") >out/openapi/swagger.json
+  rm out/openapi/fairlead.swagger.json
   cd "$here"
 }
 

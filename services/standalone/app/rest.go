@@ -9,8 +9,12 @@ import (
 	"google.golang.org/grpc"
 
 	apipb "github.com/fairlead-batch/fairlead/proto/gen/api"
+	"github.com/fairlead-batch/fairlead/proto/gen/binoculars"
 	gatewayapi "github.com/fairlead-batch/fairlead/proto/gen/gateway/api"
-	openapi "github.com/fairlead-batch/fairlead/proto/openapi"
+	gatewaybinoculars "github.com/fairlead-batch/fairlead/proto/gen/gateway/binoculars"
+	gatewayreports "github.com/fairlead-batch/fairlead/proto/gen/gateway/schedulerobjects"
+	"github.com/fairlead-batch/fairlead/proto/gen/schedulerobjects"
+	"github.com/fairlead-batch/fairlead/proto/openapi"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc/kubejson"
 )
@@ -24,6 +28,18 @@ func restHandler(ctx context.Context, conn grpc.ClientConnInterface) (http.Handl
 		func() error { return gatewayapi.RegisterSubmitHandlerClient(ctx, mux, apipb.NewSubmitClient(conn)) },
 		func() error { return gatewayapi.RegisterEventHandlerClient(ctx, mux, apipb.NewEventClient(conn)) },
 		func() error { return gatewayapi.RegisterJobsHandlerClient(ctx, mux, apipb.NewJobsClient(conn)) },
+		// What nobody answers yet says so over REST too, instead of that there is no such path.
+		func() error { return gatewayapi.RegisterExecutorHandlerClient(ctx, mux, apipb.NewExecutorClient(conn)) },
+		func() error { return gatewayapi.RegisterNodeHandlerClient(ctx, mux, apipb.NewNodeClient(conn)) },
+		func() error {
+			return gatewayapi.RegisterRetryPolicyServiceHandlerClient(ctx, mux, apipb.NewRetryPolicyServiceClient(conn))
+		},
+		func() error {
+			return gatewayreports.RegisterSchedulerReportingHandlerClient(ctx, mux, schedulerobjects.NewSchedulerReportingClient(conn))
+		},
+		func() error {
+			return gatewaybinoculars.RegisterBinocularsHandlerClient(ctx, mux, binoculars.NewBinocularsClient(conn))
+		},
 	} {
 		if err := register(); err != nil {
 			return nil, fmt.Errorf("make the REST gateway: %w", err)
