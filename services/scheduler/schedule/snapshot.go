@@ -70,7 +70,7 @@ func (s *State) Folds() Snapshot {
 	under := map[int32]underGang{}
 	for h := range s.jobs {
 		if row := &s.jobs[h]; s.jobIDs.ids[h] != [16]byte{} && row.leased && row.gang != none {
-			under[row.gang] = under[row.gang].with(row.gone)
+			under[row.gang] = under[row.gang].with(row)
 		}
 	}
 	var out Snapshot
@@ -102,10 +102,10 @@ func (s *State) rows(assumed bool) Snapshot {
 // of them that have ended.
 type underGang struct{ leases, gone int }
 
-// with is u and one more, which has ended or not.
-func (u underGang) with(gone bool) underGang {
+// with is u and one more.
+func (u underGang) with(member *jobRow) underGang {
 	u.leases++
-	if gone {
+	if member.gone {
 		u.gone++
 	}
 	return u
@@ -132,7 +132,7 @@ func (s *State) jobRows(out *Snapshot, under map[int32]underGang, assumed bool) 
 		case s.jobIDs.ids[h] == [16]byte{} || row.waits || assumed && row.leased:
 			continue
 		case row.leased && row.gang != none:
-			under[row.gang] = under[row.gang].with(row.gone)
+			under[row.gang] = under[row.gang].with(row)
 		}
 		switch {
 		case row.gone:
