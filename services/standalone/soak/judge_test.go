@@ -2,15 +2,15 @@ package soak_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fairlead-batch/fairlead/proto/gen/api"
@@ -24,8 +24,6 @@ import (
 const queryMax = 500
 
 var noWait = grpc.WaitForReady(false)
-
-func isEOF(err error) bool { return errors.Is(err, io.EOF) }
 
 // judge judges a run that is over.
 type judge struct {
@@ -185,12 +183,12 @@ func (j *judge) rows(ctx context.Context, lived, anew api.JobsClient) {
 	}
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(j.truth.jobs)), queryMax) {
 		request := &api.JobDetailsRequest{JobIds: ids, ExpandJobRun: true, ExpandJobSpec: true}
-		mine, err := lived.GetJobDetails(ctx, request)
+		mine, err := details(ctx, lived, request)
 		if err != nil {
 			j.wrong("lookout: %w", err)
 			return
 		}
-		other, err := anew.GetJobDetails(ctx, request)
+		other, err := details(ctx, anew, request)
 		if err != nil {
 			j.wrong("a lookout that began anew: %w", err)
 			return
@@ -211,6 +209,18 @@ func (j *judge) rows(ctx context.Context, lived, anew api.JobsClient) {
 	}
 }
 
+// details asks a lookout, again while it says that it has not read so far.
+func details(ctx context.Context, lookout api.JobsClient, request *api.JobDetailsRequest) (answer *api.JobDetailsResponse, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, quietMax, fmt.Errorf("no answer within %s", quietMax))
+	defer cancel()
+	for {
+		answer, err = lookout.GetJobDetails(ctx, request)
+		if status.Code(err) != codes.Unavailable || ctx.Err() != nil {
+			return answer, err
+		}
+	}
+}
+
 // bugs are counters that only a bug of ours moves.
 func bugs() []string {
 	return []string{"fairlead_part_panics_total", "fairlead_scheduler_round_facts_refused_total", "fairlead_scheduler_entries_damaged_total"}
@@ -221,9 +231,10 @@ func (j *judge) counters(ctx context.Context) {
 	for _, s := range j.services() {
 		_, text := s.Get(ctx, "/metrics")
 		for line := range strings.Lines(text) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+			name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 			name, _, _ = strings.Cut(name, "{")
-			if slices.Contains(bugs(), name) && value != "0" {
+			value := line[strings.LastIndex(line, " ")+1:]
+			if slices.Contains(bugs(), name) && strings.TrimSpace(value) != "0" {
 				j.wrong("%s counts %s", s.Name, strings.TrimSpace(line))
 			}
 		}

@@ -33,8 +33,8 @@ const (
 type users struct {
 	*truth
 	submit api.SubmitClient
-	// made counts jobs: the client ids.
-	made int
+	// made counts jobs: the client ids. asked counts requests: the job sets, in turn.
+	made, asked int
 	// random chooses, under no lock: it is the feeding goroutine's.
 	random *rand.Rand
 }
@@ -59,7 +59,8 @@ func (u *users) feed(ctx context.Context, jobs int, sets []*jobSet) error {
 	for jobs > 0 {
 		n := min(jobs, requestJobs)
 		jobs -= n
-		request, each := u.request(n, sets[u.random.IntN(len(sets))])
+		request, each := u.request(n, sets[u.asked%len(sets)])
+		u.asked++
 		again, cancel := u.random.IntN(10) == 0, u.random.IntN(20) == 0
 		slots <- struct{}{}
 		group.Go(func() {

@@ -2,7 +2,9 @@ package soak_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"google.golang.org/grpc/codes"
@@ -59,8 +61,20 @@ func (w *watchers) call(ctx context.Context, set *jobSet, replica api.EventClien
 	}
 }
 
-// replay is a job set's events from its beginning, as a replica has them now.
+// replay is a job set's events from its beginning, as a replica has them now. One that
+// has not read so far yet says that it should be asked again.
 func replay(ctx context.Context, set *jobSet, replica api.EventClient) ([]*api.EventStreamMessage, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, quietMax, fmt.Errorf("no answer within %s", quietMax))
+	defer cancel()
+	for {
+		all, err := replayOnce(ctx, set, replica)
+		if status.Code(err) != codes.Unavailable || ctx.Err() != nil {
+			return all, err
+		}
+	}
+}
+
+func replayOnce(ctx context.Context, set *jobSet, replica api.EventClient) ([]*api.EventStreamMessage, error) {
 	stream, err := replica.GetJobSetEvents(ctx, &api.JobSetRequest{Queue: queue, Id: set.name, ErrorIfMissing: true})
 	if err != nil {
 		return nil, err
@@ -68,14 +82,13 @@ func replay(ctx context.Context, set *jobSet, replica api.EventClient) ([]*api.E
 	var all []*api.EventStreamMessage
 	for {
 		m, err := stream.Recv()
-		if status.Code(err) == codes.OK && m != nil {
-			all = append(all, m)
-			continue
-		}
-		if isEOF(err) {
+		if errors.Is(err, io.EOF) {
 			return all, nil
 		}
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
 	}
 }
 
