@@ -31,7 +31,7 @@ UNRACED := /eventlog/pulsarlog$$
 # tests: `make verify` runs it.
 UNCACHED := /tools/archcheck$$
 
-.PHONY: help demo run build test test-kube bench sim soak generate verify verify-generated verify-modules lint archcheck format clean
+.PHONY: help demo run build test test-kube test-openapi bench sim soak generate verify verify-generated verify-modules lint archcheck format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ test: ## all tests: race detector where goroutines meet, plain elsewhere
 # Kubernetes is built by tools/kube the first time: some 5 minutes on two idle cores, then nothing until the pin moves.
 test-kube: ## the tests that need a Kubernetes: a real API server, nodes by kwok
 	FAIRLEAD_KUBE=1 go test -count=1 -timeout 30m ./services/executor/internal/kube/...
+
+# The generator is fetched by Maven the first time, and the client generated again when the document has changed.
+test-openapi: ## a client generated from the OpenAPI document, used: needs Java and Maven
+	FAIRLEAD_OPENAPI=1 go test -count=1 -v ./services/standalone/app -run TestGeneratedClient
 
 # BENCH names what to measure and how, as bin/loadgen --help says: make bench BENCH="lives --window 1m".
 bench: build ## the figures of docs/benchmarks.md, measured: about 5 minutes
