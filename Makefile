@@ -39,7 +39,7 @@ UNRACED := /eventlog/pulsarlog$$
 # tests: `make verify` runs it.
 UNCACHED := /tools/archcheck$$
 
-.PHONY: help demo run build test test-kube bench bench-schedule sim mutants soak generate verify verify-generated verify-modules lint archcheck format clean
+.PHONY: help demo run build test test-kube test-openapi bench bench-schedule sim mutants soak generate verify verify-generated verify-modules lint archcheck format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ test: ## all tests: race detector where goroutines meet, plain elsewhere
 test-kube: ## the tests that need a Kubernetes: real API servers, nodes by kwok
 	@set -eu; race=-race; command -v "$$(go env CC)" >/dev/null || { race=; echo "no C compiler: without the race detector"; }; \
 	FAIRLEAD_KUBE=1 go test $$race -p 1 -count=1 -timeout 30m -run Kubernetes ./services/executor/internal/kube/... ./services/standalone/app
+
+# The generator is fetched by Maven the first time, and the client generated again when the document has changed.
+test-openapi: ## a client generated from the OpenAPI document, used: needs Java and Maven
+	FAIRLEAD_OPENAPI=1 go test -count=1 -v ./services/standalone/app -run TestGeneratedClient
 
 # BENCH names what to measure and how, as bin/loadgen --help says: make bench BENCH="lives --window 1m".
 bench: build ## the figures of docs/benchmarks.md, measured: 6 to 9 minutes

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Generates gen/ (Go, gRPC, REST gateway) and openapi/swagger.json from the protos of this folder.
+# Generates gen/ (Go, gRPC, REST gateway) and openapi/*.json from the protos of this folder.
 #
 #   generate.sh           write them
 #   generate.sh --check   change nothing; fail and show what differs
@@ -78,7 +78,7 @@ generate() {
   buf generate --template buf.gen.rest.yaml -o out --path api --path binoculars --path schedulerobjects
   buf build --as-file-descriptor-set -o descriptors.binpb
   # From the module alone, which imports nothing that is generated here.
-  (cd "$root/tools" && GOWORK=off go run ./restdoc "$work/out/openapi/fairlead.swagger.json" "$work/descriptors.binpb") >out/openapi/swagger.json
+  (cd "$root/tools" && GOWORK=off go run ./restdoc "$work/out/openapi/fairlead.swagger.json" "$work/descriptors.binpb" "$work/out/openapi")
   rm out/openapi/fairlead.swagger.json
   cd "$here"
 }
@@ -119,7 +119,9 @@ generate "$work"
 if [ "$*" = --check ]; then
   stale=0
   diff -r "$work/out/gen" "$here/gen" >&2 || stale=1
-  diff "$work/out/openapi/swagger.json" "$here/openapi/swagger.json" >&2 || stale=1
+  for document in swagger.json openapi.json; do
+    diff "$work/out/openapi/$document" "$here/openapi/$document" >&2 || stale=1
+  done
   if [ $stale = 1 ]; then
     echo "generated files are stale: run proto/generate.sh" >&2
   fi
@@ -127,4 +129,4 @@ if [ "$*" = --check ]; then
 fi
 replace "$work/out/gen" "$here/gen"
 mkdir -p "$here/openapi"
-cp "$work/out/openapi/swagger.json" "$here/openapi/swagger.json"
+cp "$work/out/openapi/"{swagger,openapi}.json "$here/openapi/"

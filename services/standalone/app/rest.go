@@ -46,10 +46,14 @@ func restHandler(ctx context.Context, conn grpc.ClientConnInterface) (http.Handl
 		}
 	}
 	root := http.NewServeMux()
-	for _, path := range []string{"GET /swagger.json", "GET /api/swagger.json"} {
+	for path, document := range map[string][]byte{
+		"GET /swagger.json":     openapi.Document(),
+		"GET /api/swagger.json": openapi.Document(),
+		"GET /openapi.json":     openapi.DocumentV3(),
+	} {
 		root.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write(openapi.Document())
+			_, _ = w.Write(document)
 		})
 	}
 	root.Handle("/", mux)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fairlead-batch/fairlead/proto/openapi"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc/openapitest"
 )
 
@@ -22,7 +23,7 @@ type restUser struct {
 
 func newRESTUser(t *testing.T) *restUser {
 	t.Helper()
-	document, err := openapitest.New()
+	document, err := openapitest.New(openapi.DocumentV3())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,20 +185,20 @@ func (u *restUser) watch(until string) {
 	u.t.Error("the stream ended before the job")
 }
 
-// commands gives every command about jobs to one that cannot be placed.
+// commands gives every command about jobs to one that does not end by itself.
 func (u *restUser) commands() {
 	u.t.Helper()
-	waiting := strings.ReplaceAll(strings.ReplaceAll(restJob, `"set"`, `"waiting"`), `"64Mi"`, `"64Pi"`)
+	long := strings.ReplaceAll(strings.ReplaceAll(restJob, `"set"`, `"long"`), "sleep 1", "sleep 600")
 	var answer struct{ JobResponseItems []struct{ JobID string } }
-	if err := json.Unmarshal([]byte(u.call(200, "POST /v1/job/submit", waiting)), &answer); err != nil {
+	if err := json.Unmarshal([]byte(u.call(200, "POST /v1/job/submit", long)), &answer); err != nil {
 		u.t.Fatal(err)
 	}
-	job := `"queue": "rest", "jobSetId": "waiting", "jobIds": ["` + answer.JobResponseItems[0].JobID + `"]`
+	job := `"queue": "rest", "jobSetId": "long", "jobIds": ["` + answer.JobResponseItems[0].JobID + `"]`
 	u.has(u.call(200, "GET /v1/queue/rest/info", ""), `"rest"`)
 	u.call(200, "POST /v1/job/reprioritize", `{`+job+`, "newPriority": 7}`)
-	u.call(200, "POST /v1/job/preempt", `{`+job+`, "reason": "of the test"}`)
 	u.has(u.call(200, "POST /v1/job/cancel", `{`+job+`, "reason": "of the test"}`), "cancelledIds")
-	u.call(200, "POST /v1/jobset/cancel", `{"queue": "rest", "jobSetId": "waiting", "filter": {"states": ["QUEUED"]}}`)
+	u.call(200, "POST /v1/job/preempt", `{`+job+`, "reason": "of the test"}`)
+	u.call(200, "POST /v1/jobset/cancel", `{"queue": "rest", "jobSetId": "long", "filter": {"states": ["QUEUED"]}}`)
 }
 
 // others calls what nobody answers yet, and what is in no document.
@@ -228,8 +229,10 @@ func (u *restUser) others() {
 		u.t.Errorf("operations of the document that were not called: %v", never)
 	}
 	plain := &http.Client{Transport: u.judge.Base}
-	if got := send(u.t, plain, 200, u.request("GET /swagger.json", "")); !json.Valid([]byte(got)) {
-		u.t.Error("the document is no JSON")
+	for path, want := range map[string][]byte{"/swagger.json": openapi.Document(), "/api/swagger.json": openapi.Document(), "/openapi.json": openapi.DocumentV3()} {
+		if got := send(u.t, plain, 200, u.request("GET "+path, "")); got != string(want) {
+			u.t.Errorf("%s is not the document", path)
+		}
 	}
 	send(u.t, plain, 204, u.request("GET /health", ""))
 	u.has(send(u.t, plain, 200, u.request("GET /metrics", "")), "fairlead_rpc_")

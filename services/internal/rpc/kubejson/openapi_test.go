@@ -23,10 +23,7 @@ import (
 // property in the document that nothing writes.
 func TestDocumentIsTrue(t *testing.T) {
 	t.Parallel()
-	document, err := openapitest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	documents := documents(t)
 	written := written(t)
 	if all := messages(written); len(all) < 30 {
 		t.Fatalf("%d messages: the protos were not read whole", len(all))
@@ -40,8 +37,10 @@ func TestDocumentIsTrue(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if err := document.Check(name, wire); err != nil {
-				t.Errorf("%s is not written as the document says:\n%v", name, err)
+			for version, document := range documents {
+				if err := document.Check(name, wire); err != nil {
+					t.Errorf("%s is not written as %s says:\n%v", name, version, err)
+				}
 			}
 			again := full.New()
 			if err := (kubejson.Marshaler{}).Unmarshal(wire, again.Interface()); err != nil {
@@ -63,10 +62,6 @@ func TestDocumentIsTrue(t *testing.T) {
 // document must allow it.
 func TestDocumentOfEmpty(t *testing.T) {
 	t.Parallel()
-	document, err := openapitest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var in api.JobSubmitRequest
 	if err := (kubejson.Marshaler{}).Unmarshal([]byte(`{"jobRequestItems": [{"podSpec": {"volumes": [{"scaleIO": {}}],
 		"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}}}}]}`), &in); err != nil {
@@ -76,9 +71,25 @@ func TestDocumentOfEmpty(t *testing.T) {
 	if err != nil || !strings.Contains(string(wire), `"secretRef":null`) {
 		t.Fatalf("%s, %v", wire, err)
 	}
-	if err := document.Check("apiJobSubmitRequest", wire); err != nil {
-		t.Errorf("%s\n%v", wire, err)
+	for version, document := range documents(t) {
+		if err := document.Check("apiJobSubmitRequest", wire); err != nil {
+			t.Errorf("%s: %s\n%v", version, wire, err)
+		}
 	}
+}
+
+// documents are both, by what they are called.
+func documents(t *testing.T) map[string]*openapitest.Document {
+	t.Helper()
+	all := map[string]*openapitest.Document{}
+	for version, text := range map[string][]byte{"OpenAPI 2.0": openapi.Document(), "OpenAPI 3.0": openapi.DocumentV3()} {
+		document, err := openapitest.New(text)
+		if err != nil {
+			t.Fatalf("%s: %v", version, err)
+		}
+		all[version] = document
+	}
+	return all
 }
 
 // messages are what the methods take and give, as far as the document defines it.

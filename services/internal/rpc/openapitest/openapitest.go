@@ -17,8 +17,6 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
-
-	"github.com/fairlead-batch/fairlead/proto/openapi"
 )
 
 // Document is the OpenAPI document, ready to judge. It is safe for concurrent use.
@@ -27,10 +25,10 @@ type Document struct {
 	router routers.Router
 }
 
-// New returns the document that is served.
-func New() (*Document, error) {
+// New returns a document in OpenAPI 2.0 or 3.0.
+func New(text []byte) (*Document, error) {
 	var tree map[string]any
-	if err := json.Unmarshal(openapi.Document(), &tree); err != nil {
+	if err := json.Unmarshal(text, &tree); err != nil {
 		return nil, fmt.Errorf("read the document: %w", err)
 	}
 	closeObjects(tree)
@@ -38,19 +36,43 @@ func New() (*Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the document: %w", err)
 	}
+	load := loadV3
+	if tree["swagger"] == "2.0" {
+		load = loadV2
+	}
+	doc, err := load(closed)
+	if err != nil {
+		return nil, err
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		return nil, fmt.Errorf("find the paths of the document: %w", err)
+	}
+	return &Document{doc: doc, router: router}, nil
+}
+
+func loadV2(text []byte) (*openapi3.T, error) {
 	var v2 openapi2.T
-	if err := json.Unmarshal(closed, &v2); err != nil {
+	if err := json.Unmarshal(text, &v2); err != nil {
 		return nil, fmt.Errorf("read the document as OpenAPI 2.0: %w", err)
 	}
 	doc, err := openapi2conv.ToV3(&v2)
 	if err != nil {
 		return nil, fmt.Errorf("turn the document into OpenAPI 3: %w", err)
 	}
-	router, err := gorillamux.NewRouter(doc) // it judges the document itself, too
+	return doc, nil
+}
+
+func loadV3(text []byte) (*openapi3.T, error) {
+	loader := openapi3.NewLoader()
+	doc, err := loader.LoadFromData(text)
 	if err != nil {
-		return nil, fmt.Errorf("the document is not valid: %w", err)
+		return nil, fmt.Errorf("read the document as OpenAPI 3: %w", err)
 	}
-	return &Document{doc: doc, router: router}, nil
+	if err := doc.Validate(loader.Context); err != nil {
+		return nil, fmt.Errorf("the document is not valid OpenAPI 3: %w", err)
+	}
+	return doc, nil
 }
 
 // closeObjects forbids, in every schema that lists properties, all others.

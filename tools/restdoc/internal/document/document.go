@@ -4,9 +4,9 @@
 //
 // # Model
 //
-//	generator's document --+
-//	protos' descriptors  --+--> Make --> the document that is served
-//	Kubernetes' Go types --+
+//	generator's document --+            +--> OpenAPI 2.0, as Armada's clients know it
+//	protos' descriptors  --+--> Make ---+
+//	Kubernetes' Go types --+            +--> the same as OpenAPI 3.0
 //
 // What is put right:
 //
@@ -48,25 +48,48 @@ type document struct {
 	definitions *object
 }
 
-// Make returns the true document. generated is the generator's, descriptors a serialized
-// google.protobuf.FileDescriptorSet of the protos it was made of.
-func Make(generated, descriptors []byte) ([]byte, error) {
+// Made is the true document, in two languages.
+type Made struct {
+	V2 []byte // OpenAPI 2.0, as Armada has it
+	V3 []byte // OpenAPI 3.0, which can say of an int-or-string what it is
+}
+
+// Make returns the true document. generated is the generator's, in OpenAPI 2.0,
+// descriptors a serialized google.protobuf.FileDescriptorSet of the protos it was made
+// of.
+func Make(generated, descriptors []byte) (Made, error) {
 	root, err := parse(generated)
 	if err != nil {
-		return nil, fmt.Errorf("the generated document: %w", err)
+		return Made{}, fmt.Errorf("the generated document: %w", err)
 	}
 	files, err := read(descriptors)
 	if err != nil {
-		return nil, fmt.Errorf("the descriptors: %w", err)
+		return Made{}, fmt.Errorf("the descriptors: %w", err)
 	}
 	d := &document{root: root, definitions: root.object("definitions")}
 	for _, step := range []func(*protoregistry.Files) error{d.bodies, d.streams, d.kubernetes, d.references} {
 		if err := step(files); err != nil {
-			return nil, err
+			return Made{}, err
 		}
 	}
+	upgraded, err := upgrade(d.root)
+	if err != nil {
+		return Made{}, fmt.Errorf("write the document as OpenAPI 3: %w", err)
+	}
+	var made Made
+	if made.V2, err = indented(d.root); err != nil {
+		return Made{}, err
+	}
+	if made.V3, err = indented(upgraded); err != nil {
+		return Made{}, err
+	}
+	return made, nil
+}
+
+// indented is a document for people and for diffs.
+func indented(root *object) ([]byte, error) {
 	var raw, out bytes.Buffer
-	if err := write(&raw, d.root); err != nil {
+	if err := write(&raw, root); err != nil {
 		return nil, fmt.Errorf("write the document: %w", err)
 	}
 	if err := json.Indent(&out, raw.Bytes(), "", "  "); err != nil {

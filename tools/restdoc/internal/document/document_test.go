@@ -111,7 +111,7 @@ func TestMake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, want := tree(t, made), tree(t, []byte(wanted))
+	got, want := tree(t, made.V2), tree(t, []byte(wanted))
 	// Words that are ours to change: that they are there is asked below.
 	got, words := wordless(got)
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -120,7 +120,7 @@ func TestMake(t *testing.T) {
 	if words != 3 {
 		t.Errorf("%d descriptions were written, want those of the amount, the stream and its error", words)
 	}
-	text := string(made)
+	text := string(made.V2)
 	if !strings.Contains(text, "Which <one>.") {
 		t.Error("it is escaped as if for HTML")
 	}
@@ -128,8 +128,46 @@ func TestMake(t *testing.T) {
 		t.Errorf("the fields of the message lost their order: %s", text)
 	}
 	again, err := document.Make([]byte(generated), descriptors(t))
-	if err != nil || string(again) != text {
+	if err != nil || string(again.V2) != text || string(again.V3) != string(made.V3) {
 		t.Errorf("the same input gave other bytes: %v", err)
+	}
+}
+
+// TestUpgrade: the same in OpenAPI 3.0, where it says what 2.0 cannot.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	withPort := strings.Replace(generated, `"size": {"$ref": "#/definitions/resourceQuantity"}`,
+		`"size": {"$ref": "#/definitions/v1PodSpec"}`, 1)
+	made, err := document.Make([]byte(withPort), descriptors(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := tree(t, made.V3)
+	for path, want := range map[string]string{
+		"openapi":                                `"3.0.3"`,
+		"paths /v1/thing/{name} put requestBody": `{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/ourThing"}}},"required":true}`,
+		"paths /v1/thing/{name} put parameters":  `[{"description":"Which <one>.","in":"path","name":"name","required":true,"schema":{"type":"string"}}]`,
+		"paths /v1/things get responses 200 content text/event-stream":                     `{"schema":{"$ref":"#/components/schemas/ourKind"}}`,
+		"components schemas intstrIntOrString oneOf":                                       `[{"format":"int32","type":"integer"},{"type":"string"}]`,
+		"components schemas v1PodSpec properties containers nullable":                      `true`,
+		"components schemas v1PodSpec properties containers items":                         `{"$ref":"#/components/schemas/v1Container"}`,
+		"components schemas v1ResourceRequirements properties limits additionalProperties": `{"$ref":"#/components/schemas/resourceQuantity"}`,
+		"components schemas v1ScaleIOVolumeSource properties secretRef allOf":              `[{"$ref":"#/components/schemas/v1LocalObjectReference"}]`,
+	} {
+		var at any = got
+		for key := range strings.FieldsSeq(path) {
+			inner, _ := at.(map[string]any)
+			at = inner[key]
+		}
+		var raw strings.Builder
+		enc := json.NewEncoder(&raw)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(at); err != nil || strings.TrimSpace(raw.String()) != want {
+			t.Errorf("%s is %s, %v; want %s", path, raw.String(), err, want)
+		}
+	}
+	if text := string(made.V3); strings.Contains(text, "#/definitions/") || strings.Contains(text, "x-nullable") {
+		t.Error("something of 2.0 is left")
 	}
 }
 
@@ -167,6 +205,8 @@ func TestMakeRefuses(t *testing.T) {
 		"a reference to nothing":  {`"ourKind": {`, `"other": {`, "not defined, though referred to: ourKind"},
 		"an unknown method":       {`"operationId": "Set"`, `"operationId": "Get"`, "put /v1/thing/{name}: there is no method [Things].Get"},
 		"a field from nowhere":    {`"kinds": {`, `"sorts": {`, "its field kinds is neither in the path"},
+		"what 3.0 would lose":     {`"operationId": "Set",`, `"operationId": "Set", "schemes": ["https"],`, "put /v1/thing/{name}: schemes of an operation has no place"},
+		"a parameter 3.0 loses":   {`"required": true, "type": "string"`, `"required": true, "type": "array", "collectionFormat": "csv"`, "a parameter's collectionFormat has no place"},
 		"one name for two things": {`"unused": {`, `"v1PodSpec": {`, "v1PodSpec is a name of Kubernetes and of ours"},
 	} {
 		t.Run(name, func(t *testing.T) {
