@@ -108,7 +108,7 @@ func (p *planner) enter(pool int32) {
 		p.weighQueue(q)
 	}
 	p.share()
-	p.ready0()
+	p.restart()
 	for i := range p.queues {
 		q := &p.queues[i]
 		p.plan.Shares = append(p.plan.Shares, Share{Pool: p.cfg.Pools[pool], Queue: p.State.queues[q.queue].ID, Actual: q.share, Ideal: q.ideal, Fair: q.fair})
@@ -142,11 +142,11 @@ func (p *planner) again() {
 	if lossy {
 		p.share()
 	}
-	p.ready0()
+	p.restart()
 }
 
-// ready0 has each queue begin at its first job.
-func (p *planner) ready0() {
+// restart has each queue begin at its first job.
+func (p *planner) restart() {
 	p.walk++
 	p.hunt.fragile, p.heaviest = 0, 0
 	for i := range p.queues {
