@@ -110,6 +110,9 @@ func (p *planner) enter(pool int32) {
 	p.share()
 	p.restart()
 	for i := range p.queues {
+		if p.pass > 0 {
+			break // the shares are those when the round began
+		}
 		q := &p.queues[i]
 		p.plan.Shares = append(p.plan.Shares, Share{Pool: p.cfg.Pools[pool], Queue: p.State.queues[q.queue].ID, Actual: q.share, Ideal: q.ideal, Fair: q.fair})
 	}

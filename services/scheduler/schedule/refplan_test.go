@@ -21,18 +21,34 @@ func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Rou
 	for _, b := range content.Buckets {
 		r.buckets[b.Queue] = b.Free
 	}
-	for _, pool := range cfg.Pools {
-		if r.plan.Stop != schedule.StopBudget {
+	for again := true; again; r.pass++ {
+		again = false
+		for _, pool := range cfg.Pools {
+			if r.plan.Stop == schedule.StopBudget {
+				break
+			}
+			victims := len(r.plan.Preempts)
 			r.enter(pool)
 			for r.walk() {
 				r.again()
 			}
+			again = again || r.strayed(victims) && r.plan.Stop != schedule.StopBudget
 		}
 	}
 	if round.MayReject {
 		r.rejectHopeless()
 	}
 	return r.plan
+}
+
+// strayed says whether one of the victims since was in another pool: a gang that is in both
+// has left room there, so all pools are planned once more.
+func (r *ref) strayed(since int) bool {
+	return slices.ContainsFunc(r.plan.Preempts[since:], func(p schedule.Preempt) bool {
+		i := slices.IndexFunc(r.rows.Runs, func(run schedule.RunRow) bool { return run.ID == p.Run })
+		n := r.node(r.rows.Runs[i].Node)
+		return n != nil && n.Pool != r.pool && slices.Contains(r.cfg.Pools, n.Pool)
+	})
 }
 
 // ref is one round. What it starts is appended to runs, who is preempted is Releasing
@@ -47,6 +63,8 @@ type ref struct {
 	laid    map[schedule.JobID]bool
 	buckets map[schedule.QueueID]schedule.Time
 
+	// pass counts how often all pools were planned before.
+	pass   int
 	pool   schedule.PoolID
 	queues []*refQueue // those of the pool's round, by name
 }
@@ -123,6 +141,9 @@ func (r *ref) enter(pool schedule.PoolID) {
 	slices.SortFunc(r.queues, func(a, b *refQueue) int { return cmp.Compare(a.ID, b.ID) })
 	r.again()
 	for _, q := range r.queues {
+		if r.pass > 0 {
+			break // the shares are those when the round began
+		}
 		r.plan.Shares = append(r.plan.Shares, schedule.Share{Pool: pool, Queue: q.ID, Actual: r.share(r.held(q.ID)), Ideal: q.ideal, Fair: q.fair})
 	}
 }
