@@ -53,6 +53,16 @@ func newCrowd(t *testing.T, seed uint64) *crowd {
 	for range 60 {
 		rows.Jobs = append(rows.Jobs, c.job(c.random.IntN(2)*c.random.IntN(6)))
 	}
+	for i := range 6 {
+		g := schedule.Gang{ID: schedule.GangID(fmt.Sprintf("g%d", i)), Cardinality: uint32(2 + c.random.IntN(2))}
+		first := c.job(c.random.IntN(6))
+		g.Queue = first.Queue
+		rows.Gangs = append(rows.Gangs, schedule.GangRow{Gang: g})
+		for range g.Cardinality {
+			first.ID, first.Gang = c.id(), g.ID
+			rows.Jobs = append(rows.Jobs, first)
+		}
+	}
 	state, err := schedule.Load(&c.cfg, rows)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +93,7 @@ func (c *crowd) facts(plan *schedule.Plan) (deltas []schedule.Delta) {
 	for _, p := range plan.Preempts {
 		deltas = append(deltas, schedule.RunPhased{Run: p.Run, Phase: schedule.Releasing})
 		if r := jobs[p.Run]; c.random.IntN(2) == 0 {
-			deltas = append(deltas, schedule.RunGone{Run: p.Run}, schedule.JobQueued{Job: schedule.Job{ID: r.Job, Queue: r.Queue, Shape: r.Shape}})
+			deltas = append(deltas, schedule.RunGone{Run: p.Run}, schedule.JobQueued{Job: schedule.Job{ID: r.Job, Queue: r.Queue, Shape: r.Shape, Gang: r.Gang}})
 		}
 	}
 	for _, s := range plan.Starts {
