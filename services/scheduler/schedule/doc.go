@@ -52,10 +52,11 @@
 //   - A node: the one on which least is left of what the job asks for; then the name.
 //   - A job that does not fit does not block jobs of other shapes behind it.
 //   - Urgency preemption: a job may take the place of preemptible runs of lower
-//     classes. Fair-share preemption: see share.go. A gang is preempted whole; where it
-//     was in several pools all are planned once more. What began at this moment is not
-//     preempted for a share at it, and nothing is in a round that is asked to keep the
-//     shares.
+//     classes. Fair-share preemption: see share.go. A gang is preempted whole. What
+//     began at this moment is not preempted for a share at it, and nothing is in a round
+//     that is asked to keep the shares.
+//   - Pools are planned in their order, and all again until a pass decides nothing: what
+//     is decided in one may leave room in another, or change the shares there.
 //   - The place of a preempted run is not free until its pod is gone: who gets it
 //     names the run in [Start.After], and no second victim is taken meanwhile.
 //   - Limits: a class's fraction of the pool in a queue, token buckets, look-back. No

@@ -30,20 +30,17 @@ func (s *State) Plan(r Round) *Plan {
 }
 
 // planPools plans the pools in their order. It says whether they are to be planned once
-// more: where a gang that was preempted in one pool has left room in another.
+// more: what was decided in one pool may have left room in another, where a gang ran in
+// both, or have taken a queue's demand for another and so changed the shares there.
 func (p *planner) planPools() (again bool) {
+	decided := len(p.plan.Starts)
 	for pool := range p.cfg.Pools {
 		if p.plan.Stop == StopBudget {
 			return false
 		}
-		takes := len(p.takes)
 		p.planPool(int32(pool)) //nolint:gosec // pools are few
-		for _, run := range p.takes[takes:] {
-			on := p.State.nodes[p.runs[run].node].pool
-			again = again || on != none && on != p.pool
-		}
 	}
-	return again && p.plan.Stop != StopBudget
+	return len(p.cfg.Pools) > 1 && len(p.plan.Starts) > decided && p.plan.Stop != StopBudget
 }
 
 // planner is one round, and the memory that the next one uses again. What it starts and

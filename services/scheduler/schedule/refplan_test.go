@@ -21,34 +21,24 @@ func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Rou
 	for _, b := range content.Buckets {
 		r.buckets[b.Queue] = b.Free
 	}
-	for again := true; again; r.pass++ {
-		again = false
+	// What was decided in one pool may have left room in another, or changed the shares there,
+	// so all are planned again until a pass decides nothing.
+	for decided := -1; decided < len(r.plan.Starts); r.pass++ {
+		decided = len(r.plan.Starts)
 		for _, pool := range cfg.Pools {
 			if r.plan.Stop == schedule.StopBudget {
 				break
 			}
-			victims := len(r.plan.Preempts)
 			r.enter(pool)
 			for r.walk() {
 				r.again()
 			}
-			again = again || r.strayed(victims) && r.plan.Stop != schedule.StopBudget
 		}
 	}
 	if round.MayReject {
 		r.rejectHopeless()
 	}
 	return r.plan
-}
-
-// strayed says whether one of the victims since was in another pool: a gang that is in both
-// has left room there, so all pools are planned once more.
-func (r *ref) strayed(since int) bool {
-	return slices.ContainsFunc(r.plan.Preempts[since:], func(p schedule.Preempt) bool {
-		i := slices.IndexFunc(r.rows.Runs, func(run schedule.RunRow) bool { return run.ID == p.Run })
-		n := r.node(r.rows.Runs[i].Node)
-		return n != nil && n.Pool != r.pool && slices.Contains(r.cfg.Pools, n.Pool)
-	})
 }
 
 // ref is one round. What it starts is appended to runs, who is preempted is Releasing
