@@ -55,6 +55,8 @@
 //     classes. Fair-share preemption: see share.go. A gang is preempted whole. What
 //     began at this moment is not preempted for a share at it, and nothing is in a round
 //     that is asked to keep the shares.
+//   - Pools are planned in their order, and all again until a pass decides nothing: what
+//     is decided in one may leave room in another, or change the shares there.
 //   - The place of a preempted run is not free until its pod is gone: who gets it
 //     names the run in [Start.After], and no second victim is taken meanwhile.
 //   - Limits: a class's fraction of the pool in a queue, token buckets, look-back. No

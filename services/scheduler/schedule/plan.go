@@ -15,10 +15,8 @@ func (s *State) Plan(r Round) *Plan {
 	}
 	p := &s.rounds
 	p.begin(s, r)
-	for pool := range s.cfg.Pools {
-		if p.plan.Stop != StopBudget {
-			p.planPool(int32(pool)) //nolint:gosec // pools are few
-		}
+	for p.planPools() {
+		p.pass++
 	}
 	if r.MayReject {
 		p.rejectHopeless()
@@ -29,6 +27,20 @@ func (s *State) Plan(r Round) *Plan {
 		s.newest = plan
 	}
 	return p.plan
+}
+
+// planPools plans the pools in their order. It says whether they are to be planned once
+// more: what was decided in one pool may have left room in another, where a gang ran in
+// both, or have taken a queue's demand for another and so changed the shares there.
+func (p *planner) planPools() (again bool) {
+	decided := len(p.plan.Starts)
+	for pool := range p.cfg.Pools {
+		if p.plan.Stop == StopBudget {
+			return false
+		}
+		p.planPool(int32(pool)) //nolint:gosec // pools are few
+	}
+	return len(p.cfg.Pools) > 1 && len(p.plan.Starts) > decided && p.plan.Stop != StopBudget
 }
 
 // planner is one round, and the memory that the next one uses again. What it starts and
@@ -57,6 +69,8 @@ type planner struct {
 	// byName are the queues by name.
 	byName []int32
 
+	// pass counts how often all pools were planned before.
+	pass   int
 	pool   int32
 	total  Vec
 	nodes  []int32 // of the pool, by name
@@ -147,6 +161,7 @@ func (p *planner) begin(s *State, r Round) {
 		p.pods, p.releasing = append(p.pods, s.nodes[i].pods), append(p.releasing, s.nodes[i].releasing)
 	}
 	p.laid, p.gone, p.isMoved = p.laid.emptied(len(s.jobs)), p.gone.emptied(len(s.runs)), p.isMoved.emptied(len(s.nodes))
+	p.pass = 0
 	p.lays, p.takes, p.moved, p.active = p.lays[:0], p.takes[:0], p.moved[:0], p.active[:0]
 	p.global, p.tokens = s.global.seen, p.tokens[:0]
 	for i := range s.queues {

@@ -108,8 +108,11 @@ func (p *planner) enter(pool int32) {
 		p.weighQueue(q)
 	}
 	p.share()
-	p.ready0()
+	p.restart()
 	for i := range p.queues {
+		if p.pass > 0 {
+			break // the shares are those when the round began
+		}
 		q := &p.queues[i]
 		p.plan.Shares = append(p.plan.Shares, Share{Pool: p.cfg.Pools[pool], Queue: p.State.queues[q.queue].ID, Actual: q.share, Ideal: q.ideal, Fair: q.fair})
 	}
@@ -142,11 +145,11 @@ func (p *planner) again() {
 	if lossy {
 		p.share()
 	}
-	p.ready0()
+	p.restart()
 }
 
-// ready0 has each queue begin at its first job.
-func (p *planner) ready0() {
+// restart has each queue begin at its first job.
+func (p *planner) restart() {
 	p.walk++
 	p.hunt.fragile, p.heaviest = 0, 0
 	for i := range p.queues {

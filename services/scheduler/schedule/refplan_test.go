@@ -21,8 +21,14 @@ func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Rou
 	for _, b := range content.Buckets {
 		r.buckets[b.Queue] = b.Free
 	}
-	for _, pool := range cfg.Pools {
-		if r.plan.Stop != schedule.StopBudget {
+	// What was decided in one pool may have left room in another, or changed the shares there,
+	// so all are planned again until a pass decides nothing.
+	for decided := -1; decided < len(r.plan.Starts); r.pass++ {
+		decided = len(r.plan.Starts)
+		for _, pool := range cfg.Pools {
+			if r.plan.Stop == schedule.StopBudget {
+				break
+			}
 			r.enter(pool)
 			for r.walk() {
 				r.again()
@@ -47,6 +53,8 @@ type ref struct {
 	laid    map[schedule.JobID]bool
 	buckets map[schedule.QueueID]schedule.Time
 
+	// pass counts how often all pools were planned before.
+	pass   int
 	pool   schedule.PoolID
 	queues []*refQueue // those of the pool's round, by name
 }
@@ -123,6 +131,9 @@ func (r *ref) enter(pool schedule.PoolID) {
 	slices.SortFunc(r.queues, func(a, b *refQueue) int { return cmp.Compare(a.ID, b.ID) })
 	r.again()
 	for _, q := range r.queues {
+		if r.pass > 0 {
+			break // the shares are those when the round began
+		}
 		r.plan.Shares = append(r.plan.Shares, schedule.Share{Pool: pool, Queue: q.ID, Actual: r.share(r.held(q.ID)), Ideal: q.ideal, Fair: q.fair})
 	}
 }

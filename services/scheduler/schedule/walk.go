@@ -44,7 +44,7 @@ func (p *planner) setFragile(q *queueRound, fragile bool) { //nolint:revive // a
 func (p *planner) next(q *queueRound) bool {
 	if q.taken {
 		q.taken = false
-		p.pass(q)
+		p.goOn(q)
 	}
 	for len(q.sources) > 0 {
 		src := &q.sources[0]
@@ -55,7 +55,7 @@ func (p *planner) next(q *queueRound) bool {
 		k := &p.kinds[src.kind]
 		row := &p.jobs[job]
 		if p.laid.has(job) || row.gang == none && k.failed == p.walk {
-			p.pass(q)
+			p.goOn(q)
 			continue
 		}
 		members := []int32(nil)
@@ -80,9 +80,9 @@ func (p *planner) next(q *queueRound) bool {
 	return false
 }
 
-// pass goes on from the first job of a queue's sources. Where a job of its kind found no
+// goOn goes on from the first job of a queue's sources. Where a job of its kind found no
 // place, nothing of it is worth a try in this walk but gangs.
-func (p *planner) pass(q *queueRound) {
+func (p *planner) goOn(q *queueRound) {
 	if k := &p.kinds[q.sources[0].kind]; k.failed == p.walk && k.gangs == 0 {
 		p.dropSource(q)
 		return
