@@ -23,6 +23,9 @@ import (
 // queryMax is how many jobs are asked for at once; lookout takes 500.
 const queryMax = 500
 
+// nobody is the id of a job that nobody submitted.
+const nobody = "00000000000000000000000001"
+
 var noWait = grpc.WaitForReady(false)
 
 // judge judges a run that is over.
@@ -180,6 +183,15 @@ func (j *judge) rows(ctx context.Context, lived, anew api.JobsClient) {
 	if err != nil {
 		j.wrong("fold the log: %w", err)
 		return
+	}
+	// What is there it answers as it has it, be that behind the log: one that was killed
+	// moves nothing until the lease of its former life is over. Asked for a job that nobody
+	// submitted it answers when it has read as far as the log reaches.
+	for _, lookout := range []api.JobsClient{lived, anew} {
+		if _, err := details(ctx, lookout, &api.JobDetailsRequest{JobIds: []string{nobody}}); err != nil {
+			j.wrong("a lookout does not catch up with the log: %w", err)
+			return
+		}
 	}
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(j.truth.jobs)), queryMax) {
 		request := &api.JobDetailsRequest{JobIds: ids, ExpandJobRun: true, ExpandJobSpec: true}
