@@ -253,7 +253,7 @@ func (r *ref) couldEver(shape schedule.ShapeID, n *schedule.Node) string {
 	}
 	for i, name := range r.cfg.Resources {
 		if sh.Request[i] > n.Total[i] {
-			return fmt.Sprintf("too small: it has %d %s in all, the job asks for %d", n.Total[i], name, sh.Request[i])
+			return fmt.Sprintf("too small: it has %s %s in all, the job asks for %s", schedule.Amount(name, n.Total[i]), name, schedule.Amount(name, sh.Request[i]))
 		}
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -56,7 +57,7 @@ func (s *State) couldEver(sh *shape, n *node) string {
 	}
 	for i, name := range s.cfg.Resources {
 		if sh.Request[i] > n.Total[i] {
-			return fmt.Sprintf("too small: it has %d %s in all, the job asks for %d", n.Total[i], name, sh.Request[i])
+			return fmt.Sprintf("too small: it has %s %s in all, the job asks for %s", Amount(name, n.Total[i]), name, Amount(name, sh.Request[i]))
 		}
 	}
 	return ""
@@ -189,3 +190,21 @@ func (s *State) queuedOf(queue int32) []int32 {
 	}
 	return jobs
 }
+
+// Amount writes an amount of a resource as people do in pod specs: cpu in cores or in
+// thousandths of one (1500m), every other in its unit, a whole number of Ki to Pi as that.
+func Amount(resource string, n int64) string {
+	if resource == "cpu" {
+		if n%1000 == 0 {
+			return strconv.FormatInt(n/1000, 10)
+		}
+		return strconv.FormatInt(n, 10) + "m"
+	}
+	unit := 0
+	for ; n != 0 && n%1024 == 0 && unit < len(binaryUnits)-1; unit++ {
+		n /= 1024
+	}
+	return strconv.FormatInt(n, 10) + binaryUnits[unit]
+}
+
+var binaryUnits = [...]string{"", "Ki", "Mi", "Gi", "Ti", "Pi"} //nolint:gochecknoglobals // a constant
