@@ -20,6 +20,9 @@ type Config struct {
 	PublishTimeout time.Duration
 	// MinInterval is the least time between two scheduling rounds. Default 100ms.
 	MinInterval time.Duration
+	// PreemptionInterval is how often at most a round preempts for fair shares, which is the
+	// dear part of one; preemption by priority class is never put off. Default 1s.
+	PreemptionInterval time.Duration
 	// SettleAfter is how long after its takeover a leader rejects no job, so that
 	// executors can connect first. Default 30s.
 	SettleAfter time.Duration
@@ -27,7 +30,8 @@ type Config struct {
 	// Default 4: a first try and Armada's three retries.
 	AttemptsMax uint32
 	// RoundStepsMax is the budget of one round: gangs started and victims taken. What
-	// is left goes on in the next round. Default 10000.
+	// is left goes on in the next round. A start takes a microsecond and a victim up to
+	// 0.7 ms, with 10,000 nodes, in which the leader does nothing else. Default 2000.
 	RoundStepsMax uint64
 	// SnapshotEvents is how many events the log may hold behind the stored snapshot of the
 	// state before a follower replaces it; without a follower the leader does so at twice
@@ -47,16 +51,17 @@ type Config struct {
 // DefaultConfig returns what is used where the operator says nothing.
 func DefaultConfig() Config {
 	return Config{
-		ExecutorTimeout:  10 * time.Minute,
-		StartWindow:      30 * time.Second,
-		PublishTimeout:   30 * time.Second,
-		MinInterval:      100 * time.Millisecond,
-		SettleAfter:      30 * time.Second,
-		AttemptsMax:      4,
-		RoundStepsMax:    10_000,
-		SnapshotEvents:   100_000,
-		SnapshotInterval: 10 * time.Minute,
-		Scheduling:       defaultScheduling(),
+		ExecutorTimeout:    10 * time.Minute,
+		StartWindow:        30 * time.Second,
+		PublishTimeout:     30 * time.Second,
+		MinInterval:        100 * time.Millisecond,
+		PreemptionInterval: time.Second,
+		SettleAfter:        30 * time.Second,
+		AttemptsMax:        4,
+		RoundStepsMax:      2_000,
+		SnapshotEvents:     100_000,
+		SnapshotInterval:   10 * time.Minute,
+		Scheduling:         defaultScheduling(),
 	}
 }
 
@@ -74,6 +79,9 @@ func (c Config) Validate() error {
 	}
 	if c.MinInterval < 0 {
 		check.Violate("minInterval", c.MinInterval, "must not be negative")
+	}
+	if c.PreemptionInterval < 0 {
+		check.Violate("preemptionInterval", c.PreemptionInterval, "must not be negative")
 	}
 	if c.SettleAfter < 0 {
 		check.Violate("settleAfter", c.SettleAfter, "must not be negative")
@@ -99,7 +107,7 @@ const entryEventsMax = 1000
 
 func (c Config) lead() lead.Config {
 	return lead.Config{
-		ExecutorTimeout: c.ExecutorTimeout, PublishTimeout: c.PublishTimeout, MinInterval: c.MinInterval,
+		ExecutorTimeout: c.ExecutorTimeout, PublishTimeout: c.PublishTimeout, MinInterval: c.MinInterval, PreemptionInterval: c.PreemptionInterval,
 		SettleAfter: c.SettleAfter, AttemptsMax: c.AttemptsMax, StartsMax: c.RoundStepsMax, EntryEventsMax: entryEventsMax,
 		SnapshotEvents: c.SnapshotEvents, SnapshotInterval: c.SnapshotInterval,
 	}

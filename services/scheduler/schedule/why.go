@@ -207,4 +207,4 @@ func Amount(resource string, n int64) string {
 	return strconv.FormatInt(n, 10) + binaryUnits[unit]
 }
 
-var binaryUnits = [...]string{"", "Ki", "Mi", "Gi", "Ti", "Pi"} //nolint:gochecknoglobals // a constant
+var binaryUnits = [...]string{"", "Ki", "Mi", "Gi", "Ti", "Pi"}

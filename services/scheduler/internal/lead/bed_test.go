@@ -16,8 +16,10 @@ import (
 
 const partitions = 2
 
-// When the cores of tests want a snapshot stored.
+// How often the cores of tests preempt for shares, and when they want a snapshot stored.
 const (
+	preemptionInterval = 3 * time.Second
+
 	snapshotEvents   = 20
 	snapshotInterval = time.Hour
 )
@@ -113,7 +115,8 @@ func bedFrom(t *testing.T, l *log, author byte, from lead.Snapshot) *bed {
 	core, err := lead.Restore(lead.Config{
 		Author: eventlog.Author{author}, Partitions: partitions, ExecutorTimeout: time.Minute, PublishTimeout: 10 * time.Second,
 		SettleAfter: 5 * time.Second, AttemptsMax: 2, StartsMax: 1000, EntryEventsMax: 100,
-		SnapshotEvents: snapshotEvents, SnapshotInterval: snapshotInterval,
+		PreemptionInterval: preemptionInterval,
+		SnapshotEvents:     snapshotEvents, SnapshotInterval: snapshotInterval,
 	}, roundConfig(), func(job.Time) [16]byte {
 		b.ids++
 		return [16]byte{author, b.ids}

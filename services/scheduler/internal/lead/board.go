@@ -191,9 +191,7 @@ func (b *board) offline(executor string) {
 	b.apply(schedule.ExecutorLost{Executor: schedule.ExecutorID(executor)})
 }
 
-func (b *board) plan(now job.Time, steps uint64, mayReject bool) *schedule.Plan {
-	return b.state.Plan(schedule.Round{Now: schedule.Time(now), Steps: steps, MayReject: mayReject})
-}
+func (b *board) plan(r schedule.Round) *schedule.Plan { return b.state.Plan(r) }
 
 func (b *board) amounts(list []job.Amount) schedule.Vec {
 	out := make(schedule.Vec, len(b.cfg.Resources))

@@ -92,6 +92,8 @@ type leadership struct {
 	// round is when the newest round was, and wake when the next one could differ
 	// though nothing happens.
 	round, wake job.Time
+	// shares is when the newest round was that preempted for shares where it was due.
+	shares job.Time
 	// stale says that something changed since the newest round.
 	stale bool
 }

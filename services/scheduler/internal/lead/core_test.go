@@ -705,3 +705,37 @@ func TestPreemptUnread(t *testing.T) {
 		t.Errorf("the round refused %d facts", n)
 	}
 }
+
+// TestSharesOnceInAWhile: a queue takes a place for its share when that is due again, at
+// the moment that it is, and not in every round in between.
+func TestSharesOnceInAWhile(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	b.setting(2, "late")
+	greedy := []job.ID{b.submit("s", 1, 2000, preemptible), b.submit("s", 2, 2000, preemptible)}
+	b.readBack() // and with it a round that could have preempted
+	b.pass(preemptionInterval - time.Second)
+	e := job.SubmittedEvent{
+		Head: job.Head{Job: job.ID{3}, Time: b.now}, Class: "armada-preemptible", Preemptible: true,
+		Spec: &job.PodSpec{}, Shape: &job.Shape{Requests: []job.Amount{{Resource: "cpu", Value: 2000}}},
+	}
+	b.log.store(submitter, lead.Draft{Partition: eventlog.PartitionOf("late", "s", partitions), Kind: eventlog.Facts},
+		lead.Body{Batches: []job.Batch{{Queue: "late", JobSet: "s", Events: []job.Event{e}}}})
+	b.readBack()
+	preempted := func() (n int) {
+		for _, id := range greedy {
+			if story := b.story("s", id); story[len(story)-1] == "Preempted" {
+				n++
+			}
+		}
+		return n
+	}
+	if n := preempted(); n != 0 {
+		t.Fatalf("%d runs were preempted for a share before that was due", n)
+	}
+	b.pass(2 * time.Second)
+	b.readBack()
+	if n := preempted(); n != 1 {
+		t.Errorf("%d runs were preempted for a share when that was due, want 1", n)
+	}
+}

@@ -380,6 +380,8 @@ type Config struct {
 	PublishTimeout time.Duration
 	// MinInterval is the least time between two rounds.
 	MinInterval time.Duration
+	// PreemptionInterval is how often at most a round preempts for fair shares.
+	PreemptionInterval time.Duration
 	// SettleAfter is how long after its takeover a leader rejects no job, so that
 	// executors can connect first.
 	SettleAfter time.Duration

@@ -106,8 +106,15 @@ func (c *Core) maybeRound() {
 	}
 	c.lead.round, c.lead.stale, c.lead.wake = c.now, false, 0
 	settled := c.now-c.lead.since >= job.Time(c.cfg.SettleAfter)
-	plan := c.board.plan(c.now, c.cfg.StartsMax, settled)
+	shares := c.lead.shares + job.Time(c.cfg.PreemptionInterval)
+	due = c.now >= shares
+	plan := c.board.plan(schedule.Round{Now: schedule.Time(c.now), Steps: c.cfg.StartsMax, MayReject: settled, KeepShares: !due})
 	c.lead.wake = job.Time(plan.Wake)
+	if due {
+		c.lead.shares = c.now
+	} else {
+		c.lead.wake = earlier(c.lead.wake, shares)
+	}
 	if !settled {
 		c.lead.wake = earlier(c.lead.wake, c.lead.since+job.Time(c.cfg.SettleAfter))
 	}
