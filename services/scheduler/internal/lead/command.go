@@ -9,7 +9,7 @@ import (
 // command notes a wish on every job of a partition that it selects. Every replica
 // notes it, so that a new leader answers what an old one left.
 func (c *Core) command(partition uint32, cmd job.Command) {
-	c.keep.events++
+	c.keep.readEvent(c.now)
 	for _, rec := range c.selected(partition, cmd.Select) {
 		by := &asked{by: cmd.Cause.User, why: cmd.Reason}
 		w := rec.wishes()

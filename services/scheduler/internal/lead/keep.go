@@ -47,8 +47,9 @@ type keeping struct {
 	places Places
 	// since is when it was heard of, or when the core was first stepped.
 	since job.Time
-	// events counts those that were read since.
+	// events counts those that were read since, and newest is when the last of them was.
 	events uint64
+	newest job.Time
 	// settled are the entries whose last jobs settled behind places. The stored snapshot
 	// may have them, and the next must not.
 	settled []settledEntry
@@ -76,6 +77,11 @@ const (
 	// saveShare bounds what snapshots cost: after one that took a while nothing is saved
 	// for that many times as long.
 	saveShare = 20
+	// quietAfter is how long after the newest event nothing else is to be done, so that a
+	// snapshot costs nobody anything: it is taken for the quietShare-th part of the events
+	// that are else waited for.
+	quietAfter = job.Time(2 * time.Second)
+	quietShare = 20
 	// saveAgainAfter is how long after a failure it is tried again.
 	saveAgainAfter = job.Time(10 * time.Second)
 )
@@ -112,6 +118,12 @@ func (k *keeping) notStored(c *Core) {
 	k.saving, k.notBefore = false, c.now+saveAgainAfter
 }
 
+// readEvent counts what stands behind the stored snapshot.
+func (k *keeping) readEvent(now job.Time) {
+	k.events++
+	k.newest = now
+}
+
 // maybeSave takes a snapshot when the stored one is too far behind. A leader leaves it
 // to a follower for a while, which has nothing better to do.
 func (c *Core) maybeSave() {
@@ -126,7 +138,8 @@ func (c *Core) maybeSave() {
 	if c.phase != following {
 		events, interval = 2*events, interval+interval/2
 	}
-	if k.events < events && c.now < k.since+interval {
+	quiet := c.now >= k.newest+quietAfter && k.events >= events/quietShare
+	if k.events < events && c.now < k.since+interval && !quiet {
 		return
 	}
 	k.saving = true

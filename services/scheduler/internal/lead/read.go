@@ -127,7 +127,7 @@ type source struct {
 
 // event applies one event. One that is refused changes nothing and is counted.
 func (c *Core) event(from source, batch job.Batch, e job.Event) {
-	c.keep.events++
+	c.keep.readEvent(c.now)
 	rec := c.table.jobs[e.Of().Job]
 	if rec == nil {
 		if e, first := e.(job.SubmittedEvent); first {

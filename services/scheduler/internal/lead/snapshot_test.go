@@ -215,6 +215,8 @@ func TestSaves(t *testing.T) {
 	}
 	submit(snapshotEvents - 1)
 	want("below the limit", 0)
+	b.pass(time.Second)
+	want("below the limit, right after an event", 0)
 	submit(1)
 	want("at the limit", 1)
 	submit(snapshotEvents)
@@ -243,6 +245,30 @@ func TestSaves(t *testing.T) {
 	want("a leader, below twice the limit", 4)
 	submit(1)
 	want("a leader, at twice the limit", 5)
+}
+
+// TestSavesWhenQuiet: where nothing happens a snapshot is taken for few events, but not
+// for hardly any.
+func TestSavesWhenQuiet(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, newLog(), 1)
+	b.setting(1, "q")
+	b.step(lead.Warm{To: map[eventlog.Partition]eventlog.Position{}})
+	b.readBack()
+	b.pass(time.Minute)
+	if len(b.saves) != 0 {
+		t.Fatal("a snapshot is to be stored of nothing new")
+	}
+	b.submit("s", 1, 1000) // snapshotEvents / quietShare
+	b.readBack()
+	b.pass(time.Second)
+	if len(b.saves) != 0 {
+		t.Fatal("a snapshot is to be stored a second after an event")
+	}
+	b.pass(time.Second)
+	if len(b.saves) != 1 {
+		t.Fatalf("%d snapshots are to be stored two seconds after it, want 1", len(b.saves))
+	}
 }
 
 // TestSettledEntries: with a snapshot goes which entries the stored one may have and no
