@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	executorv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/executor/v1"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
@@ -22,8 +23,10 @@ type Inbox func(context.Context, lead.Input) error
 type Server struct {
 	executorv1.UnimplementedExecutorServiceServer
 
-	mu       sync.Mutex
-	inbox    Inbox
+	mu    sync.Mutex
+	inbox Inbox
+	// serving is closed when there is an inbox.
+	serving  chan struct{}
 	last     lead.Session
 	sessions map[lead.Session]*session
 	// installation is empty until the log has said it.
@@ -58,8 +61,15 @@ func (s *session) close(why error) {
 	})
 }
 
-// New makes a server without a core: sessions are refused until there is one.
-func New() *Server { return &Server{sessions: map[lead.Session]*session{}} }
+// readyWithin is how long a session waits for a core before it is refused. An executor
+// that was refused at once would dial again with ever longer pauses, and be away when the
+// core is there.
+const readyWithin = 5 * time.Second
+
+// New makes a server without a core: sessions wait until there is one.
+func New() *Server {
+	return &Server{sessions: map[lead.Session]*session{}, serving: make(chan struct{})}
+}
 
 // Serve hands what executors say to a core, until the returned func is called,
 // which ends every session: a new core knows none of them.
@@ -67,10 +77,11 @@ func (s *Server) Serve(inbox Inbox) (stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inbox = inbox
+	close(s.serving)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.inbox = nil
+		s.inbox, s.serving = nil, make(chan struct{})
 		for _, open := range s.sessions {
 			open.close(fault.NewUnavailable("this scheduler starts anew"))
 		}
@@ -112,11 +123,11 @@ func (s *Server) Refuse(to lead.Session, why string) {
 
 // Connect is one session of one executor.
 func (s *Server) Connect(stream executorv1.ExecutorService_ConnectServer) error {
-	name, open, inbox := s.open()
-	defer s.drop(name)
-	if inbox == nil {
-		return fault.NewUnavailable("this scheduler is not ready for executors")
+	name, open, inbox, err := s.open(stream.Context())
+	if err != nil {
+		return err
 	}
+	defer s.drop(name)
 	ear := NewEar(name)
 	who, err := s.listen(stream, ear)
 	if err != nil {
@@ -153,9 +164,33 @@ func (s *Server) listen(stream executorv1.ExecutorService_ConnectServer, ear *Ea
 	return who, nil
 }
 
-func (s *Server) open() (lead.Session, *session, Inbox) {
+// open begins a session as soon as there is a core. Errors: a fault of kind Unavailable
+// where there is none within readyWithin.
+func (s *Server) open(ctx context.Context) (lead.Session, *session, Inbox, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	for {
+		if name, open, inbox := s.begin(); inbox != nil {
+			return name, open, inbox, nil
+		}
+		s.mu.Lock()
+		serving := s.serving
+		s.mu.Unlock()
+		select {
+		case <-serving:
+		case <-ctx.Done():
+			return 0, nil, nil, fault.NewUnavailable("this scheduler is not ready for executors")
+		}
+	}
+}
+
+// begin begins a session, if there is a core.
+func (s *Server) begin() (lead.Session, *session, Inbox) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.inbox == nil {
+		return 0, nil, nil
+	}
 	s.last++
 	open := &session{down: make(chan *executorv1.Down, SendMax), closed: make(chan struct{})}
 	s.sessions[s.last] = open

@@ -221,3 +221,25 @@ func TestNoCore(t *testing.T) {
 		t.Fatalf("received %v, %v; want Unavailable", m, err)
 	}
 }
+
+// TestWaitsForACore: an executor that dials before there is a core is heard when there is
+// one, in the same session.
+func TestWaitsForACore(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.stop()
+	b.connect(t, page(true, nil))
+	select {
+	case in := <-b.heard:
+		t.Fatalf("heard %T without a core", in)
+	default:
+	}
+	stop := b.server.Serve(func(_ context.Context, in lead.Input) error {
+		b.heard <- in
+		return nil
+	})
+	if who := next[lead.Connected](t, b); who.Executor != "east" {
+		t.Errorf("heard of %q, want the one that waited", who.Executor)
+	}
+	stop()
+}
