@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -90,28 +91,73 @@ type Service interface {
 // Serve adds a service's parts and the two servers, and runs all parts until ctx is
 // done. It returns why one failed. It is called once.
 func (p *Process) Serve(ctx context.Context, cfg Config, service Service, options ...grpc.ServerOption) error {
-	p.Add(service.Parts()...)
-	if err := p.Ops(cfg.Ops); err != nil {
-		return err
-	}
-	if err := p.grpc(cfg.GRPC, service, options); err != nil {
+	if _, err := p.prepare(cfg, service, options); err != nil {
 		return err
 	}
 	return p.Run(ctx)
 }
 
+// Public is the REST side of a process that stands at the public address.
+type Public struct {
+	// HTTP is its port.
+	HTTP rpc.HTTPConfig
+	// Handler makes what answers there, as a client of the process' own gRPC server.
+	Handler func(context.Context, grpc.ClientConnInterface) (http.Handler, error)
+}
+
+// ServePublic is Serve with a REST side.
+func (p *Process) ServePublic(ctx context.Context, cfg Config, service Service, public Public, options ...grpc.ServerOption) error {
+	server, err := p.prepare(cfg, service, options)
+	if err != nil {
+		return err
+	}
+	if err := p.public(ctx, server, public); err != nil {
+		return err
+	}
+	return p.Run(ctx)
+}
+
+// prepare adds a service's parts and the two servers.
+func (p *Process) prepare(cfg Config, service Service, options []grpc.ServerOption) (*rpc.Server, error) {
+	p.Add(service.Parts()...)
+	if err := p.Ops(cfg.Ops); err != nil {
+		return nil, err
+	}
+	return p.grpc(cfg.GRPC, service, options)
+}
+
+// public adds the REST side. It lets work in, so it comes behind the server of calls.
+func (p *Process) public(ctx context.Context, server *rpc.Server, public Public) error {
+	loop, err := server.Loopback(rpc.DefaultClientConfig(""))
+	if err != nil {
+		return fmt.Errorf("connect inside the process: %w", err)
+	}
+	p.OnClose(func() { _ = loop.Close() }) // nothing is called through it any more
+	handler, err := public.Handler(ctx, loop)
+	if err != nil {
+		return err
+	}
+	alive := func() error { return nil } // a part that fails ends the process
+	rest, err := rpc.NewHTTP(public.HTTP, rpc.Public(rpc.Health{Ready: p.Ready, Alive: alive}, handler), p.deps.Logger)
+	if err != nil {
+		return fmt.Errorf("make http server: %w", err)
+	}
+	p.Add(run.Part{Name: "http", Run: rest.Run})
+	return nil
+}
+
 // grpc adds the server of calls. It lets work in, so it comes last.
-func (p *Process) grpc(cfg rpc.Config, service Service, options []grpc.ServerOption) error {
+func (p *Process) grpc(cfg rpc.Config, service Service, options []grpc.ServerOption) (*rpc.Server, error) {
 	server, err := rpc.NewServer(cfg, rpc.Deps{
 		Auth: auth.Anonymous{}, Log: p.deps.Logger, Metrics: p.deps.Metrics, Now: p.deps.Now,
 		NewID: NewName, Ready: p.Ready, Options: options,
 	})
 	if err != nil {
-		return fmt.Errorf("make gRPC server: %w", err)
+		return nil, fmt.Errorf("make gRPC server: %w", err)
 	}
 	service.Register(server)
 	p.Add(run.Part{Name: "grpc", Run: server.Run})
-	return nil
+	return server, nil
 }
 
 // Run runs the parts until ctx is done, and returns why one failed. It is for a

@@ -38,6 +38,7 @@ import (
 
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog/pglog"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
+	"github.com/fairlead-batch/fairlead/services/internal/rpc/rest"
 	"github.com/fairlead-batch/fairlead/services/internal/run"
 	lookout "github.com/fairlead-batch/fairlead/services/lookout/app"
 )
@@ -121,14 +122,14 @@ func (p *process) addServers(ctx context.Context, started func(Addresses)) error
 	if err != nil {
 		return fmt.Errorf("connect inside the process: %w", err)
 	}
-	rest, err := restHandler(ctx, loop)
+	gateway, err := rest.Handler(ctx, loop)
 	if err != nil {
 		return err
 	}
 	health := rpc.Health{Ready: p.group.Ready, Alive: func() error { return nil }} // a part that fails ends the process
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", rpc.Ops(health, p.metrics))
-	mux.Handle("/", rpc.Public(health, rest))
+	mux.Handle("/", rpc.Public(health, gateway))
 	public, err := rpc.NewHTTP(p.cfg.HTTP, mux, p.logger)
 	if err != nil {
 		return fmt.Errorf("make http server: %w", err)

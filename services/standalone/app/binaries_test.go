@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,7 @@ routes: {api.Event: eventapi, api.Jobs: lookout, /api.Submit/GetQueueInfo: looko
 	// reads the log by itself, may be a moment behind eventapi.
 	in.stories(python, submit.GRPC, "life", "failure", "cancel", "reprioritize", "preempt", "queues", "refusals")
 	in.asksLookout(submit.GRPC)
+	in.asksREST("http://" + submit.HTTP)
 	leader, follower := schedulers[0], schedulers[1]
 	if follower.Shows(t.Context(), "fairlead_scheduler_leading 1") {
 		leader, follower = follower, leader
@@ -140,6 +142,18 @@ func (in *bed) stories(python, address string, parts ...string) {
 		})
 	}
 	group.Wait()
+}
+
+// asksREST asks at submit's port for REST what three services answer.
+func (in *bed) asksREST(base string) {
+	in.t.Helper()
+	u := newRESTUser(in.t, base)
+	u.call(http.StatusOK, "POST /v1/queue", `{"name": "rest", "priorityFactor": 2}`)
+	u.has(u.call(http.StatusOK, "GET /v1/queue/rest", ""), `"priorityFactor":2`)
+	u.has(u.call(http.StatusOK, "GET /v1/queue/rest/info", ""), `"name":"rest"`) // lookout's
+	u.has(u.call(http.StatusOK, "POST /v1/job/status", `{"jobIds": ["00000000000000000000000001"]}`), "UNKNOWN")
+	u.call(http.StatusNotFound, "POST /v1/job-set/rest/none", `{"errorIfMissing": true}`) // eventapi's
+	u.call(http.StatusNotFound, "GET /v1/queue/none", "")
 }
 
 // asksLookout asks at submit's port what lookout answers.

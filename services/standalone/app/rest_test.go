@@ -21,16 +21,16 @@ type restUser struct {
 	client *http.Client
 }
 
-func newRESTUser(t *testing.T) *restUser {
+func newRESTUser(t *testing.T, base string) *restUser {
 	t.Helper()
 	document, err := openapitest.New(openapi.DocumentV3())
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := &http.Transport{}
-	t.Cleanup(base.CloseIdleConnections)
-	judge := &openapitest.Transport{T: t, Document: document, Base: base}
-	return &restUser{t: t, base: "http://" + start(t).HTTP.String(), judge: judge, client: &http.Client{Transport: judge}}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	judge := &openapitest.Transport{T: t, Document: document, Base: transport}
+	return &restUser{t: t, base: base, judge: judge, client: &http.Client{Transport: judge}}
 }
 
 // request is one call, to be made; "" is no body.
@@ -109,7 +109,7 @@ const restJob = `{"queue": "rest", "jobSetId": "set", "jobRequestItems": [{
 // write them and events as they come.
 func TestREST(t *testing.T) {
 	t.Parallel()
-	u := newRESTUser(t)
+	u := newRESTUser(t, "http://"+start(t).HTTP.String())
 	u.call(200, "POST /v1/queue", `{"name": "rest", "priorityFactor": 2}`)
 	u.has(u.call(409, "POST /v1/queue", `{"name": "rest", "priorityFactor": 2}`), "already exists")
 	u.call(200, "PUT /v1/queue/rest", `{"name": "rest", "priorityFactor": 3, "labels": {"team": "a"}}`)

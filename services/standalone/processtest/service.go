@@ -56,6 +56,8 @@ type Installation struct {
 type Service struct {
 	Name      string
 	GRPC, Ops string
+	// HTTP is where submit serves REST.
+	HTTP string
 
 	program, config, output string
 
@@ -73,13 +75,16 @@ func (in Installation) Start(ctx context.Context, name, extra string) (*Service,
 		Name: name, program: filepath.Join(in.Bin, program),
 		config: filepath.Join(in.Dir, name+".yaml"), output: filepath.Join(in.Dir, name+".log"),
 	}
-	for _, address := range []*string{&s.GRPC, &s.Ops} {
+	for _, address := range []*string{&s.GRPC, &s.Ops, &s.HTTP} {
 		var err error
 		if *address, err = freeAddress(ctx); err != nil {
 			return nil, err
 		}
 	}
 	text := fmt.Sprintf("log: %s\npostgres: {url: %q}\ngrpc: {address: %q}\nops: {address: %q}\n%s", in.Log, in.Postgres, s.GRPC, s.Ops, extra)
+	if program == "submit" {
+		text += fmt.Sprintf("\nhttp: {address: %q}\n", s.HTTP)
+	}
 	if program == "executor" { // it stands on no database and is called by nobody
 		text = fmt.Sprintf("http: {address: %q}\n%s", s.Ops, extra)
 	}

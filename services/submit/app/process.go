@@ -20,6 +20,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/process"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc/frontdoor"
+	"github.com/fairlead-batch/fairlead/services/internal/rpc/rest"
 )
 
 // ProcessConfig is what an operator may set on submit as a process of its own.
@@ -29,6 +30,9 @@ type ProcessConfig struct {
 	Publishing Publishing
 	// Config is that of every process; its gRPC port is the public one.
 	process.Config `koanf:",squash"`
+	// HTTP is the public port of REST, for all services behind the front door. Default
+	// :8080.
+	HTTP rpc.HTTPConfig
 	// Backends are the services behind the front door, by a name of yours. Default none.
 	Backends map[string]Backend
 	// Routes is the front door's table: a service (api.Event) or a full method
@@ -48,7 +52,7 @@ type Backend struct {
 // DefaultProcessConfig returns what is used where the operator says nothing.
 func DefaultProcessConfig() ProcessConfig {
 	core := DefaultConfig()
-	return ProcessConfig{Submission: core.Submission, Publishing: core.Publishing, Config: process.DefaultConfig("submit")}
+	return ProcessConfig{Submission: core.Submission, Publishing: core.Publishing, Config: process.DefaultConfig("submit"), HTTP: rpc.DefaultHTTPConfig(":8080")}
 }
 
 // Validate implements config.Validator.
@@ -111,7 +115,7 @@ func Run(ctx context.Context, cfg ProcessConfig, logger *zap.Logger, metrics pro
 	p.OnClose(closeBackends)
 	door := frontdoor.New(table)
 	p.OnClose(door.Wait)
-	return p.Serve(ctx, cfg.Config, service, door.ServerOptions()...)
+	return p.ServePublic(ctx, cfg.Config, service, process.Public{HTTP: cfg.HTTP, Handler: rest.Handler}, door.ServerOptions()...)
 }
 
 // alone holds the lock under which the schema is migrated, so that of several

@@ -42,6 +42,7 @@ log: {partitions: %d, postgres: {url: %q}}
 postgres: {url: %q, connectionsMax: 4}
 grpc: {address: "127.0.0.1:%d"}
 ops: {address: "127.0.0.1:0"}
+http: {address: "127.0.0.1:0"}
 %s`, partitions, url, url, freePort(t), extra)
 	must(t, os.WriteFile(file, []byte(text), 0o600))
 	cfg, err := config.Load(app.DefaultProcessConfig(), []string{file}, nil)

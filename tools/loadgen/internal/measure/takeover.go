@@ -116,7 +116,7 @@ func (b *bench) install(ctx context.Context) (*installation, error) {
 	if _, err := up(in.database.StartExecutor(ctx, in.schedulers[:]...)); err != nil {
 		return in, err
 	}
-	in.submit, err = up(in.database.Start(ctx, "submit", "submit",
+	in.submit, err = up(in.database.Start(ctx, target.Submit, "submit",
 		fmt.Sprintf("backends: {eventapi: {target: %q}}\nroutes: {api.Event: eventapi}\n", eventapi.GRPC)))
 	if err != nil {
 		return in, err

@@ -69,6 +69,9 @@ func (d *Database) Start(ctx context.Context, name, schema, extra string) (*Serv
 	}
 	text := fmt.Sprintf("log: {postgres: {url: %q}}\npostgres: {url: %q, schema: %q}\ngrpc: {address: %q}\nops: {address: %q}\n%s",
 		d.url, d.url, schema, s.GRPC, s.ops, extra)
+	if name == Submit { // it serves REST, which nobody asks here
+		text += "\nhttp: {address: \"127.0.0.1:0\"}\n"
+	}
 	if name == Executor { // it stands on no database and is called by nobody
 		text = fmt.Sprintf("http: {address: %q}\n%s", s.ops, extra)
 	}
@@ -92,6 +95,9 @@ func (s *Service) Again(ctx context.Context) error {
 
 // Executor is the name of the service that is started by [Database.StartExecutor].
 const Executor = "executor"
+
+// Submit is the service at the public address.
+const Submit = "submit"
 
 // StartExecutor starts an executor of the simulated nodes, known to schedulers.
 func (d *Database) StartExecutor(ctx context.Context, schedulers ...*Service) (*Service, error) {

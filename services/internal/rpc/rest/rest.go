@@ -1,4 +1,11 @@
-package app
+// Package rest is the REST side of the public address: the gateway of every service
+// that has HTTP bindings, and the documents that describe it.
+//
+// It stands beside the front door as a client of its gRPC server, so a call passes the
+// same interceptors and the same routes whichever way it comes: no rule can hold for
+// one and not for the other. Messages are written as package kubejson writes them. What
+// no service answers yet says so, as over gRPC.
+package rest
 
 import (
 	"context"
@@ -19,9 +26,9 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/rpc/kubejson"
 )
 
-// restHandler is the REST gateway of all services, a client of the gRPC server, and
-// the document that describes it.
-func restHandler(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, error) {
+// Handler is the gateway, a client of the gRPC server that conn leads to, and its
+// documents. The caller keeps conn, and closes it when nothing is served any more.
+func Handler(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, error) {
 	mux := rpc.NewGateway(kubejson.Marshaler{})
 	runtime.WithMarshalerOption("text/event-stream", kubejson.EventStream{})(mux)
 	for _, register := range []func() error{
