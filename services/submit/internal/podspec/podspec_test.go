@@ -227,8 +227,15 @@ func TestShapeRequests(t *testing.T) {
 	tests := map[string]struct {
 		init, main []corev1.Container
 		overhead   corev1.ResourceList
+		pod        *corev1.ResourceRequirements
 		want       []job.Amount
 	}{
+		"the pod as a whole": {
+			main:     []corev1.Container{container("a", list("cpu", "1", "memory", "1Ki")), container("b", list("cpu", "1"))},
+			overhead: list("cpu", "250m"),
+			pod:      &corev1.ResourceRequirements{Requests: list("cpu", "4"), Limits: list("cpu", "8", "memory", "4Ki", "hugepages-2Mi", "2Mi")},
+			want:     []job.Amount{{Resource: "cpu", Value: 4250}, {Resource: "hugepages-2Mi", Value: 2 << 20}, {Resource: "memory", Value: 1024}},
+		},
 		"sum, rounded up": {
 			main: []corev1.Container{container("a", list("cpu", "100m", "memory", "1Mi")), container("b", list("cpu", "1500u", "memory", "1500m"))},
 			want: []job.Amount{{Resource: "cpu", Value: 102}, {Resource: "memory", Value: 1<<20 + 2}},
@@ -265,7 +272,7 @@ func TestShapeRequests(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, shape := finish(t, corev1.PodSpec{InitContainers: tc.init, Containers: tc.main, Overhead: tc.overhead}, podspec.Defaults{})
+			_, shape := finish(t, corev1.PodSpec{InitContainers: tc.init, Containers: tc.main, Overhead: tc.overhead, Resources: tc.pod}, podspec.Defaults{})
 			if diff := cmp.Diff(tc.want, shape.Requests); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}

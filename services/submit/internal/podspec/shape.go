@@ -54,7 +54,8 @@ func (a amounts) atLeast(b amounts) {
 // podRequests is what a pod takes of its node, as Kubernetes counts it: the
 // containers and the sidecars (init containers that are restarted always)
 // together, but at least what each init container takes while it runs beside the
-// sidecars that were started before it; and the overhead.
+// sidecars that were started before it; or what the pod asks for as a whole; and the
+// overhead.
 func podRequests(spec *corev1.PodSpec) amounts {
 	total, sidecars, starting := amounts{}, amounts{}, amounts{}
 	for i := range spec.InitContainers {
@@ -73,8 +74,23 @@ func podRequests(spec *corev1.PodSpec) amounts {
 	}
 	total.add(sidecars)
 	total.atLeast(starting)
+	total.asWhole(spec.Resources)
 	total.add(amountsOf(spec.Overhead))
 	return total
+}
+
+// asWhole puts what the pod asks for as a whole in the place of what its containers do. A
+// limit alone is what Kubernetes makes the request where no container has one.
+func (a amounts) asWhole(pod *corev1.ResourceRequirements) {
+	if pod == nil {
+		return
+	}
+	for name, limit := range amountsOf(pod.Limits) {
+		if a[name] == 0 {
+			a[name] = limit
+		}
+	}
+	maps.Copy(a, amountsOf(pod.Requests))
 }
 
 func isSidecar(c *corev1.Container) bool {
