@@ -269,6 +269,23 @@ func TestReturned(t *testing.T) {
 	}
 }
 
+// TestReturnedWhileRunning: an executor gives a run back that the log has running. It
+// has failed, with the executor's reason: refused, the job would run for ever.
+func TestReturnedWhileRunning(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	id := b.submit("s", 1, 1000)
+	b.readBack()
+	lease := b.oneLease()
+	b.running(id, lease, 1)
+	b.report(1, 4, job.RunReturnedEvent{Head: head(id), Run: lease.Run, Reason: "the node is gone"})
+	b.readBack()
+	b.wantStory("s", id, "Submitted", "Leased", "RunAcknowledged", "RunPending", "RunRunning", "RunFailed", "Failed")
+	if reports, _ := b.acks(); !slices.Contains(reports, 4) {
+		t.Errorf("acknowledged are %v, want 4 among them", reports)
+	}
+}
+
 // TestPreempted: an urgent job takes the place of a preemptible one, and waits for
 // its pod to be gone.
 func TestPreempted(t *testing.T) {

@@ -23,7 +23,7 @@ func (c *Core) report(e *executor, r Report) {
 		c.late(rec, settles)
 		return
 	}
-	event := c.clamp(r.Event, rec.aheadOfLog().Last)
+	event := c.clamp(asEnd(rec.aheadOfLog(), r.Event), rec.aheadOfLog().Last)
 	ahead, err := job.Apply(rec.aheadOfLog(), event)
 	if err != nil {
 		c.late(rec, settles)
@@ -37,6 +37,16 @@ func (c *Core) report(e *executor, r Report) {
 	if ahead.Run.State.Over() {
 		c.author(rec, follow(ahead, rec.wish, end, c.now, c.cfg.AttemptsMax))
 	}
+}
+
+// asEnd is a report as the log can take it: a run that has begun cannot be given back,
+// so one that is has failed. Else the report would be refused and the job run for ever.
+func asEnd(j job.Job, e job.Event) job.Event {
+	returned, is := e.(job.RunReturnedEvent)
+	if !is || j.Run.ID != returned.Run || j.Run.State != job.RunRunning {
+		return e
+	}
+	return job.RunFailedEvent{Head: returned.Head, Run: returned.Run, Failure: *endOf(returned)}
 }
 
 // endOf is how a run ended badly by an event; nil for any other.
