@@ -77,18 +77,18 @@ test-openapi: ## a client generated from the OpenAPI document, used: needs Java 
 	FAIRLEAD_OPENAPI=1 go test -count=1 -v ./services/standalone/app -run TestGeneratedClient
 
 # BENCH names what to measure and how, as bin/loadgen --help says: make bench BENCH="lives --window 1m".
-bench: build ## the figures of docs/benchmarks.md, measured: 6 to 9 minutes
+bench: build ## the figures of docs/benchmarks.md, measured: about 5 minutes
 	bin/loadgen $(BENCH)
 
 # BENCH_SCHEDULE names cases: make bench-schedule BENCH_SCHEDULE=churn. Each turn is some tenths of a second with what
-# readies it, so ten turns a case; the whole takes about 3 minutes.
+# readies it, so ten turns a case; the whole takes 3 to 4 minutes.
 bench-schedule: ## the figures of the scheduling round in docs/benchmarks.md
 	go test ./services/scheduler/schedule -run '^$$' -bench 'BenchmarkRound/$(BENCH_SCHEDULE)' -benchtime 10x -timeout 30m
 
 sim: ## the whole system by seed, a thousand seeds
 	go test ./services/standalone/sim -count=1 -run 'TestSeeds|TestSameSeed' -seeds $(SIM_SEEDS) -timeout 30m -v
 
-mutants: ## the simulation against itself: it must find each rule that is taken out: about 3 minutes
+mutants: ## the simulation against itself: it must find each rule that is taken out: about 2 minutes
 	go test ./services/standalone/sim -count=1 -run TestMutants -mutants $(MUTANT_SEEDS) -timeout 60m -v
 
 # SOAK is for how long, SOAK_LOG what keeps the log (pulsar or postgres), SOAK_SEED what is chosen at random (0:

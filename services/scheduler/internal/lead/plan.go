@@ -106,14 +106,14 @@ func (c *Core) maybeRound() {
 	}
 	c.lead.round, c.lead.stale, c.lead.wake = c.now, false, 0
 	settled := c.now-c.lead.since >= job.Time(c.cfg.SettleAfter)
-	shares := c.lead.shares + job.Time(c.cfg.PreemptionInterval)
-	due = c.now >= shares
-	plan := c.board.plan(schedule.Round{Now: schedule.Time(c.now), Steps: c.cfg.StartsMax, MayReject: settled, KeepShares: !due})
+	sharesAt := c.lead.shares + job.Time(c.cfg.PreemptionInterval)
+	sharesDue := c.now >= sharesAt
+	plan := c.board.plan(schedule.Round{Now: schedule.Time(c.now), Steps: c.cfg.StartsMax, MayReject: settled, KeepShares: !sharesDue})
 	c.lead.wake = job.Time(plan.Wake)
-	if due {
+	if sharesDue {
 		c.lead.shares = c.now
 	} else {
-		c.lead.wake = earlier(c.lead.wake, shares)
+		c.lead.wake = earlier(c.lead.wake, sharesAt)
 	}
 	if !settled {
 		c.lead.wake = earlier(c.lead.wake, c.lead.since+job.Time(c.cfg.SettleAfter))
