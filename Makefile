@@ -7,6 +7,7 @@ SQLC_VERSION          := v1.31.1
 
 # How many seeds make sim runs: a thousand take about two minutes on two cores.
 SIM_SEEDS := 1000
+SIM_WORLDS := 10000
 
 # The most seeds that make mutants tries until one finds that a rule is missing; most are found by the first.
 MUTANT_SEEDS := 1000
@@ -85,7 +86,9 @@ bench: build ## the figures of docs/benchmarks.md, measured: about 5 minutes
 bench-schedule: ## the figures of the scheduling round in docs/benchmarks.md
 	go test ./services/scheduler/schedule -run '^$$' -bench 'BenchmarkRound/$(BENCH_SCHEDULE)' -benchtime 10x -timeout 30m
 
-sim: ## the whole system by seed, a thousand seeds
+# The round goes first: its plans on ten thousand drawn worlds a property, against refplan and every invariant.
+sim: ## the round on drawn worlds, then the whole system by seed, a thousand seeds
+	go test ./services/scheduler/schedule -count=1 -run 'TestPlan|TestIdealShare|TestSharingIncentive|TestEnvyFree' -rapid.checks $(SIM_WORLDS) -timeout 30m
 	go test ./services/standalone/sim -count=1 -run 'TestSeeds|TestSameSeed' -seeds $(SIM_SEEDS) -timeout 30m -v
 
 mutants: ## the simulation against itself: it must find each rule that is taken out: about 2 minutes
