@@ -52,7 +52,9 @@
 //   - A node: the one on which least is left of what the job asks for; then the name.
 //   - A job that does not fit does not block jobs of other shapes behind it.
 //   - Urgency preemption: a job may take the place of preemptible runs of lower
-//     classes. Fair-share preemption: see share.go. A gang is preempted whole. What
+//     classes. Fair-share preemption: see share.go. A gang is preempted whole. Once all
+//     members of a gang have a place, victims that fit beside them stay, the best in
+//     rank first. What
 //     began at this moment is not preempted for a share at it, and nothing is in a round
 //     that is asked to keep the shares.
 //   - Pools are planned in their order, and all again until a pass decides nothing: what

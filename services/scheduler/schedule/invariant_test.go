@@ -249,6 +249,22 @@ func victimsNeeded(_ *world, plan *schedule.Plan, after *world) error {
 	return nil
 }
 
+// gangVictimsNeeded: where one gang starts, no victim that is no member of a gang would fit
+// back where it ran.
+func gangVictimsNeeded(_ *world, plan *schedule.Plan, after *world) error {
+	if len(plan.Starts) == 0 || slices.ContainsFunc(plan.Starts, func(s schedule.Start) bool { return s.Gang == "" || s.Gang != plan.Starts[0].Gang }) {
+		return nil
+	}
+	for _, p := range plan.Preempts {
+		v := after.runs[p.Run]
+		n := after.nodes[v.Node]
+		if v.job.Gang == "" && holds(after.room(v.Node, stays), after.shapeOf(v.job).Request) && (n.MaxPods == 0 || after.pods(v.Node, stays) < n.MaxPods) {
+			return fmt.Errorf("gang %s starts, and its victim %x fits beside it", plan.Starts[0].Gang, v.ID)
+		}
+	}
+	return nil
+}
+
 // workConserved: when a round is done no job of its own that may start fits on room
 // that nobody holds.
 func workConserved(_ *world, plan *schedule.Plan, after *world) error {

@@ -60,6 +60,9 @@ func newCrowd(t *testing.T, seed uint64) *crowd {
 		rows.Gangs = append(rows.Gangs, schedule.GangRow{Gang: g})
 		for range g.Cardinality {
 			first.ID, first.Gang = c.id(), g.ID
+			if alike := c.random.IntN(8); i%2 == 1 && rows.Shapes[alike].Shape.Class == rows.Shapes[first.Shape].Shape.Class {
+				first.Shape = schedule.ShapeID(alike)
+			}
 			rows.Jobs = append(rows.Jobs, first)
 		}
 	}

@@ -268,10 +268,9 @@ func (p *planner) placeGang(q *queueRound) bool {
 
 // trial does something and takes back what it laid over the state.
 func (p *planner) trial(try func() bool) bool {
-	lays, takes, starts, preempts := len(p.lays), len(p.takes), len(p.plan.Starts), len(p.plan.Preempts)
+	m := p.mark()
 	ok := try()
-	p.undo(lays, takes)
-	p.plan.Starts, p.plan.Preempts = p.plan.Starts[:starts], p.plan.Preempts[:preempts]
+	p.undoTo(m)
 	return ok
 }
 
@@ -347,7 +346,7 @@ func (p *planner) values(gang int32) (values []string) {
 
 // placeIn places every member, on nodes with a value of a label where one is given.
 func (p *planner) placeIn(q *queueRound, label, value string) bool {
-	lays, takes, starts, preempts := len(p.lays), len(p.takes), len(p.plan.Starts), len(p.plan.Preempts)
+	m := p.mark()
 	for _, j := range q.members {
 		k := p.seekFor(j, label, value)
 		if n := p.roomFor(&k); n != none {
@@ -355,12 +354,12 @@ func (p *planner) placeIn(q *queueRound, label, value string) bool {
 			continue
 		}
 		if !p.preemptFor(q, &k) {
-			p.undo(lays, takes)
-			p.plan.Starts, p.plan.Preempts = p.plan.Starts[:starts], p.plan.Preempts[:preempts]
+			p.undoTo(m)
 			return false
 		}
 		p.displace(q, j, &q.spot, value)
 	}
+	p.putBack(m)
 	return true
 }
 

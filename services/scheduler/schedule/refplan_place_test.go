@@ -79,6 +79,7 @@ func (r *ref) gangRuns(queue schedule.QueueID, gang schedule.GangID) (out []*ref
 }
 
 func (r *ref) placeIn(q *refQueue, label, value string) bool {
+	starts, preempts := len(r.plan.Starts), len(r.plan.Preempts)
 	return r.trialUnless(func() bool {
 		for _, j := range q.next {
 			n, victims := r.find(q, j, label, value)
@@ -91,6 +92,7 @@ func (r *ref) placeIn(q *refQueue, label, value string) bool {
 			}
 			r.start(q, j, n, value)
 		}
+		r.putBack(starts, preempts)
 		return true
 	})
 }
@@ -108,12 +110,7 @@ func (r *ref) start(q *refQueue, j schedule.Job, n *schedule.Node, domain string
 	level := r.class(j.Shape).Priority
 	start := schedule.Start{Job: j.ID, Gang: j.Gang, Pool: r.pool, Node: n.ID, Level: level, Domain: domain}
 	if !r.holds(n, r.free(n), j, func(*refRun) bool { return true }) {
-		for i := range r.runs {
-			if r.runs[i].Node == n.ID && r.runs[i].Phase == schedule.Releasing {
-				start.After = append(start.After, r.runs[i].ID)
-			}
-		}
-		slices.SortFunc(start.After, func(a, b schedule.RunID) int { return bytes.Compare(a[:], b[:]) })
+		start.After = r.releasingOn(n.ID)
 	}
 	r.plan.Starts = append(r.plan.Starts, start)
 	r.laid[j.ID] = true
@@ -121,6 +118,17 @@ func (r *ref) start(q *refQueue, j schedule.Job, n *schedule.Node, domain string
 		Run:   schedule.Run{ID: schedule.RunID(j.ID), Job: j.ID, Node: n.ID, Pool: r.pool, Level: level, Since: r.round.Now, Phase: schedule.Leased},
 		Queue: q.ID, Shape: j.Shape, Gang: j.Gang,
 	}})
+}
+
+// releasingOn are the runs of a node that are going, by id.
+func (r *ref) releasingOn(node schedule.NodeID) (out []schedule.RunID) {
+	for i := range r.runs {
+		if r.runs[i].Node == node && r.runs[i].Phase == schedule.Releasing {
+			out = append(out, r.runs[i].ID)
+		}
+	}
+	slices.SortFunc(out, func(a, b schedule.RunID) int { return bytes.Compare(a[:], b[:]) })
+	return out
 }
 
 // find finds where a job fits: in free room, else in room that is being released, else

@@ -86,6 +86,11 @@ func (p *planner) soft(run int32) bool {
 // take preempts a run for the rest of the round.
 func (p *planner) take(run int32) {
 	p.takes = append(p.takes, run)
+	p.leave(run)
+}
+
+// leave has a run go, and untake stay.
+func (p *planner) leave(run int32) {
 	p.gone.set(run)
 	r := &p.runs[run]
 	request := p.request(r.kind)

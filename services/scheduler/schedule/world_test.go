@@ -256,7 +256,7 @@ func (w *world) anyNode(t *rapid.T) schedule.NodeID {
 	return rapid.SampledFrom(slices.Sorted(maps.Keys(w.nodes))).Draw(t, "node")
 }
 
-// drawMates makes a job a member of a gang of its shape, that waits or runs.
+// drawMates makes a job a member of a gang, of its class, that waits or runs.
 func (w *world) drawMates(t *rapid.T, j schedule.Job) {
 	n := rapid.IntRange(0, 3).Draw(t, "mates")
 	if n == 0 {
@@ -270,8 +270,12 @@ func (w *world) drawMates(t *rapid.T, j schedule.Job) {
 	j.Gang = g.ID
 	w.waiting[j.ID] = j
 	mates := []schedule.Job{j}
+	mixed := []schedule.ShapeID{j.Shape}
+	if rapid.Bool().Draw(t, "mixed") {
+		mixed = slices.DeleteFunc(slices.Sorted(maps.Keys(w.shapes)), func(id schedule.ShapeID) bool { return w.shapes[id].Class != w.shapeOf(j).Class })
+	}
 	for range n {
-		j.ID = w.id()
+		j.ID, j.Shape = w.id(), rapid.SampledFrom(mixed).Draw(t, "shape")
 		mates = append(mates, j)
 		w.waiting[j.ID] = j
 	}
