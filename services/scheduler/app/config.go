@@ -5,6 +5,7 @@ import (
 
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
+	"github.com/fairlead-batch/fairlead/services/scheduler/policy"
 )
 
 // Config is what an operator may set on a scheduler.
@@ -45,7 +46,7 @@ type Config struct {
 	// never run or ended. It is for one start after a loss. Default false.
 	AcceptForgotten bool
 	// Scheduling is the rules of the round.
-	Scheduling Scheduling
+	Scheduling policy.Scheduling
 }
 
 // DefaultConfig returns what is used where the operator says nothing.
@@ -61,7 +62,7 @@ func DefaultConfig() Config {
 		RoundStepsMax:      2_000,
 		SnapshotEvents:     100_000,
 		SnapshotInterval:   10 * time.Minute,
-		Scheduling:         defaultScheduling(),
+		Scheduling:         policy.Default(),
 	}
 }
 

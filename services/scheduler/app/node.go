@@ -36,7 +36,7 @@ type Identity struct {
 // NewNode makes a node that has read what a snapshot holds; the zero Snapshot with so
 // many partitions is of nothing. The configuration was validated.
 func NewNode(cfg Config, id Identity, from Snapshot) (*Node, error) {
-	round, err := cfg.Scheduling.round()
+	round, err := cfg.Scheduling.Round()
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	lookout "github.com/fairlead-batch/fairlead/services/lookout/app"
 	scheduler "github.com/fairlead-batch/fairlead/services/scheduler/app"
+	"github.com/fairlead-batch/fairlead/services/scheduler/policy"
 	submit "github.com/fairlead-batch/fairlead/services/submit/app"
 )
 
@@ -88,8 +89,8 @@ func (c Cluster) Validate() error {
 // DefaultConfig returns what is used where the user says nothing.
 func DefaultConfig() Config {
 	rules := scheduler.DefaultConfig()
-	rules.Scheduling.Rate = scheduler.Rate{}
-	rules.Scheduling.QueueRate = scheduler.Rate{}
+	rules.Scheduling.Rate = policy.Rate{}
+	rules.Scheduling.QueueRate = policy.Rate{}
 	return Config{
 		DataDir: defaultDataDir(), GRPC: rpc.DefaultConfig(), HTTP: rpc.DefaultHTTPConfig(":8080"),
 		Fsync: true, Partitions: 16,

@@ -6,6 +6,7 @@ import (
 	executor "github.com/fairlead-batch/fairlead/services/executor/app"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	scheduler "github.com/fairlead-batch/fairlead/services/scheduler/app"
+	"github.com/fairlead-batch/fairlead/services/scheduler/policy"
 )
 
 // Config is a run.
@@ -112,9 +113,9 @@ func rules() scheduler.Config {
 	cfg.ExecutorTimeout, cfg.StartWindow = 10*time.Second, 4*time.Second
 	cfg.PublishTimeout, cfg.SettleAfter = 5*time.Second, 5*time.Second
 	cfg.SnapshotEvents, cfg.SnapshotInterval = 60, 6*time.Second
-	cfg.Scheduling.Rate, cfg.Scheduling.QueueRate = scheduler.Rate{}, scheduler.Rate{}
+	cfg.Scheduling.Rate, cfg.Scheduling.QueueRate = policy.Rate{}, policy.Rate{}
 	cfg.Scheduling.Resources, cfg.Scheduling.DominantResources = []string{"cpu"}, []string{"cpu"}
-	cfg.Scheduling.PriorityClasses = map[string]scheduler.PriorityClass{
+	cfg.Scheduling.PriorityClasses = map[string]policy.PriorityClass{
 		classDefault: {Priority: 1000}, classPreempt: {Priority: 1000, Preemptible: true}, classUrgent: {Priority: 2000},
 	}
 	return cfg

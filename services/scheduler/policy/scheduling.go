@@ -1,4 +1,4 @@
-package app
+package policy
 
 import (
 	"fmt"
@@ -59,7 +59,8 @@ type Rate struct {
 	Burst uint32
 }
 
-func defaultScheduling() Scheduling {
+// Default returns what is used where the operator says nothing.
+func Default() Scheduling {
 	all := []string{"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"}
 	return Scheduling{
 		Pools:     []Pool{{Name: "default"}},
@@ -113,8 +114,9 @@ func fraction(check *fault.Check, field string, value float64) {
 	}
 }
 
-// round is the rules as the round takes them: in integers.
-func (s Scheduling) round() (schedule.Config, error) {
+// Round is the rules as the round takes them: in integers. It fails where they contradict
+// each other, with schedule.ErrInvalid.
+func (s Scheduling) Round() (schedule.Config, error) {
 	cfg := schedule.Config{
 		Resources: s.Resources, Dominant: s.DominantResources, Protected: millionths(s.ProtectedFraction),
 		Lookback: int(s.LookbackMax), Rate: s.Rate.bucket(), QueueRate: s.QueueRate.bucket(),
