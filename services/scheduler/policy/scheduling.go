@@ -24,6 +24,10 @@ type Scheduling struct {
 	PriorityClasses map[string]PriorityClass
 	// DominantResources are those that a queue's share is counted in. Default: all.
 	DominantResources []string
+	// DominantResourceMultipliers are how often the share of a dominant resource counts, 0.001
+	// to 1000, by name; one without an entry counts once. With nvidia.com/gpu: 2 a queue with
+	// a quarter of the gpus stands where one with half of the cpu does. Default: none.
+	DominantResourceMultipliers map[string]float64
 	// ProtectedFraction is the part of its fair share, 0 to 1, up to which a queue loses
 	// nothing to others by fair share. Default 1.
 	ProtectedFraction float64
@@ -97,6 +101,13 @@ func (s Scheduling) Validate() error {
 		check.Violate("priorityClasses", nil, "must name at least one class")
 	}
 	fraction(&check, "protectedFraction", s.ProtectedFraction)
+	for name, times := range s.DominantResourceMultipliers {
+		if field := "dominantResourceMultipliers." + name; !slices.Contains(s.DominantResources, name) {
+			check.Violate(field, name, "must be one of dominantResources")
+		} else if times < 0.001 || times > 1000 {
+			check.Violate(field, times, "must be from 0.001 to 1000")
+		}
+	}
 	for name, class := range s.PriorityClasses {
 		for resource, limit := range class.MaximumFractionPerQueue {
 			fraction(&check, fmt.Sprintf("priorityClasses.%s.maximumFractionPerQueue.%s", name, resource), limit)
@@ -120,6 +131,12 @@ func (s Scheduling) Round() (schedule.Config, error) {
 	cfg := schedule.Config{
 		Resources: s.Resources, Dominant: s.DominantResources, Protected: millionths(s.ProtectedFraction),
 		Lookback: int(s.LookbackMax), Rate: s.Rate.bucket(), QueueRate: s.QueueRate.bucket(),
+	}
+	for name, times := range s.DominantResourceMultipliers {
+		if cfg.Multipliers == nil {
+			cfg.Multipliers = map[string]int64{}
+		}
+		cfg.Multipliers[name] = millionths(times)
 	}
 	for _, p := range s.Pools {
 		cfg.Pools = append(cfg.Pools, schedule.PoolID(p.Name))

@@ -44,6 +44,8 @@
 //
 //   - Between queues: the higher priority class goes first; then the queue whose
 //     weighted dominant share after its next gang is smallest; then the name.
+//   - What a queue should have: its ideal share, along what it wants of each resource; see
+//     ideal.go. Armada's figures, of one number, are in armada.go and are reported.
 //   - Within a queue: higher class, smaller priority number, earlier submission, id.
 //     A gang stands where its last member does, and starts whole or not at all. A
 //     member that was given back starts again by itself, beside its mates that run or

@@ -89,13 +89,16 @@ func TestNewRefuses(t *testing.T) {
 				c.Pools = append(c.Pools, schedule.PoolID(strconv.Itoa(i)))
 			}
 		},
-		"no class":              func(c *schedule.Config) { c.Classes = nil },
-		"a class twice":         func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
-		"a negative limit":      func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },
-		"no look-back":          func(c *schedule.Config) { c.Lookback = 0 },
-		"negative protection":   func(c *schedule.Config) { c.Protected = -1 },
-		"a negative rate":       func(c *schedule.Config) { c.Rate.PerToken = -1 },
-		"a rate that overflows": func(c *schedule.Config) { c.QueueRate = schedule.Rate{PerToken: math.MaxInt64 / 2, Burst: 3} },
+		"no class":                func(c *schedule.Config) { c.Classes = nil },
+		"a class twice":           func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
+		"a negative limit":        func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },
+		"a multiplier of nothing": func(c *schedule.Config) { c.Multipliers = map[string]int64{"gpu": schedule.Million} },
+		"no multiplier":           func(c *schedule.Config) { c.Multipliers = map[string]int64{"cpu": 0} },
+		"a huge multiplier":       func(c *schedule.Config) { c.Multipliers = map[string]int64{"cpu": math.MaxInt64} },
+		"no look-back":            func(c *schedule.Config) { c.Lookback = 0 },
+		"negative protection":     func(c *schedule.Config) { c.Protected = -1 },
+		"a negative rate":         func(c *schedule.Config) { c.Rate.PerToken = -1 },
+		"a rate that overflows":   func(c *schedule.Config) { c.QueueRate = schedule.Rate{PerToken: math.MaxInt64 / 2, Burst: 3} },
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -23,6 +24,9 @@ func New(cfg Config) (*State, error) {
 			return nil, fmt.Errorf("%w: dominant resource %q is none of the resources", ErrInvalid, name)
 		}
 		s.dominants = append(s.dominants, i)
+	}
+	if err := s.setMultipliers(); err != nil {
+		return nil, err
 	}
 	for i := range cfg.Classes {
 		if err := checkLimit(cfg.Classes[i].Limit); err != nil {
@@ -50,6 +54,22 @@ func New(cfg Config) (*State, error) {
 	}
 	s.index.init(s)
 	return s, nil
+}
+
+// setMultipliers finds what each dominant resource counts for.
+func (s *State) setMultipliers() error {
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Multipliers)) {
+		at := slices.Index(s.cfg.Dominant, name)
+		m := s.cfg.Multipliers[name]
+		if at < 0 || m < MultiplierMin || m > MultiplierMax {
+			return fmt.Errorf("%w: resource %q counts %d millionths, which must be from %d to %d, and of a dominant one", ErrInvalid, name, m, MultiplierMin, MultiplierMax)
+		}
+		if s.multipliers == nil {
+			s.multipliers = slices.Repeat([]uint64{Million}, len(s.cfg.Dominant))
+		}
+		s.multipliers[at] = uint64(m)
+	}
+	return nil
 }
 
 // check refuses amounts that could overflow a sum, or be of other resources.

@@ -76,6 +76,9 @@ type planner struct {
 	nodes  []int32 // of the pool, by name
 	limits []int64 // what a queue may hold of the pool by each class
 	queues []queueRound
+	// wants are what each of them wants by each class.
+	wants   []int64
+	filling filling
 	// at is where each queue stands in queues; none: it has no part in the pool.
 	at   []int32
 	heap []int32

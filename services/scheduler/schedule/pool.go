@@ -31,12 +31,17 @@ type queueRound struct {
 	fragile bool
 	spot    choice
 	spotted bool
-	// share is its dominant share and cost of it now weighted by its weight; demand is what
-	// it holds and waits for, fair and ideal what it should have: parts of the pool. Guard
-	// is up to where nothing is taken from it for a share.
-	share, weighted     uint64
-	demand, fair, ideal uint64
-	guard               uint64
+	// share is its dominant share and cost of it now weighted by its weight; need is the
+	// share of what it holds and waits for, demand the same and at most all of the pool; fair
+	// and ideal are what it should have. Guard is up to where nothing is taken from it for a
+	// share.
+	share, weighted uint64
+	need, demand    uint64
+	fair, ideal     uint64
+	guard           uint64
+	// constrained is what the limits of its classes leave of its demand, capped and uncapped
+	// what Armada would have it have.
+	constrained, capped, uncapped uint64
 	// lossy: its demand is to be reckoned anew, for it was preempted.
 	lossy bool
 	// strays: a run of it on the pool's nodes is on the account of another pool.
@@ -81,23 +86,19 @@ func (p *planner) enter(pool int32) {
 		}
 	}
 	old := p.queues
-	p.queues = p.queues[:0]
+	p.queues, p.wants, p.filling.vectors = p.queues[:0], p.wants[:0], p.filling.vectors[:0]
 	p.at = append(p.at[:0], make([]int32, len(p.State.queues))...)
 	for _, h := range p.byName {
 		row := &p.State.queues[h]
 		q := queueRound{queue: h, weight: row.Weight, open: row.known && !row.Cordoned, bound: none, gang: none, young: math.MaxInt64}
 		p.at[h] = none
-		waits := 0
-		q.demand, waits = p.demand(h)
-		if q.demand == 0 && waits == 0 {
-			continue
-		}
 		if n := len(p.queues); n < cap(old) { // its lists are used again
 			prev := &old[:n+1][n]
 			q.sources, q.spot.victims = prev.sources[:0], prev.spot.victims[:0]
 		}
-		p.at[h] = int32(len(p.queues)) //nolint:gosec // queues are few
-		p.queues = append(p.queues, q)
+		if p.join(q) {
+			p.at[h] = int32(len(p.queues) - 1) //nolint:gosec // queues are few
+		}
 	}
 	p.findLimits()
 	for i := range p.queues {
@@ -107,24 +108,59 @@ func (p *planner) enter(pool int32) {
 		}
 		p.weighQueue(q)
 	}
+	p.shares++
 	p.share()
 	p.restart()
-	for i := range p.queues {
-		if p.pass > 0 {
-			break // the shares are those when the round began
-		}
-		q := &p.queues[i]
-		p.plan.Shares = append(p.plan.Shares, Share{Pool: p.cfg.Pools[pool], Queue: p.State.queues[q.queue].ID, Actual: q.share, Ideal: q.ideal, Fair: q.fair})
+	if p.pass == 0 { // the shares are those when the round began
+		p.reportShares()
 	}
 }
 
-// share computes the fair and ideal shares of all queues.
+// join has a queue take part in the pool if it wants anything.
+func (p *planner) join(q queueRound) bool {
+	at := int32(len(p.queues)) //nolint:gosec // queues are few
+	p.queues = append(p.queues, q)
+	wants, vectors := len(p.wants), len(p.filling.vectors)
+	p.wants = append(p.wants, make([]int64, len(p.cfg.Classes)*len(p.cfg.Resources))...)
+	p.filling.vectors = append(p.filling.vectors, make([]uint64, len(p.dominants))...)
+	waits := p.demand(q.queue, p.wants[wants:])
+	if p.vectorize(at); p.queues[at].demand > 0 || waits > 0 {
+		return true
+	}
+	p.queues, p.wants, p.filling.vectors = p.queues[:at], p.wants[:wants], p.filling.vectors[:vectors]
+	return false
+}
+
+// reportShares puts the shares into the plan.
+func (p *planner) reportShares() {
+	p.fillArmada()
+	for i := range p.queues {
+		q := &p.queues[i]
+		p.plan.Shares = append(p.plan.Shares, Share{
+			Pool: p.cfg.Pools[p.pool], Queue: p.State.queues[q.queue].ID, Actual: q.share, Ideal: q.ideal, Fair: q.fair,
+			DemandCapped: q.capped, Uncapped: q.uncapped, Demand: q.demand, Constrained: q.constrained,
+		})
+	}
+}
+
+// share computes the fair and ideal shares of all queues. What was found out with others
+// holds no more.
 func (p *planner) share() {
+	f := &p.filling
+	f.before = f.before[:0]
+	for i := range p.queues {
+		f.before = append(f.before, p.queues[i].fair, p.queues[i].ideal)
+	}
 	fairShares(p.queues)
-	p.shares++ // what was found out with others holds no more
+	p.fillIdeal()
+	changed := false
 	for i := range p.queues {
 		q := &p.queues[i]
 		q.guard = scale(max(q.ideal, q.fair), uint64(p.cfg.Protected), Million) //nolint:gosec // not negative
+		changed = changed || q.fair != f.before[2*i] || q.ideal != f.before[2*i+1]
+	}
+	if changed {
+		p.shares++
 	}
 }
 
@@ -136,10 +172,9 @@ func (p *planner) again() {
 		q := &p.queues[i]
 		p.drop(q)
 		if q.lossy {
-			before := q.demand
-			q.demand, _ = p.demand(q.queue)
 			q.lossy = false
-			lossy = lossy || q.demand != before
+			p.demand(q.queue, p.wants[i*len(p.cfg.Classes)*len(p.cfg.Resources):])
+			lossy = p.vectorize(int32(i)) || lossy //nolint:gosec // queues are few
 		}
 	}
 	if lossy {

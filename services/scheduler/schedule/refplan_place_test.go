@@ -210,33 +210,18 @@ func refTighter(a, b, request schedule.Vec) bool {
 }
 
 // overLimit says whether a gang would take its queue above the limit of a class in the
-// pool: the queue's for the pool, else the queue's, else the class's.
+// pool.
 func (r *ref) overLimit(q *refQueue) bool {
 	total := r.total()
 	for _, c := range r.cfg.Classes {
-		sum, asked := make(schedule.Vec, len(total)), false
-		for i := range r.runs {
-			if run := &r.runs[i]; run.Queue == q.ID && run.Pool == r.pool && refStays(run) && r.shape(run.Shape).Class == c.ID {
-				addTo(sum, r.shape(run.Shape).Request)
-			}
-		}
+		sum, asked := r.heldBy(q.ID, c.ID), false
 		for _, j := range q.next {
 			if r.shape(j.Shape).Class == c.ID {
 				addTo(sum, r.shape(j.Shape).Request)
 				asked = true
 			}
 		}
-		limit := c.Limit
-		for _, l := range slices.Backward(q.Limits) {
-			if l.Class == c.ID && l.Pool == "" {
-				limit = l.Limit
-			}
-		}
-		for _, l := range slices.Backward(q.Limits) {
-			if l.Class == c.ID && l.Pool == r.pool {
-				limit = l.Limit
-			}
-		}
+		limit := r.limitOf(q, c)
 		for i, name := range r.cfg.Resources {
 			part, limited := limit[name]
 			if asked && limited && uint64(sum[i]) > refScale(uint64(max(0, total[i])), uint64(part), schedule.Million) {
@@ -245,6 +230,19 @@ func (r *ref) overLimit(q *refQueue) bool {
 		}
 	}
 	return false
+}
+
+// limitOf is the limit of a class in the pool: the queue's for the pool, else the queue's,
+// else the class's.
+func (r *ref) limitOf(q *refQueue, c schedule.Class) map[string]int64 {
+	for _, pool := range []schedule.PoolID{r.pool, ""} {
+		for _, l := range q.Limits {
+			if l.Class == c.ID && l.Pool == pool {
+				return l.Limit
+			}
+		}
+	}
+	return c.Limit
 }
 
 // couldEver says why an empty node could never hold a shape; empty: it could. Taints that

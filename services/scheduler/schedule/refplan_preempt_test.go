@@ -201,6 +201,17 @@ func (r *ref) held(queue schedule.QueueID) schedule.Vec {
 	return sum
 }
 
+// heldBy is what the runs of a queue hold of the pool that are of a class.
+func (r *ref) heldBy(queue schedule.QueueID, class schedule.ClassID) schedule.Vec {
+	sum := make(schedule.Vec, len(r.cfg.Resources))
+	for i := range r.runs {
+		if run := &r.runs[i]; run.Queue == queue && run.Pool == r.pool && refStays(run) && r.shape(run.Shape).Class == class {
+			addTo(sum, r.shape(run.Shape).Request)
+		}
+	}
+	return sum
+}
+
 // total is what the pool's nodes have for our jobs.
 func (r *ref) total() schedule.Vec {
 	sum := make(schedule.Vec, len(r.cfg.Resources))
@@ -213,68 +224,21 @@ func (r *ref) total() schedule.Vec {
 	return sum
 }
 
-// share is the largest part of the pool's total that amounts are, in 2^-32.
+// share is the largest part of the pool's total that amounts are, in 2^-32, each times
+// what its resource counts for.
 func (r *ref) share(amounts schedule.Vec) (share uint64) {
 	total := r.total()
 	for _, name := range r.cfg.Dominant {
 		i := slices.Index(r.cfg.Resources, name)
 		if amounts[i] > 0 && total[i] > 0 {
-			share = max(share, refScale(uint64(amounts[i]), 1<<32, uint64(total[i])))
+			part := refScale(uint64(amounts[i]), 1<<32, uint64(total[i]))
+			if m, counts := r.cfg.Multipliers[name]; counts {
+				part = refScale(part, uint64(m), schedule.Million)
+			}
+			share = max(share, part)
 		}
 	}
 	return share
-}
-
-// demand is what a queue holds and waits for that a node of the pool could ever hold, at
-// most all there is.
-func (r *ref) demand(q *refQueue) uint64 {
-	want := r.held(q.ID)
-	for _, j := range q.queued {
-		could := func(n schedule.Node) bool { return n.Pool == r.pool && r.couldEver(j.Shape, &n) == "" }
-		if !r.laid[j.ID] && slices.ContainsFunc(r.nodes, could) {
-			addTo(want, r.shape(j.Shape).Request)
-		}
-	}
-	return min(r.share(want), 1<<32)
-}
-
-// refShares gives the queues with a demand their part by weight, and their part where
-// what a queue has no demand for goes to the others by weight.
-func refShares(queues []*refQueue) {
-	var open []*refQueue
-	for _, q := range queues {
-		if q.fair, q.ideal = 0, 0; q.demand > 0 {
-			open = append(open, q)
-		}
-	}
-	weights := func() (sum uint64) {
-		for _, q := range open {
-			sum += uint64(q.Weight)
-		}
-		return sum
-	}
-	for _, q := range open {
-		q.fair = refScale(1<<32, uint64(q.Weight), weights())
-	}
-	for left := uint64(1 << 32); len(open) > 0; {
-		sum, given := weights(), uint64(0)
-		var unmet []*refQueue
-		for _, q := range open {
-			if refScale(left, uint64(q.Weight), sum) < q.demand {
-				unmet = append(unmet, q)
-				continue
-			}
-			q.ideal = q.demand
-			given += q.demand
-		}
-		if len(unmet) == len(open) {
-			for _, q := range open {
-				q.ideal = refScale(left, uint64(q.Weight), sum)
-			}
-			return
-		}
-		open, left = unmet, left-given
-	}
 }
 
 // refWeigh is a share over a weight: what queues are compared by.

@@ -77,9 +77,9 @@ type refQueue struct {
 	seen   map[schedule.GangID]bool
 	done   bool
 	// next is the gang that goes next: one job, or all of a gang that wait.
-	next                []schedule.Job
-	before, cost        uint64
-	demand, fair, ideal uint64
+	next         []schedule.Job
+	before, cost uint64
+	refShares
 }
 
 func (r *ref) shape(id schedule.ShapeID) schedule.Shape {
@@ -123,8 +123,7 @@ func (r *ref) enter(pool schedule.PoolID) {
 		if i := slices.IndexFunc(r.rows.Queues, func(q schedule.Queue) bool { return q.ID == id }); i >= 0 {
 			q.Queue, q.known = r.rows.Queues[i], true
 		}
-		q.demand = r.demand(q)
-		if q.demand > 0 || slices.ContainsFunc(q.queued, func(j schedule.Job) bool { return !r.laid[j.ID] }) {
+		if r.share(r.wants(q)) > 0 || slices.ContainsFunc(q.queued, func(j schedule.Job) bool { return !r.laid[j.ID] }) {
 			r.queues = append(r.queues, q)
 		}
 	}
@@ -134,7 +133,10 @@ func (r *ref) enter(pool schedule.PoolID) {
 		if r.pass > 0 {
 			break // the shares are those when the round began
 		}
-		r.plan.Shares = append(r.plan.Shares, schedule.Share{Pool: pool, Queue: q.ID, Actual: r.share(r.held(q.ID)), Ideal: q.ideal, Fair: q.fair})
+		r.plan.Shares = append(r.plan.Shares, schedule.Share{
+			Pool: pool, Queue: q.ID, Actual: r.share(r.held(q.ID)), Ideal: q.ideal, Fair: q.fair,
+			DemandCapped: q.capped, Uncapped: q.uncapped, Demand: q.demand, Constrained: q.constrained,
+		})
 	}
 }
 
@@ -142,9 +144,8 @@ func (r *ref) enter(pool schedule.PoolID) {
 func (r *ref) again() {
 	for _, q := range r.queues {
 		q.at, q.failed, q.seen, q.next, q.done = 0, map[schedule.ShapeID]bool{}, map[schedule.GangID]bool{}, nil, !q.known || q.Cordoned
-		q.demand = r.demand(q)
 	}
-	refShares(r.queues)
+	r.weighShares()
 }
 
 // walk starts one gang after the other: always that of the queue which costs least after

@@ -50,6 +50,7 @@ func TestScenarios(t *testing.T) {
 // script is a small world, told in words.
 //
 //	config resources=cpu,mem dominant=cpu pools=p protected=1 lookback=9 rate=10s/3 queuerate=1s/1
+//	    count=cpu:0.5                  a share of cpu counts half
 //	class c 10 preemptible cpu=0.5     priority 10; at most half of a pool's cpu a queue
 //	node n1 cpu=4 other.cpu=1 pool=p exec=c label=k:v taint=k:v:NoSchedule maxpods=2 unschedulable
 //	queue a weight=2 cordoned limit=c:cpu:0.5 limit=c@p:cpu:0.5
@@ -61,7 +62,7 @@ func TestScenarios(t *testing.T) {
 //	plan steps=3 reject keepshares | apply | assume | settle | forget r1
 //	gone r1 | phase r1 running | cancel j1 | reprio j1 5 | requeue r1
 //	lost c | back c | nodegone n1 | queuegone a
-//	shares | why j1 | jobs a
+//	shares | shares armada | why j1 | jobs a
 //
 // The first class is that of jobs which name none; so it is for pools. A started
 // job j1 has the run r.j1. Times are in seconds, amounts in the resource's unit;
@@ -297,6 +298,11 @@ func (s *script) question(c command) bool {
 	switch c.verb {
 	case "shares":
 		for _, share := range s.plan.Shares {
+			if c.has("armada") {
+				s.say("%s of %s: wants %s, may have %s of it, fair %s, capped %s, uncapped %s", share.Queue, share.Pool,
+					percent(share.Demand), percent(share.Constrained), percent(share.Fair), percent(share.DemandCapped), percent(share.Uncapped))
+				continue
+			}
 			s.say("%s of %s: actual %s, ideal %s, fair %s", share.Queue, share.Pool, percent(share.Actual), percent(share.Ideal), percent(share.Fair))
 		}
 	case "why":

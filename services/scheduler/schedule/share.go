@@ -47,10 +47,15 @@ func divide(hi, lo, by uint64) uint64 {
 	return q
 }
 
-// dominant is the largest share of total that amounts take.
+// dominant is the largest share of total that amounts take, each times what its resource
+// counts for.
 func (s *State) dominant(amounts, total Vec) (share uint64) {
-	for _, r := range s.dominants {
-		share = max(share, ratio(amounts[r], total[r]))
+	for i, r := range s.dominants {
+		part := ratio(amounts[r], total[r])
+		if s.multipliers != nil {
+			part = scale(part, s.multipliers[i], Million)
+		}
+		share = max(share, part)
 	}
 	return share
 }
@@ -58,12 +63,18 @@ func (s *State) dominant(amounts, total Vec) (share uint64) {
 // weighted is a share over a weight: what queues are compared by.
 func weighted(share uint64, weight int64) uint64 { return scale(share, Million, uint64(weight)) }
 
-// demand is what a queue holds of a pool and what it waits for that a node of the pool
-// could ever hold, at most all there is of anything; and how many jobs wait that do not
-// start in the round under way.
-func (p *planner) demand(queue int32) (demand uint64, waits int) {
-	want := append(p.hunt.after[:0], p.room(p.held, p.heldAt(queue, p.pool))...)
-	p.hunt.after = want
+// wantOf is what a queue of the pool wants of it by a class.
+func (p *planner) wantOf(at int32, class int) Vec {
+	return p.room(p.wants, at*int32(len(p.cfg.Classes))+int32(class)) //nolint:gosec // few
+}
+
+// demand sums, by class, what a queue holds of a pool and what it waits for that a node of
+// the pool could ever hold. It returns how many jobs wait that do not start in the round
+// under way.
+func (p *planner) demand(queue int32, want Vec) (waits int) {
+	n := int32(len(p.cfg.Classes) * len(p.cfg.Resources)) //nolint:gosec // few
+	from := p.heldAt(queue, p.pool) * n
+	copy(want, p.byClass[from:from+n])
 	for _, h := range p.State.queues[queue].kinds {
 		k := &p.kinds[h]
 		n := k.n - p.ofKind(h).laid
@@ -72,56 +83,27 @@ func (p *planner) demand(queue int32) (demand uint64, waits int) {
 		}
 		waits += int(n)
 		if sh := &p.shapes[k.shape]; p.could(sh)>>p.pool&1 != 0 {
+			byClass := want[int(sh.class)*len(p.total):][:len(p.total)]
 			for i, amount := range sh.Request {
-				want[i] = min(want[i]+times(int64(n), amount), sumMax)
+				byClass[i] = min(byClass[i]+times(int64(n), amount), sumMax)
 			}
 		}
 	}
-	return min(p.dominant(want, p.total), 1<<32), waits
+	return waits
 }
 
-// fairShares computes the queues' shares of a pool: by weight, and by water filling,
-// where what a queue has no demand for goes to the others.
+// fairShares computes the queues' parts of a pool by weight.
 func fairShares(queues []queueRound) {
-	open := make([]*queueRound, 0, len(queues))
+	weights := uint64(0)
+	for i := range queues {
+		if q := &queues[i]; q.demand > 0 {
+			weights += uint64(q.weight) //nolint:gosec // above zero
+		}
+	}
 	for i := range queues {
 		q := &queues[i]
-		q.fair, q.ideal = 0, 0
-		if q.demand > 0 {
-			open = append(open, q)
+		if q.fair = 0; q.demand > 0 {
+			q.fair = scale(1<<32, uint64(q.weight), weights) //nolint:gosec // above zero
 		}
 	}
-	weights := weightOf(open)
-	for _, q := range open {
-		q.fair = scale(1<<32, uint64(q.weight), weights)
-	}
-	// Each turn gives the open queues the rest by weight and closes those whose
-	// demand is met, so there are at most as many turns as queues.
-	for left := uint64(1 << 32); len(open) > 0; {
-		weights := weightOf(open)
-		var next []*queueRound
-		given := uint64(0)
-		for _, q := range open {
-			if scale(left, uint64(q.weight), weights) < q.demand {
-				next = append(next, q)
-				continue
-			}
-			q.ideal = q.demand
-			given += q.demand
-		}
-		if len(next) == len(open) {
-			for _, q := range open {
-				q.ideal = scale(left, uint64(q.weight), weights)
-			}
-			return
-		}
-		open, left = next, left-given
-	}
-}
-
-func weightOf(queues []*queueRound) (sum uint64) {
-	for _, q := range queues {
-		sum += uint64(q.weight)
-	}
-	return sum
 }

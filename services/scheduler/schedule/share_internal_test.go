@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"math/big"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -54,34 +55,38 @@ func TestTimes(t *testing.T) {
 	})
 }
 
-// TestFairShares: the shares are those of exact water filling in rational numbers,
-// short by less than a unit for each turn, and never more than there is.
-func TestFairShares(t *testing.T) {
+// TestFillCapped: the shares are those of exact water filling in rational numbers, rounded
+// down, and what a queue would have if it wanted everything is what it has when it does.
+func TestFillCapped(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var rounds []queueRound
-		for range rapid.IntRange(0, 6).Draw(t, "queues") {
-			q := queueRound{weight: rapid.OneOf(rapid.Int64Range(1, 5), rapid.Int64Range(1, AmountMax)).Draw(t, "weight")}
-			q.demand = rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64Range(0, 1<<32)).Draw(t, "demand")
+		for range rapid.IntRange(1, 6).Draw(t, "queues") {
+			q := queueRound{weight: rapid.OneOf(rapid.Int64Range(1, 5), rapid.Int64Range(1, AmountMax)).Draw(t, "weight"), demand: 1}
+			q.constrained = rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64Range(0, 1<<32)).Draw(t, "demand")
 			rounds = append(rounds, q)
 		}
-		fairShares(rounds)
-		var queues []*queueRound
-		for i := range rounds {
-			queues = append(queues, &rounds[i])
-		}
-		wantFair, wantIdeal := exactShares(queues)
-		var sum uint64
-		for _, q := range queues {
-			sum += q.ideal
-			checkShort(t, "fair", q.fair, wantFair[q], 1)
-			checkShort(t, "ideal", q.ideal, wantIdeal[q], int64(len(queues)*len(queues))+1)
-			if q.ideal > q.demand {
-				t.Errorf("ideal %d of a demand of %d", q.ideal, q.demand)
+		fill := func() (queues []*queueRound) {
+			for i := range rounds {
+				queues = append(queues, &rounds[i])
 			}
+			fillCapped(slices.Clone(queues))
+			return queues
+		}
+		queues := fill()
+		sum := uint64(0)
+		for i, want := range exactCapped(queues) {
+			sum += queues[i].capped
+			checkShort(t, "capped", queues[i].capped, want, 1)
 		}
 		if sum > 1<<32 {
-			t.Errorf("ideal shares sum up to %d of %d", sum, uint64(1)<<32)
+			t.Errorf("shares sum up to %d of %d", sum, uint64(1)<<32)
+		}
+		i := rapid.IntRange(0, len(rounds)-1).Draw(t, "greedy")
+		uncapped := rounds[i].uncapped
+		rounds[i].constrained = 1 << 32
+		if fill(); rounds[i].capped != uncapped {
+			t.Errorf("uncapped %d, and %d where it wants everything", uncapped, rounds[i].capped)
 		}
 	})
 }
@@ -95,26 +100,18 @@ func checkShort(t *rapid.T, name string, got uint64, want *big.Rat, units int64)
 	}
 }
 
-// exactShares is water filling by its definition: the level at which all of the pool
+// exactCapped is water filling by its definition: the level at which all of the pool
 // is used, where each queue has the smaller of its demand and level x weight.
-func exactShares(queues []*queueRound) (fair, ideal map[*queueRound]*big.Rat) {
-	fair, ideal = map[*queueRound]*big.Rat{}, map[*queueRound]*big.Rat{}
-	weights := new(big.Rat)
-	for _, q := range queues {
-		fair[q], ideal[q] = new(big.Rat), new(big.Rat)
-		if q.demand > 0 {
-			weights.Add(weights, new(big.Rat).SetInt64(q.weight))
-		}
-	}
-	all := new(big.Rat).SetInt64(1 << 32)
+func exactCapped(queues []*queueRound) []*big.Rat {
+	shares, all := make([]*big.Rat, len(queues)), new(big.Rat).SetInt64(1<<32)
 	used := func(level *big.Rat) *big.Rat {
 		sum := new(big.Rat)
-		for _, q := range queues {
-			ideal[q] = new(big.Rat).Mul(level, new(big.Rat).SetInt64(q.weight))
-			if need := new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand)); ideal[q].Cmp(need) > 0 {
-				ideal[q] = need
+		for i, q := range queues {
+			shares[i] = new(big.Rat).Mul(level, new(big.Rat).SetInt64(q.weight))
+			if need := new(big.Rat).SetInt(new(big.Int).SetUint64(q.constrained)); shares[i].Cmp(need) > 0 {
+				shares[i] = need
 			}
-			sum.Add(sum, ideal[q])
+			sum.Add(sum, shares[i])
 		}
 		return sum
 	}
@@ -122,23 +119,41 @@ func exactShares(queues []*queueRound) (fair, ideal map[*queueRound]*big.Rat) {
 	// highest of them that does not use too much, then the rest by the weights left.
 	level := new(big.Rat)
 	for _, q := range queues {
-		if q.demand > 0 {
-			fair[q].Mul(all, new(big.Rat).SetInt64(q.weight)).Quo(fair[q], weights)
-		}
-		at := new(big.Rat).Quo(new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand)), new(big.Rat).SetInt64(q.weight))
+		at := new(big.Rat).Quo(new(big.Rat).SetInt(new(big.Int).SetUint64(q.constrained)), new(big.Rat).SetInt64(q.weight))
 		if used(at).Cmp(all) <= 0 && at.Cmp(level) > 0 {
 			level = at
 		}
 	}
-	left := new(big.Rat).Sub(all, used(level))
-	open := new(big.Rat)
-	for _, q := range queues {
-		if ideal[q].Cmp(new(big.Rat).SetInt(new(big.Int).SetUint64(q.demand))) < 0 {
+	left, open := new(big.Rat).Sub(all, used(level)), new(big.Rat)
+	for i, q := range queues {
+		if shares[i].Cmp(new(big.Rat).SetInt(new(big.Int).SetUint64(q.constrained))) < 0 {
 			open.Add(open, new(big.Rat).SetInt64(q.weight))
 		}
 	}
 	if open.Sign() > 0 {
 		used(level.Add(level, left.Quo(left, open)))
 	}
-	return fair, ideal
+	return shares
+}
+
+// TestQuotient: the quotient of two numbers of 128 bits, and the order of products of 192,
+// are those of big numbers.
+func TestQuotient(t *testing.T) {
+	t.Parallel()
+	big128 := func(w wide) *big.Int {
+		n := new(big.Int).SetUint64(w.hi)
+		return n.Lsh(n, 64).Add(n, new(big.Int).SetUint64(w.lo))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a := wide{anyAmount(t, "hi"), anyAmount(t, "lo")}
+		b := wide{anyAmount(t, "by hi"), max(1, anyAmount(t, "by lo"))}
+		if want := new(big.Int).Quo(big128(a), big128(b)); want.IsUint64() && a.quotient(b) != want.Uint64() {
+			t.Errorf("%v / %v = %d, want %s", a, b, a.quotient(b), want)
+		}
+		x, y := anyAmount(t, "x"), anyAmount(t, "y")
+		left := new(big.Int).Mul(big128(a), new(big.Int).SetUint64(x))
+		if want := left.Cmp(new(big.Int).Mul(big128(b), new(big.Int).SetUint64(y))); a.compareTimes(x, b, y) != want {
+			t.Errorf("%v x %d against %v x %d is %d, want %d", a, x, b, y, a.compareTimes(x, b, y), want)
+		}
+	})
 }

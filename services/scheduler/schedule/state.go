@@ -14,6 +14,8 @@ type State struct {
 	cfg       *Config
 	resources map[string]int
 	dominants []int
+	// multipliers are what each of the dominants counts for; nil: once.
+	multipliers []uint64
 	// insufficient are the reasons why a node has too little of each resource.
 	insufficient []string
 	// poolOf are the handles of pools: those of the configuration first, in its order, then

@@ -40,12 +40,21 @@ type (
 // Million is the unit of weights and fractions.
 const Million = 1_000_000
 
+// The least and the most that a resource counts for: a thousandth, and a thousand times.
+const (
+	MultiplierMin = Million / 1000
+	MultiplierMax = Million * 1000
+)
+
 // Config is the rules that an operator sets. It is not changed after Load.
 type Config struct {
 	// Resources names the elements of a Vec.
 	Resources []string
 	// Dominant are the resources that shares are counted in.
 	Dominant []string
+	// Multipliers are how often the share of a dominant resource counts, in millionths, from
+	// MultiplierMin to MultiplierMax; one without an entry counts once.
+	Multipliers map[string]int64
 	// Pools are planned in this order; PoolsMax at most.
 	Pools []PoolID
 	// Classes are the priority classes.
@@ -259,11 +268,18 @@ type Reject struct {
 	Reason string
 }
 
-// Share is a queue's part of a pool, in units of 2^-32 of the total.
+// Share is a queue's part of a pool, in units of 2^-32 of the total. Each is a dominant
+// share, times what its resource counts for.
 type Share struct {
 	Pool  PoolID
 	Queue QueueID
-	// Actual is its dominant share, Ideal what water filling gives it, Fair its
-	// weight's part.
-	Actual, Ideal, Fair uint64
+	// Actual is what it holds, Ideal what it should have: see ideal.go.
+	Actual, Ideal uint64
+	// Fair is its weight's part among the queues that want anything, DemandCapped what water
+	// filling by weight gives it of one number, its constrained demand, and Uncapped what that
+	// would give it if it alone wanted everything: Armada's figures, exact.
+	Fair, DemandCapped, Uncapped uint64
+	// Demand is what it holds and waits for that some node could ever hold, at most all there
+	// is; Constrained the same as far as the limits of its classes let it.
+	Demand, Constrained uint64
 }

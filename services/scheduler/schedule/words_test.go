@@ -68,6 +68,13 @@ func (s *script) config(c command) {
 	if v := c.value("protected"); v != "" {
 		s.cfg.Protected = millionths(s.t, v)
 	}
+	for _, v := range c.values("count") {
+		if s.cfg.Multipliers == nil {
+			s.cfg.Multipliers = map[string]int64{}
+		}
+		p := parts(s.t, v, 2)
+		s.cfg.Multipliers[p[0]] = millionths(s.t, p[1])
+	}
 	if v := c.value("lookback"); v != "" {
 		s.cfg.Lookback = int(number(s.t, v))
 	}

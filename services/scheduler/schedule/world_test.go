@@ -174,6 +174,9 @@ func drawConfig(t *rapid.T) schedule.Config {
 		Lookback:  1000,
 	}
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
+	if rapid.IntRange(0, 3).Draw(t, "multiplied") == 0 {
+		cfg.Multipliers = map[string]int64{"cpu": rapid.SampledFrom([]int64{schedule.MultiplierMin, 500_000, schedule.Million, 3_333_333, schedule.MultiplierMax}).Draw(t, "multiplier")}
+	}
 	if rapid.IntRange(0, 4).Draw(t, "limited") == 0 {
 		cfg.Classes[0].Limit = map[string]int64{"cpu": rapid.Int64Range(0, schedule.Million).Draw(t, "limit")}
 	}
