@@ -31,6 +31,10 @@ type Scheduling struct {
 	// ProtectedFraction is the part of its fair share, 0 to 1, up to which a queue loses
 	// nothing to others by fair share. Default 1.
 	ProtectedFraction float64
+	// PreferLeastLostWork: of several nodes whose victims are of classes as low, the one is
+	// chosen where the least work is lost, in cpu time, and only then that with the fewest
+	// victims. Default false.
+	PreferLeastLostWork bool
 	// LookbackMax is how many queued jobs of a queue a round looks at. Default 100000.
 	LookbackMax uint32
 	// Rate limits the jobs started, in all. Default: 100 a second, 1000 at once.
@@ -50,6 +54,10 @@ type PriorityClass struct {
 	Priority int32
 	// Preemptible says whether its jobs may be preempted by fair share.
 	Preemptible bool
+	// MinRunTime is how long a job of the class runs at least before it is preempted, for a
+	// fair share or for a higher class. It is counted from the lease. Default 0: it protects
+	// nothing.
+	MinRunTime time.Duration
 	// MaximumFractionPerQueue is the most of a pool's total that jobs of the class may
 	// hold in one queue, by resource, 0 to 1. A resource without an entry has no limit.
 	MaximumFractionPerQueue map[string]float64
@@ -62,6 +70,9 @@ type Rate struct {
 	// Burst is how many at once after a quiet time.
 	Burst uint32
 }
+
+// minRunTimeMax is some ten years.
+const minRunTimeMax = 87_600 * time.Hour
 
 // Default returns what is used where the operator says nothing.
 func Default() Scheduling {
@@ -109,6 +120,9 @@ func (s Scheduling) Validate() error {
 		}
 	}
 	for name, class := range s.PriorityClasses {
+		if class.MinRunTime < 0 || class.MinRunTime > minRunTimeMax {
+			check.Violate(fmt.Sprintf("priorityClasses.%s.minRunTime", name), class.MinRunTime, "must be from 0 to "+minRunTimeMax.String())
+		}
 		for resource, limit := range class.MaximumFractionPerQueue {
 			fraction(&check, fmt.Sprintf("priorityClasses.%s.maximumFractionPerQueue.%s", name, resource), limit)
 		}
@@ -130,7 +144,7 @@ func fraction(check *fault.Check, field string, value float64) {
 func (s Scheduling) Round() (schedule.Config, error) {
 	cfg := schedule.Config{
 		Resources: s.Resources, Dominant: s.DominantResources, Protected: millionths(s.ProtectedFraction),
-		Lookback: int(s.LookbackMax), Rate: s.Rate.bucket(), QueueRate: s.QueueRate.bucket(),
+		LeastLostWork: s.PreferLeastLostWork, Lookback: int(s.LookbackMax), Rate: s.Rate.bucket(), QueueRate: s.QueueRate.bucket(),
 	}
 	for name, times := range s.DominantResourceMultipliers {
 		if cfg.Multipliers == nil {
@@ -148,7 +162,7 @@ func (s Scheduling) Round() (schedule.Config, error) {
 			limit[resource] = millionths(fraction)
 		}
 		cfg.Classes = append(cfg.Classes, schedule.Class{
-			ID: schedule.ClassID(name), Priority: class.Priority, Preemptible: class.Preemptible, Limit: limit,
+			ID: schedule.ClassID(name), Priority: class.Priority, Preemptible: class.Preemptible, MinRunTime: schedule.Time(class.MinRunTime), Limit: limit,
 		})
 	}
 	if _, err := schedule.New(cfg); err != nil {

@@ -51,12 +51,15 @@
 //     member that was given back starts again by itself, beside its mates that run or
 //     have ended, under the same value of the uniformity label. One that ended before
 //     it ever started breaks the gang: the others wait.
-//   - A node: the one on which least is left of what the job asks for; then the name.
+//   - A node: the one on which least is left of what the job asks for; then the name. With
+//     victims before that: their highest class the lowest; if it is configured, the least
+//     work lost; the fewest.
 //   - A job that does not fit does not block jobs of other shapes behind it.
 //   - Urgency preemption: a job may take the place of preemptible runs of lower
 //     classes. Fair-share preemption: see share.go. A gang is preempted whole. Once all
 //     members of a gang have a place, victims that fit beside them stay, the best in
-//     rank first. What
+//     rank first. A run is not preempted before it has had the minimum run time of its
+//     class, if that has one, and its gang not before it. What
 //     began at this moment is not preempted for a share at it, and nothing is in a round
 //     that is asked to keep the shares.
 //   - Pools are planned in their order, and all again until a pass decides nothing: what

@@ -99,6 +99,8 @@ func TestNewRefuses(t *testing.T) {
 		"negative protection":     func(c *schedule.Config) { c.Protected = -1 },
 		"a negative rate":         func(c *schedule.Config) { c.Rate.PerToken = -1 },
 		"a rate that overflows":   func(c *schedule.Config) { c.QueueRate = schedule.Rate{PerToken: math.MaxInt64 / 2, Burst: 3} },
+		"a negative run time":     func(c *schedule.Config) { c.Classes[0].MinRunTime = -1 },
+		"a run time of ages":      func(c *schedule.Config) { c.Classes[0].MinRunTime = 1<<60 + 1 },
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +136,7 @@ func FuzzApply(f *testing.F) {
 		d := &decoder{raw: raw}
 		cfg := schedule.Config{
 			Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
-			Classes: []schedule.Class{{ID: "c", Preemptible: true}}, Lookback: 10,
+			Classes: []schedule.Class{{ID: "c", Preemptible: true, MinRunTime: 1 << 60}}, Lookback: 10, LeastLostWork: true,
 			Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2},
 		}
 		s, err := schedule.New(cfg)

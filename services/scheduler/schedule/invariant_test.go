@@ -249,6 +249,22 @@ func victimsNeeded(_ *world, plan *schedule.Plan, after *world) error {
 	return nil
 }
 
+// minimumRunTimeKept: who is preempted has had the minimum run time of its class, and what
+// the plan says is lost with it is what it asks for over the time that it ran.
+func minimumRunTimeKept(w *world, plan *schedule.Plan, _ *world) error {
+	for _, p := range plan.Preempts {
+		r := w.runs[p.Run]
+		shape := w.shapeOf(r.job)
+		if least := w.classes[shape.Class].MinRunTime; w.now-r.Since < least {
+			return fmt.Errorf("preempt %x: it ran for %d of %d", p.Run, w.now-r.Since, least)
+		}
+		if want := shape.Request[0] * (max(0, int64(w.now-r.Since)) / 1e6) / 1000; p.Lost != want {
+			return fmt.Errorf("preempt %x: %d is lost, not %d", p.Run, p.Lost, want)
+		}
+	}
+	return nil
+}
+
 // gangVictimsNeeded: where one gang starts, no victim that is no member of a gang would fit
 // back where it ran.
 func gangVictimsNeeded(_ *world, plan *schedule.Plan, after *world) error {

@@ -31,6 +31,10 @@ func newCrowd(t *testing.T, seed uint64) *crowd {
 		Lookback: 1000,
 	}}
 	c.cfg.Protected = int64(c.random.IntN(3)) * schedule.Million / 2
+	c.cfg.LeastLostWork = seed%4 == 3
+	if seed%3 == 2 {
+		c.cfg.Classes[2].MinRunTime = 2
+	}
 	if c.random.IntN(3) == 0 {
 		c.cfg.Lookback = 5 + c.random.IntN(20)
 	}

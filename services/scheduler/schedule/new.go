@@ -32,6 +32,10 @@ func New(cfg Config) (*State, error) {
 		if err := checkLimit(cfg.Classes[i].Limit); err != nil {
 			return nil, fmt.Errorf("class %q: %w", cfg.Classes[i].ID, err)
 		}
+		if least := cfg.Classes[i].MinRunTime; least < 0 || least > bucketMax {
+			return nil, fmt.Errorf("%w: class %q: minimum run time %d is not from 0 to 2^60 ns", ErrInvalid, cfg.Classes[i].ID, least)
+		}
+		s.protects = s.protects || cfg.Classes[i].MinRunTime > 0
 		s.classOf[cfg.Classes[i].ID] = int32(i) //nolint:gosec // classes are few
 	}
 	for _, id := range cfg.Pools {

@@ -231,7 +231,7 @@ func (p *planner) place(q *queueRound) {
 // displace takes the victims of a job and lays it on its node.
 func (p *planner) displace(q *queueRound, job int32, at *choice, domain string) {
 	for _, v := range at.victims {
-		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: p.runIDs.ids[v.run], For: p.jobIDs.ids[job], Rule: v.rule})
+		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: p.runIDs.ids[v.run], For: p.jobIDs.ids[job], Rule: v.rule, Lost: p.lostWith(v.run)})
 		p.take(v.run)
 	}
 	p.lay(q, job, at.node, domain)

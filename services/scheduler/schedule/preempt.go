@@ -35,6 +35,8 @@ type victim struct {
 type choice struct {
 	node    int32
 	victims []victim
+	// lost is the work that is lost with them, where that decides.
+	lost int64
 	// left is what the node has for the job when they are gone.
 	left Vec
 	// lowest: the victims are of the lowest class that may be preempted in the pool.
@@ -42,7 +44,7 @@ type choice struct {
 }
 
 func (c *choice) copyOf(from *choice) {
-	c.node = from.node
+	c.node, c.lost = from.node, from.lost
 	c.victims = append(c.victims[:0], from.victims...)
 	c.left = append(c.left[:0], from.left...)
 }
@@ -132,7 +134,8 @@ func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 		}
 		if p.victimsOn(q, k, n) && (best.node == none || p.hunt.found.cheaper(p.State, best, k.request)) {
 			best.copyOf(&p.hunt.found)
-			best.lowest = best.highest(p.State) <= p.survey.lowest
+			// Where work decides, that holds good only of one with which none is lost.
+			best.lowest = best.highest(p.State) <= p.survey.lowest && best.lost == 0
 		}
 	}
 	if best.node == none {
@@ -294,7 +297,7 @@ func (q *queueRound) mayLose(to *queueRound, share uint64) bool {
 }
 
 func (c *choice) cheaper(s *State, than *choice, request Vec) bool {
-	order := cmp.Or(cmp.Compare(c.highest(s), than.highest(s)), cmp.Compare(len(c.victims), len(than.victims)))
+	order := cmp.Or(cmp.Compare(c.highest(s), than.highest(s)), cmp.Compare(c.lost, than.lost), cmp.Compare(len(c.victims), len(than.victims)))
 	return order < 0 || order == 0 && tighter(c.left, than.left, request)
 }
 

@@ -87,7 +87,7 @@ func (r *ref) placeIn(q *refQueue, label, value string) bool {
 				return false
 			}
 			for _, v := range victims {
-				r.plan.Preempts = append(r.plan.Preempts, schedule.Preempt{Run: v.run.ID, For: j.ID, Rule: v.rule})
+				r.plan.Preempts = append(r.plan.Preempts, schedule.Preempt{Run: v.run.ID, For: j.ID, Rule: v.rule, Lost: r.lost(v.run)})
 				v.run.Phase = schedule.Releasing
 			}
 			r.start(q, j, n, value)

@@ -23,7 +23,7 @@ type refUnit struct {
 }
 
 // preemptFor finds the node on which a job fits at the least cost to others: the lowest
-// class of a victim, then the fewest victims, then where least is left, then the name.
+// class of a victim, then the least work lost if that is asked for, then the fewest victims, then where least is left, then the name.
 func (r *ref) preemptFor(q *refQueue, j schedule.Job, label, value string) (best *schedule.Node, victims []refVictim) {
 	var left schedule.Vec
 	highest := func(list []refVictim) int32 {
@@ -39,7 +39,7 @@ func (r *ref) preemptFor(q *refQueue, j schedule.Job, label, value string) (best
 			continue
 		}
 		if best != nil {
-			order := cmp.Or(cmp.Compare(highest(found), highest(victims)), cmp.Compare(len(found), len(victims)))
+			order := cmp.Or(cmp.Compare(highest(found), highest(victims)), cmp.Compare(r.lostWith(found), r.lostWith(victims)), cmp.Compare(len(found), len(victims)))
 			if order > 0 || order == 0 && !refTighter(room, left, r.shape(j.Shape).Request) {
 				continue
 			}
@@ -148,7 +148,7 @@ func (r *ref) unitHolds(u *refUnit) schedule.Vec {
 func (r *ref) mayTake(q *refQueue, j schedule.Job, u *refUnit, lost map[schedule.QueueID]schedule.Vec) schedule.Rule {
 	level, since, priority := u.runs[0].Level, u.runs[0].Since, r.class(j.Shape).Priority
 	for _, run := range slices.Concat(u.runs, u.mates) {
-		if run.laid || !r.class(run.Shape).Preemptible {
+		if run.laid || !r.class(run.Shape).Preemptible || r.protectedUntil(run) > r.round.Now {
 			return 0
 		}
 		level, since = max(level, run.Level), max(since, run.Since)

@@ -287,6 +287,7 @@ func (r *ref) canStart(q *refQueue) bool {
 		return true
 	}
 	if !limited {
+		r.wakeForProtected(q)
 		r.wakeForYoung(q)
 	}
 	if q.next[0].Gang == "" && len(q.next[0].Avoid) == 0 {
@@ -295,18 +296,19 @@ func (r *ref) canStart(q *refQueue) bool {
 	return false
 }
 
-// wakeForYoung: what began at this moment may lose to a queue a moment later.
+// wakeForYoung: what began at this moment, or has not had its minimum run time, may lose to a queue later.
 func (r *ref) wakeForYoung(q *refQueue) {
 	if r.round.KeepShares {
 		return
 	}
 	for i := range r.runs {
 		run := &r.runs[i]
-		if run.Pool != r.pool || run.Phase == schedule.Releasing || run.laid || run.Since < r.round.Now || !r.class(run.Shape).Preemptible {
+		stays := max(run.Since, r.protectedUntil(run)-1) // at this moment still
+		if run.Pool != r.pool || run.Phase == schedule.Releasing || run.laid || stays < r.round.Now || !r.class(run.Shape).Preemptible {
 			continue
 		}
 		if owner := r.queueOf(run.Queue); owner != nil && owner != q && r.mayLose(owner, q, r.held(owner.ID)) {
-			r.wakeAt(run.Since + 1)
+			r.wakeAt(stays + 1)
 		}
 	}
 }

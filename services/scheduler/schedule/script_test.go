@@ -49,9 +49,10 @@ func TestScenarios(t *testing.T) {
 
 // script is a small world, told in words.
 //
-//	config resources=cpu,mem dominant=cpu pools=p protected=1 lookback=9 rate=10s/3 queuerate=1s/1
+//	config resources=cpu,mem dominant=cpu pools=p protected=1 lookback=9 rate=10s/3 queuerate=1s/1 leastlost
 //	    count=cpu:0.5                  a share of cpu counts half
-//	class c 10 preemptible cpu=0.5     priority 10; at most half of a pool's cpu a queue
+//	class c 10 preemptible cpu=0.5 minrun=60
+//	                                   priority 10; at most half of a pool's cpu a queue
 //	node n1 cpu=4 other.cpu=1 pool=p exec=c label=k:v taint=k:v:NoSchedule maxpods=2 unschedulable
 //	queue a weight=2 cordoned limit=c:cpu:0.5 limit=c@p:cpu:0.5
 //	gang g a 2 label=rack
@@ -327,7 +328,11 @@ func (s *script) question(c command) bool {
 // sayPlan tells a plan, a decision a line.
 func (s *script) sayPlan() {
 	for _, p := range s.plan.Preempts {
-		s.say("preempt %s (%s) for %s: %s", text(p.Run), s.jobs[p.Run].Queue, text(p.For), p.Rule)
+		line := fmt.Sprintf("preempt %s (%s) for %s: %s", text(p.Run), s.jobs[p.Run].Queue, text(p.For), p.Rule)
+		if s.cfg.LeastLostWork {
+			line += fmt.Sprintf(", lost %d", p.Lost)
+		}
+		s.say("%s", line)
 	}
 	for _, start := range s.plan.Starts {
 		line := fmt.Sprintf("start %s (%s) on %s", text(start.Job), s.jobs[schedule.RunID(start.Job)].Queue, short(start.Node))

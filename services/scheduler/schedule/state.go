@@ -23,6 +23,8 @@ type State struct {
 	poolOf   map[PoolID]int32
 	poolName []PoolID
 	classOf  map[ClassID]int32
+	// protects: some class has a minimum run time.
+	protects bool
 
 	shapes    []shape
 	shapeOf   map[ShapeID]int32

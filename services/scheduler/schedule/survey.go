@@ -16,6 +16,9 @@ type survey struct {
 	// a search reads them in a row, where the rows of runs are all over the memory.
 	runs  []softRun
 	first []int32
+	// protected are the runs on the pool's nodes that could go but for their minimum run
+	// time: until when of each level.
+	protected []protection
 }
 
 // softRun is a preemptible run, as a search for victims looks at it.
@@ -32,13 +35,17 @@ func (p *planner) look() {
 		p.queues[i].young = math.MaxInt64
 	}
 	first := append(p.survey.first[:0], make([]int32, len(p.State.nodes)+1)...)
-	p.survey.first = first
+	p.survey.first, p.survey.protected = first, p.survey.protected[:0]
 	for h := range p.runs {
 		r := &p.runs[h]
 		if !p.soft(int32(h)) { //nolint:gosec // handles are below 2^31
 			continue
 		}
 		at := p.at[p.kinds[r.kind].queue]
+		if p.protected(r) {
+			p.noteProtected(r, at)
+			continue
+		}
 		if p.State.nodes[r.node].pool == p.pool {
 			first[r.node]++
 			p.survey.lowest = min(p.survey.lowest, r.level)
@@ -70,7 +77,7 @@ func (p *planner) lookAtRuns() {
 	p.survey.runs = slices.Grow(p.survey.runs[:0], int(sum))[:sum]
 	for h := range p.runs {
 		r := &p.runs[h]
-		if p.soft(int32(h)) && p.State.nodes[r.node].pool == p.pool { //nolint:gosec // handles are below 2^31
+		if p.soft(int32(h)) && p.State.nodes[r.node].pool == p.pool && !p.protected(r) { //nolint:gosec // handles are below 2^31
 			first[r.node]--
 			p.survey.runs[first[r.node]] = softRun{int32(h), r.kind, r.level} //nolint:gosec // handles are below 2^31
 		}

@@ -64,6 +64,9 @@ type Config struct {
 	Protected int64
 	// Lookback is how many queued jobs of a queue a round looks at.
 	Lookback int
+	// LeastLostWork: of several nodes whose victims are of classes as low, the one is
+	// chosen where the least work is lost, and only then that with the fewest victims.
+	LeastLostWork bool
 	// Rate and QueueRate limit the jobs started in all, and of each queue.
 	Rate, QueueRate Rate
 }
@@ -74,6 +77,10 @@ type Class struct {
 	// Priority: the higher goes first.
 	Priority    int32
 	Preemptible bool
+	// MinRunTime is how long a run of it has at least before it is preempted, whether for a
+	// share or for a higher class; from 0, which protects nothing, to 2^60 ns. A gang has it
+	// when each member has.
+	MinRunTime Time
 	// Limit is the most of a pool's total that its jobs may hold in one queue, in
 	// millionths, by resource; one without an entry has no limit.
 	Limit map[string]int64
@@ -235,6 +242,9 @@ type Preempt struct {
 	// For is the job that gets the place.
 	For  JobID
 	Rule Rule
+	// Lost is the work that is lost with it, in milliseconds of a cpu: what it asks for of
+	// the resource cpu, for as long as it has run. At most 2^62 - 1.
+	Lost int64
 }
 
 // Rule is by which rule a run is preempted.

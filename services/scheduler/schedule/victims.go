@@ -67,6 +67,7 @@ func (p *planner) victimsOn(q *queueRound, k *seek, n int32) bool {
 		}
 	}
 	h.found.left = append(h.found.left[:0], h.room...)
+	h.found.lost = p.lostWithAll(h.found.victims)
 	return true
 }
 
@@ -155,7 +156,7 @@ func (p *planner) mayTake(q *queueRound, priority int32, u *unit) Rule {
 	for _, runs := range [2][]int32{u.runs, u.mates} {
 		for _, r := range runs {
 			row := &p.runs[r]
-			if !p.classOfKind(row.kind).Preemptible {
+			if !p.classOfKind(row.kind).Preemptible || p.protected(row) {
 				return 0
 			}
 			level, since = max(level, row.level), max(since, row.since)

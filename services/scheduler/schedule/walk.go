@@ -184,6 +184,7 @@ func (p *planner) canStart(q *queueRound) bool {
 		return true
 	}
 	if !over {
+		p.wakeForProtected(q)
 		p.wakeForYoung(q)
 	}
 	if q.gang == none && !p.avoids(q.job) {

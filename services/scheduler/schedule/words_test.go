@@ -75,6 +75,7 @@ func (s *script) config(c command) {
 		p := parts(s.t, v, 2)
 		s.cfg.Multipliers[p[0]] = millionths(s.t, p[1])
 	}
+	s.cfg.LeastLostWork = s.cfg.LeastLostWork || c.has("leastlost")
 	if v := c.value("lookback"); v != "" {
 		s.cfg.Lookback = int(number(s.t, v))
 	}
@@ -89,6 +90,9 @@ func (s *script) config(c command) {
 func (s *script) class(c command) {
 	s.t.Helper()
 	class := schedule.Class{ID: schedule.ClassID(c.args[0]), Priority: int32(number(s.t, c.args[1])), Preemptible: c.has("preemptible")}
+	if v := c.value("minrun"); v != "" {
+		class.MinRunTime = seconds(number(s.t, v))
+	}
 	for _, name := range s.cfg.Resources {
 		if v := c.value(name); v != "" {
 			if class.Limit == nil {

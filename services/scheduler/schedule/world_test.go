@@ -173,6 +173,11 @@ func drawConfig(t *rapid.T) schedule.Config {
 		Protected: rapid.SampledFrom([]int64{0, 500_000, schedule.Million, 2 * schedule.Million}).Draw(t, "protected"),
 		Lookback:  1000,
 	}
+	if rapid.IntRange(0, 2).Draw(t, "protects") == 0 {
+		cfg.Classes[0].MinRunTime = schedule.Time(rapid.Int64Range(995, 1010).Draw(t, "least"))
+		cfg.Classes[2].MinRunTime = schedule.Time(rapid.Int64Range(0, 1).Draw(t, "least") * 999)
+	}
+	cfg.LeastLostWork = rapid.Bool().Draw(t, "work")
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
 	if rapid.IntRange(0, 3).Draw(t, "multiplied") == 0 {
 		cfg.Multipliers = map[string]int64{"cpu": rapid.SampledFrom([]int64{schedule.MultiplierMin, 500_000, schedule.Million, 3_333_333, schedule.MultiplierMax}).Draw(t, "multiplier")}
@@ -315,6 +320,9 @@ func (w *world) drawRun(t *rapid.T, j schedule.Job) {
 	r := schedule.Run{
 		ID: w.id(), Job: j.ID, Node: node, Pool: w.nodes[node].Pool, Level: w.classes[shape.Class].Priority,
 		Since: schedule.Time(rapid.Int64Range(0, 5).Draw(t, "since")), Phase: phase,
+	}
+	if w.cfg.LeastLostWork {
+		r.Since -= schedule.Time(rapid.Int64Range(0, 2).Draw(t, "seconds") * 1e9)
 	}
 	w.runs[r.ID] = worldRun{r, j, nil}
 }
