@@ -35,6 +35,11 @@ type Scheduling struct {
 	// chosen where the least work is lost, in cpu time, and only then that with the fewest
 	// victims. Default false.
 	PreferLeastLostWork bool
+	// ProtectedFractionByPool is the same for single pools, by name. Default: none.
+	ProtectedFractionByPool map[string]float64
+	// PriorityFactorsByPool are the priority factors of queues in single pools, by pool and
+	// then by queue, from 1 to 1000000; a queue without an entry has its own. Default: none.
+	PriorityFactorsByPool map[string]map[string]float64
 	// LookbackMax is how many queued jobs of a queue a round looks at. Default 100000.
 	LookbackMax uint32
 	// Rate limits the jobs started, in all. Default: 100 a second, 1000 at once.
@@ -112,13 +117,7 @@ func (s Scheduling) Validate() error {
 		check.Violate("priorityClasses", nil, "must name at least one class")
 	}
 	fraction(&check, "protectedFraction", s.ProtectedFraction)
-	for name, times := range s.DominantResourceMultipliers {
-		if field := "dominantResourceMultipliers." + name; !slices.Contains(s.DominantResources, name) {
-			check.Violate(field, name, "must be one of dominantResources")
-		} else if times < 0.001 || times > 1000 {
-			check.Violate(field, times, "must be from 0.001 to 1000")
-		}
-	}
+	s.validateShares(&check, seen)
 	for name, class := range s.PriorityClasses {
 		if class.MinRunTime < 0 || class.MinRunTime > minRunTimeMax {
 			check.Violate(fmt.Sprintf("priorityClasses.%s.minRunTime", name), class.MinRunTime, "must be from 0 to "+minRunTimeMax.String())
@@ -146,12 +145,7 @@ func (s Scheduling) Round() (schedule.Config, error) {
 		Resources: s.Resources, Dominant: s.DominantResources, Protected: millionths(s.ProtectedFraction),
 		LeastLostWork: s.PreferLeastLostWork, Lookback: int(s.LookbackMax), Rate: s.Rate.bucket(), QueueRate: s.QueueRate.bucket(),
 	}
-	for name, times := range s.DominantResourceMultipliers {
-		if cfg.Multipliers == nil {
-			cfg.Multipliers = map[string]int64{}
-		}
-		cfg.Multipliers[name] = millionths(times)
-	}
+	s.setShares(&cfg)
 	for _, p := range s.Pools {
 		cfg.Pools = append(cfg.Pools, schedule.PoolID(p.Name))
 	}

@@ -89,9 +89,15 @@ func TestNewRefuses(t *testing.T) {
 				c.Pools = append(c.Pools, schedule.PoolID(strconv.Itoa(i)))
 			}
 		},
-		"no class":                func(c *schedule.Config) { c.Classes = nil },
-		"a class twice":           func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
-		"a negative limit":        func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },
+		"no class":                      func(c *schedule.Config) { c.Classes = nil },
+		"a class twice":                 func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
+		"a negative limit":              func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },
+		"protection elsewhere":          func(c *schedule.Config) { c.ProtectedIn = map[schedule.PoolID]int64{"other": 1} },
+		"negative protection in a pool": func(c *schedule.Config) { c.ProtectedIn = map[schedule.PoolID]int64{"p": -1} },
+		"a weight elsewhere": func(c *schedule.Config) {
+			c.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{"other": {"q": 1}}
+		},
+		"no weight in a pool":     func(c *schedule.Config) { c.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{"p": {"q": 0}} },
 		"a multiplier of nothing": func(c *schedule.Config) { c.Multipliers = map[string]int64{"gpu": schedule.Million} },
 		"no multiplier":           func(c *schedule.Config) { c.Multipliers = map[string]int64{"cpu": 0} },
 		"a huge multiplier":       func(c *schedule.Config) { c.Multipliers = map[string]int64{"cpu": math.MaxInt64} },

@@ -28,6 +28,9 @@ func New(cfg Config) (*State, error) {
 	if err := s.setMultipliers(); err != nil {
 		return nil, err
 	}
+	if err := s.checkPools(); err != nil {
+		return nil, err
+	}
 	for i := range cfg.Classes {
 		if err := checkLimit(cfg.Classes[i].Limit); err != nil {
 			return nil, fmt.Errorf("class %q: %w", cfg.Classes[i].ID, err)
@@ -72,6 +75,23 @@ func (s *State) setMultipliers() error {
 			s.multipliers = slices.Repeat([]uint64{Million}, len(s.cfg.Dominant))
 		}
 		s.multipliers[at] = uint64(m)
+	}
+	return nil
+}
+
+// checkPools refuses settings of pools that are not planned, and what they may not be.
+func (s *State) checkPools() error {
+	for _, pool := range slices.Sorted(maps.Keys(s.cfg.ProtectedIn)) {
+		if protected := s.cfg.ProtectedIn[pool]; protected < 0 || !slices.Contains(s.cfg.Pools, pool) {
+			return fmt.Errorf("%w: protected %d in pool %q must not be below zero, and of a pool that is planned", ErrInvalid, protected, pool)
+		}
+	}
+	for _, pool := range slices.Sorted(maps.Keys(s.cfg.Weights)) {
+		for _, queue := range slices.Sorted(maps.Keys(s.cfg.Weights[pool])) {
+			if w := s.cfg.Weights[pool][queue]; w <= 0 || w > AmountMax || !slices.Contains(s.cfg.Pools, pool) {
+				return fmt.Errorf("%w: weight %d of queue %q in pool %q must be from 1 to 2^42 millionths, and in a pool that is planned", ErrInvalid, w, queue, pool)
+			}
+		}
 	}
 	return nil
 }

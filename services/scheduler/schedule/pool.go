@@ -90,7 +90,7 @@ func (p *planner) enter(pool int32) {
 	p.at = append(p.at[:0], make([]int32, len(p.State.queues))...)
 	for _, h := range p.byName {
 		row := &p.State.queues[h]
-		q := queueRound{queue: h, weight: row.Weight, open: row.known && !row.Cordoned, bound: none, gang: none, young: math.MaxInt64}
+		q := queueRound{queue: h, weight: p.weightIn(row), open: row.known && !row.Cordoned, bound: none, gang: none, young: math.MaxInt64}
 		p.at[h] = none
 		if n := len(p.queues); n < cap(old) { // its lists are used again
 			prev := &old[:n+1][n]
@@ -153,10 +153,10 @@ func (p *planner) share() {
 	}
 	fairShares(p.queues)
 	p.fillIdeal()
-	changed := false
+	changed, protected := false, p.protectedPart()
 	for i := range p.queues {
 		q := &p.queues[i]
-		q.guard = scale(max(q.ideal, q.fair), uint64(p.cfg.Protected), Million) //nolint:gosec // not negative
+		q.guard = scale(max(q.ideal, q.fair), protected, Million)
 		changed = changed || q.fair != f.before[2*i] || q.ideal != f.before[2*i+1]
 	}
 	if changed {

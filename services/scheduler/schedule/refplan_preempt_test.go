@@ -178,8 +178,11 @@ func (r *ref) mayTake(q *refQueue, j schedule.Job, u *refUnit, lost map[schedule
 // mayLose says whether a queue that holds so much may lose of it to the next gang of
 // another: it costs more than that queue will, and is above what is protected.
 func (r *ref) mayLose(owner, to *refQueue, held schedule.Vec) bool {
-	share := r.share(held)
-	return to.cost < refWeigh(share, owner.Weight) && share > refScale(max(owner.ideal, owner.fair), uint64(r.cfg.Protected), schedule.Million)
+	share, protected := r.share(held), r.cfg.Protected
+	if part, is := r.cfg.ProtectedIn[r.pool]; is {
+		protected = part
+	}
+	return to.cost < refWeigh(share, owner.Weight) && share > refScale(max(owner.ideal, owner.fair), uint64(protected), schedule.Million)
 }
 
 // queueOf is a queue of this pool's round; nil: it has no part in it.

@@ -123,6 +123,9 @@ func (r *ref) enter(pool schedule.PoolID) {
 		if i := slices.IndexFunc(r.rows.Queues, func(q schedule.Queue) bool { return q.ID == id }); i >= 0 {
 			q.Queue, q.known = r.rows.Queues[i], true
 		}
+		if w, is := r.cfg.Weights[pool][id]; is {
+			q.Weight = w
+		}
 		if r.share(r.wants(q)) > 0 || slices.ContainsFunc(q.queued, func(j schedule.Job) bool { return !r.laid[j.ID] }) {
 			r.queues = append(r.queues, q)
 		}

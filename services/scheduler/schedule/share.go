@@ -92,6 +92,22 @@ func (p *planner) demand(queue int32, want Vec) (waits int) {
 	return waits
 }
 
+// weightIn is the weight of a queue in the pool.
+func (p *planner) weightIn(q *queue) int64 {
+	if w, is := p.cfg.Weights[p.cfg.Pools[p.pool]][q.ID]; is {
+		return w
+	}
+	return q.Weight
+}
+
+// protectedPart is the part of its share up to which a queue loses nothing in the pool.
+func (p *planner) protectedPart() uint64 {
+	if part, is := p.cfg.ProtectedIn[p.cfg.Pools[p.pool]]; is {
+		return uint64(part) //nolint:gosec // not negative
+	}
+	return uint64(p.cfg.Protected) //nolint:gosec // not negative
+}
+
 // fairShares computes the queues' parts of a pool by weight.
 func fairShares(queues []queueRound) {
 	weights := uint64(0)

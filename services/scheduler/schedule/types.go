@@ -60,8 +60,12 @@ type Config struct {
 	// Classes are the priority classes.
 	Classes []Class
 	// Protected is the part of its share, in millionths, up to which fair-share
-	// preemption takes nothing from a queue.
-	Protected int64
+	// preemption takes nothing from a queue, and ProtectedIn the same of single pools.
+	Protected   int64
+	ProtectedIn map[PoolID]int64
+	// Weights are those of queues in single pools, above zero, in millionths; a queue without
+	// an entry has its own.
+	Weights map[PoolID]map[QueueID]int64
 	// Lookback is how many queued jobs of a queue a round looks at.
 	Lookback int
 	// LeastLostWork: of several nodes whose victims are of classes as low, the one is

@@ -68,6 +68,14 @@ func (s *script) config(c command) {
 	if v := c.value("protected"); v != "" {
 		s.cfg.Protected = millionths(s.t, v)
 	}
+	for _, v := range c.values("protect") {
+		p := parts(s.t, v, 2)
+		s.cfg.ProtectedIn = map[schedule.PoolID]int64{schedule.PoolID(p[0]): millionths(s.t, p[1])}
+	}
+	for _, v := range c.values("override") {
+		p := parts(s.t, v, 3)
+		s.cfg.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{schedule.PoolID(p[0]): {schedule.QueueID(p[1]): millionths(s.t, p[2])}}
+	}
 	for _, v := range c.values("count") {
 		if s.cfg.Multipliers == nil {
 			s.cfg.Multipliers = map[string]int64{}

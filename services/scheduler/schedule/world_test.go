@@ -179,6 +179,12 @@ func drawConfig(t *rapid.T) schedule.Config {
 	}
 	cfg.LeastLostWork = rapid.Bool().Draw(t, "work")
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
+	if rapid.IntRange(0, 3).Draw(t, "by pool") == 0 {
+		cfg.ProtectedIn = map[schedule.PoolID]int64{"p": rapid.SampledFrom([]int64{0, 500_000, 2 * schedule.Million}).Draw(t, "protected")}
+		cfg.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{
+			"p": {"q0": rapid.SampledFrom([]int64{1, schedule.Million / 2, 5 * schedule.Million, schedule.AmountMax}).Draw(t, "weight")},
+		}
+	}
 	if rapid.IntRange(0, 3).Draw(t, "multiplied") == 0 {
 		cfg.Multipliers = map[string]int64{"cpu": rapid.SampledFrom([]int64{schedule.MultiplierMin, 500_000, schedule.Million, 3_333_333, schedule.MultiplierMax}).Draw(t, "multiplier")}
 	}

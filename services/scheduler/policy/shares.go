@@ -1,0 +1,56 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/fairlead-batch/fairlead/services/internal/fault"
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// validateShares checks what queues' shares follow from.
+func (s Scheduling) validateShares(check *fault.Check, pools map[string]bool) {
+	for name, times := range s.DominantResourceMultipliers {
+		if field := "dominantResourceMultipliers." + name; !slices.Contains(s.DominantResources, name) {
+			check.Violate(field, name, "must be one of dominantResources")
+		} else if !(times >= 0.001 && times <= 1000) {
+			check.Violate(field, times, "must be from 0.001 to 1000")
+		}
+	}
+	for pool, part := range s.ProtectedFractionByPool {
+		field := "protectedFractionByPool." + pool
+		if !pools[pool] {
+			check.Violate(field, pool, "must be one of pools")
+		}
+		fraction(check, field, part)
+	}
+	for pool, factors := range s.PriorityFactorsByPool {
+		if !pools[pool] {
+			check.Violate("priorityFactorsByPool."+pool, pool, "must be one of pools")
+		}
+		for queue, factor := range factors {
+			if !(factor >= 1 && factor <= schedule.Million) {
+				check.Violate(fmt.Sprintf("priorityFactorsByPool.%s.%s", pool, queue), factor, "must be from 1 to 1000000")
+			}
+		}
+	}
+}
+
+// setShares gives the round what queues' shares follow from.
+func (s Scheduling) setShares(cfg *schedule.Config) {
+	cfg.Multipliers, cfg.ProtectedIn = map[string]int64{}, map[schedule.PoolID]int64{}
+	for name, times := range s.DominantResourceMultipliers {
+		cfg.Multipliers[name] = millionths(times)
+	}
+	for pool, part := range s.ProtectedFractionByPool {
+		cfg.ProtectedIn[schedule.PoolID(pool)] = millionths(part)
+	}
+	cfg.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{}
+	for pool, factors := range s.PriorityFactorsByPool {
+		weights := map[schedule.QueueID]int64{}
+		for queue, factor := range factors {
+			weights[schedule.QueueID(queue)] = millionths(1 / factor)
+		}
+		cfg.Weights[schedule.PoolID(pool)] = weights
+	}
+}

@@ -1,0 +1,61 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/fairlead-batch/fairlead/services/scheduler/policy"
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// TestShares: what an operator writes of shares reaches the round, in integers.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	s := policy.Default()
+	s.DominantResourceMultipliers = map[string]float64{"nvidia.com/gpu": 2.5}
+	s.ProtectedFractionByPool = map[string]float64{"default": 0.25}
+	s.PriorityFactorsByPool = map[string]map[string]float64{"default": {"a": 4}}
+	if err := s.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := s.Round()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := schedule.Config{
+		Multipliers: map[string]int64{"nvidia.com/gpu": 2_500_000}, ProtectedIn: map[schedule.PoolID]int64{"default": 250_000},
+		Weights: map[schedule.PoolID]map[schedule.QueueID]int64{"default": {"a": 250_000}},
+	}
+	got := schedule.Config{Multipliers: cfg.Multipliers, ProtectedIn: cfg.ProtectedIn, Weights: cfg.Weights}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("config (-want +got):\n%s", diff)
+	}
+}
+
+// TestSharesRefused: an error names the key.
+func TestSharesRefused(t *testing.T) {
+	t.Parallel()
+	for want, spoil := range map[string]func(s *policy.Scheduling){
+		"dominantResourceMultipliers.disk": func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"disk": 1} },
+		"dominantResourceMultipliers.cpu":  func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"cpu": 0} },
+		"protectedFractionByPool.gpu":      func(s *policy.Scheduling) { s.ProtectedFractionByPool = map[string]float64{"gpu": 1} },
+		"protectedFractionByPool.default":  func(s *policy.Scheduling) { s.ProtectedFractionByPool = map[string]float64{"default": 2} },
+		"priorityFactorsByPool.gpu": func(s *policy.Scheduling) {
+			s.PriorityFactorsByPool = map[string]map[string]float64{"gpu": {"a": 1}}
+		},
+		"priorityFactorsByPool.default.a": func(s *policy.Scheduling) {
+			s.PriorityFactorsByPool = map[string]map[string]float64{"default": {"a": 0}}
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			s := policy.Default()
+			spoil(&s)
+			if err := s.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want one that names %s", err, want)
+			}
+		})
+	}
+}
