@@ -20,7 +20,9 @@ type Node struct {
 	payloads *payloads
 	// told says that Installed was put out.
 	told bool
-	out  []Output
+	// floating are the names of the floating resources.
+	floating []string
+	out      []Output
 }
 
 // Identity is what a node is beside its configuration.
@@ -46,7 +48,7 @@ func NewNode(cfg Config, id Identity, from Snapshot) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make core: %w", err)
 	}
-	node := &Node{core: made, payloads: newPayloads()}
+	node := &Node{core: made, payloads: newPayloads(), floating: cfg.Scheduling.Floating()}
 	node.payloads.storedTo(lead.PlacesOf(from))
 	return node, nil
 }
@@ -288,7 +290,7 @@ func (n *Node) lease(list []*executorv1.Lease, l lead.Lease, jobs map[job.ID]eve
 		n.emit(Unsent{Why: fmt.Errorf("the entry at %d/%s does not have job %s", l.Entry.Partition, l.Entry.At, l.Job)})
 		return list
 	}
-	return append(list, api.Lease(l, payload.Submitted, payload.Cause))
+	return append(list, api.Lease(l, payload.Submitted, payload.Cause, n.floating))
 }
 
 // arrived sends the leases that waited for entries, if they are still to be sent: their

@@ -20,6 +20,8 @@ type Scheduling struct {
 	// counted in thousandths, every other in its own unit. Default: cpu, memory,
 	// ephemeral-storage, nvidia.com/gpu.
 	Resources []string
+	// FloatingResources stand on no node; jobs may ask for them too. Default: none.
+	FloatingResources []FloatingResource
 	// PriorityClasses are what a job may be of, by name.
 	PriorityClasses map[string]PriorityClass
 	// DominantResources are those that a queue's share is counted in. Default: all.
@@ -51,6 +53,21 @@ type Scheduling struct {
 // Pool is a set of nodes that is planned by itself.
 type Pool struct {
 	Name string
+}
+
+// FloatingResource is one that stands on no node, as licenses do: a pool has so much of it,
+// and what its jobs hold in all is never more.
+type FloatingResource struct {
+	Name string
+	// Pools are those that have some of it.
+	Pools []FloatingPool
+}
+
+// FloatingPool is what a pool has of a floating resource.
+type FloatingPool struct {
+	Name string
+	// Quantity is a whole number in the resource's own unit.
+	Quantity int64
 }
 
 // PriorityClass is a class of jobs.
@@ -113,6 +130,7 @@ func (s Scheduling) Validate() error {
 	if len(s.Resources) == 0 {
 		check.Violate("resources", nil, "must name at least one resource")
 	}
+	s.validateFloating(&check)
 	if len(s.PriorityClasses) == 0 {
 		check.Violate("priorityClasses", nil, "must name at least one class")
 	}
@@ -142,12 +160,16 @@ func fraction(check *fault.Check, field string, value float64) {
 // each other, with schedule.ErrInvalid.
 func (s Scheduling) Round() (schedule.Config, error) {
 	cfg := schedule.Config{
-		Resources: s.Resources, Dominant: s.DominantResources, Protected: millionths(s.ProtectedFraction),
+		Resources: slices.Clone(s.Resources), Dominant: s.DominantResources, Protected: millionths(s.ProtectedFraction),
 		LeastLostWork: s.PreferLeastLostWork, Lookback: int(s.LookbackMax), Rate: s.Rate.bucket(), QueueRate: s.QueueRate.bucket(),
 	}
 	s.setShares(&cfg)
 	for _, p := range s.Pools {
 		cfg.Pools = append(cfg.Pools, schedule.PoolID(p.Name))
+	}
+	for _, f := range s.FloatingResources {
+		cfg.Resources = append(cfg.Resources, f.Name)
+		cfg.Floating = append(cfg.Floating, f.round())
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.PriorityClasses)) {
 		class := s.PriorityClasses[name]

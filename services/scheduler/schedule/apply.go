@@ -92,6 +92,7 @@ func (s *State) addShape(d ShapeAdded) error {
 			row.pools |= 1 << i
 		}
 	}
+	s.askNodes(&row)
 	s.shapeOf[d.ID] = int32(len(s.shapes)) //nolint:gosec // shapes are below 2^31
 	s.shapes = append(s.shapes, row)
 	return nil

@@ -2,6 +2,7 @@ package schedule_test
 
 import (
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 
@@ -34,7 +35,7 @@ func noOvercommit(_ *world, plan *schedule.Plan, after *world) error {
 				return stays(r) && !slices.ContainsFunc(r.after, there) || there(r.ID)
 			}
 			room, n := after.room(s.Node, counts), after.nodes[s.Node]
-			for i, amount := range after.shapes[after.jobOf(s).Shape].Request {
+			for i, amount := range after.onNode(after.shapeOf(after.jobOf(s))) {
 				if amount > 0 && room[i] < 0 {
 					return fmt.Errorf("start %x on %s after %x: %d too much of resource %d with %d of its runs releasing", s.Job, s.Node, s.After, -room[i], i, bits.OnesCount(uint(present)))
 				}
@@ -45,6 +46,53 @@ func noOvercommit(_ *world, plan *schedule.Plan, after *world) error {
 		}
 	}
 	return nil
+}
+
+// floatingKept: what starts takes no pool above what it has of a floating resource, with
+// all that is releasing still there.
+func floatingKept(w *world, plan *schedule.Plan, after *world) error {
+	for _, s := range plan.Starts {
+		if r := after.shortOfFloating(w.shapeOf(w.waiting[s.Job]), s.Pool); r >= 0 {
+			return fmt.Errorf("start %x: too much of resource %d is held in pool %s", s.Job, r, s.Pool)
+		}
+	}
+	return nil
+}
+
+// shortOfFloating is a floating resource that a shape asks for and of which more is held
+// in a pool than there is; -1: none.
+func (w *world) shortOfFloating(shape schedule.Shape, pool schedule.PoolID) int {
+	for _, f := range w.cfg.Floating {
+		i := slices.Index(w.cfg.Resources, f.Resource)
+		left := f.Pools[pool]
+		for _, r := range w.runs {
+			if r.Pool == pool {
+				left -= w.shapeOf(r.job).Request[i]
+			}
+		}
+		if shape.Request[i] > 0 && left < 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// floatingFor says whether a pool has the floating resources for one more of a shape.
+func (w *world) floatingFor(shape schedule.Shape, pool schedule.PoolID) bool {
+	with := w.clone()
+	with.runs[schedule.RunID{}] = worldRun{Run: schedule.Run{Pool: pool}, job: schedule.Job{Shape: 0}}
+	with.shapes = maps.Clone(w.shapes)
+	with.shapes[0] = shape
+	return with.shortOfFloating(shape, pool) < 0
+}
+
+// onNode is what a shape asks of a node.
+func (w *world) onNode(shape schedule.Shape) schedule.Vec {
+	request := slices.Clone(shape.Request)
+	for _, f := range w.cfg.Floating {
+		request[slices.Index(w.cfg.Resources, f.Resource)] = 0
+	}
+	return request
 }
 
 // jobOf is the job of a start that became a run.
@@ -185,6 +233,9 @@ func (w *world) overLimit(queue schedule.QueueID, class schedule.ClassID, pool s
 			}
 		}
 	}
+	for _, f := range w.cfg.Floating {
+		total[slices.Index(w.cfg.Resources, f.Resource)] = f.Pools[pool]
+	}
 	for i, name := range w.cfg.Resources {
 		if part, limited := limit[name]; limited && held[i] > total[i]*part/schedule.Million {
 			return name
@@ -239,7 +290,7 @@ func victimsNeeded(_ *world, plan *schedule.Plan, after *world) error {
 		}
 		room, n := after.room(start.Node, back), after.nodes[start.Node]
 		fits := n.MaxPods == 0 || after.pods(start.Node, back) <= n.MaxPods
-		for i, amount := range after.shapeOf(after.jobOf(start)).Request {
+		for i, amount := range after.onNode(after.shapeOf(after.jobOf(start))) {
 			fits = fits && (amount == 0 || room[i] >= 0)
 		}
 		if fits {
@@ -294,14 +345,14 @@ func workConserved(_ *world, plan *schedule.Plan, after *world) error {
 		shape := after.shapeOf(j)
 		for id, n := range after.nodes {
 			all := func(worldRun) bool { return true }
-			if after.mayNot(j, id) != "" || !holds(after.room(id, all), shape.Request) || n.MaxPods > 0 && after.pods(id, all) >= n.MaxPods {
+			if after.mayNot(j, id) != "" || !holds(after.room(id, all), after.onNode(shape)) || n.MaxPods > 0 && after.pods(id, all) >= n.MaxPods {
 				continue
 			}
 			held := after.classHeld(j.Queue, shape.Class, n.Pool)
 			for i, amount := range shape.Request {
 				held[i] += amount
 			}
-			if after.overLimit(j.Queue, shape.Class, n.Pool, held) == "" {
+			if after.overLimit(j.Queue, shape.Class, n.Pool, held) == "" && after.floatingFor(shape, n.Pool) {
 				return fmt.Errorf("job %x waits and fits on %s", j.ID, id)
 			}
 		}

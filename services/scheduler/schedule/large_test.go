@@ -38,6 +38,9 @@ func newCrowd(t *testing.T, seed uint64) *crowd {
 	if c.random.IntN(3) == 0 {
 		c.cfg.Lookback = 5 + c.random.IntN(20)
 	}
+	if c.random.IntN(3) == 0 {
+		c.cfg.Floating = []schedule.Floating{{Resource: "gpu", Pools: map[schedule.PoolID]int64{"p": int64(3 + c.random.IntN(6)), "q": 1}}}
+	}
 	var rows schedule.Snapshot
 	for i := range 8 {
 		class := c.cfg.Classes[max(0, c.random.IntN(6)-3)].ID
@@ -129,7 +132,7 @@ func (c *crowd) changes() (deltas []schedule.Delta) {
 func TestPlanIsRefplanCrowded(t *testing.T) {
 	t.Parallel()
 	victims, starts := 0, 0
-	for seed := range uint64(12) {
+	for seed := range uint64(16) {
 		c := newCrowd(t, seed)
 		for turn := range 6 {
 			round := schedule.Round{Now: c.now, MayReject: true, KeepShares: turn == 2}

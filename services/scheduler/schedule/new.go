@@ -44,6 +44,9 @@ func New(cfg Config) (*State, error) {
 	for _, id := range cfg.Pools {
 		s.pool(id)
 	}
+	if err := s.initFloating(); err != nil {
+		return nil, err
+	}
 	pools := slices.Compact(slices.Sorted(slices.Values(cfg.Pools)))
 	switch {
 	case len(cfg.Resources) == 0 || len(s.resources) != len(cfg.Resources):

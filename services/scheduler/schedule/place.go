@@ -21,7 +21,7 @@ type seek struct {
 // seekFor is what a node for a job is looked for by.
 func (p *planner) seekFor(job int32, label, value string) seek {
 	sh := &p.shapes[p.kinds[p.jobs[job].kind].shape]
-	k := seek{job: job, request: sh.Request, match: p.matches(sh), label: label, value: value}
+	k := seek{job: job, request: sh.onNode, match: p.matches(sh), label: label, value: value}
 	if p.jobs[job].extra {
 		k.avoid = p.extras[job].avoid
 	}
@@ -164,7 +164,7 @@ func (p *planner) hasRoom(h int32) bool {
 	if sh.full == p.walk {
 		return false
 	}
-	k := seek{job: none, request: sh.Request, match: p.matches(sh), later: true}
+	k := seek{job: none, request: sh.onNode, match: p.matches(sh), later: true}
 	if sh.witnessAt == p.walk && p.holds(&k, sh.witness) {
 		return true
 	}
@@ -247,7 +247,7 @@ func (p *planner) placeGang(q *queueRound) bool {
 	}
 	request := make(Vec, len(p.total))
 	for _, j := range q.members {
-		request.add(p.request(p.jobs[j].kind))
+		request.add(p.onNode(p.jobs[j].kind))
 	}
 	var best *domain
 	for _, value := range p.values(q.gang) {
@@ -385,7 +385,7 @@ func (p *planner) lay(q *queueRound, job, n int32, domain string) {
 	if row.gang != none {
 		start.Gang = p.gangs[row.gang].ID
 	}
-	if k := (seek{request: sh.Request}); !p.holds(&k, n) {
+	if k := (seek{request: sh.onNode}); !p.holds(&k, n) {
 		start.After = p.releasingOn(n)
 	}
 	p.plan.Starts = append(p.plan.Starts, start)
@@ -402,6 +402,9 @@ func (p *planner) lay(q *queueRound, job, n int32, domain string) {
 	p.room(p.free, n).sub(sh.Request)
 	p.room(p.later, n).sub(sh.Request)
 	p.pods[n]++
+	if sh.floats {
+		p.room(p.floatingNow, p.pool).add(sh.Request)
+	}
 	p.move(n)
 	p.heldIn(q).add(sh.Request)
 	p.room(p.byClass, p.classAt(q.queue, p.pool, sh.class)).add(sh.Request)
@@ -419,6 +422,9 @@ func (p *planner) unlay(l lay) {
 	p.room(p.free, l.node).add(sh.Request)
 	p.room(p.later, l.node).add(sh.Request)
 	p.pods[l.node]--
+	if sh.floats {
+		p.room(p.floatingNow, p.pool).sub(sh.Request)
+	}
 	p.move(l.node)
 	p.heldIn(l.queue).sub(sh.Request)
 	p.room(p.byClass, p.classAt(l.queue.queue, p.pool, sh.class)).sub(sh.Request)

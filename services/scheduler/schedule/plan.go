@@ -56,6 +56,8 @@ type planner struct {
 	// decisions.
 	free, later, held, byClass []int64
 	pods, releasing            []int32
+	// floatingNow is floatingHeld with what the round starts.
+	floatingNow []int64
 	// laid are the jobs that start, and gone the runs that go, lays and takes the same in
 	// their order.
 	laid, gone bitset
@@ -159,6 +161,7 @@ func (p *planner) begin(s *State, r Round) {
 	p.number = p.walk
 	p.free, p.later = append(p.free[:0], s.free...), append(p.later[:0], s.later...)
 	p.held, p.byClass = append(p.held[:0], s.held...), append(p.byClass[:0], s.byClass...)
+	p.floatingNow = append(p.floatingNow[:0], s.floatingHeld...)
 	p.pods, p.releasing = p.pods[:0], p.releasing[:0]
 	for i := range s.nodes {
 		p.pods, p.releasing = append(p.pods, s.nodes[i].pods), append(p.releasing, s.nodes[i].releasing)
@@ -240,13 +243,14 @@ func (p *planner) recheck(q *queueRound, from int) {
 		ok, _ := p.global.has(p.cfg.Rate, p.most, p.round.Now)
 		short = !ok
 	}
+	scarce := p.tookFloating(from)
 	p.refresh(q)
-	if !full && !short && p.hunt.fragile == 0 {
+	if !full && !short && !scarce && p.hunt.fragile == 0 {
 		return
 	}
 	for i := range p.queues {
 		other := &p.queues[i]
-		if other != q && other.has && (short || other.fragile || p.shapes[other.shape].full == p.walk) {
+		if other != q && other.has && (short || other.fragile || p.shapes[other.shape].full == p.walk || scarce && p.asksFloating(other)) {
 			p.refresh(other)
 		}
 	}

@@ -64,7 +64,7 @@ func (p *planner) putBack(m mark) {
 func (p *planner) stayAll(unit []int32) bool {
 	for i, run := range unit {
 		r := &p.runs[run]
-		k, known := seek{request: p.request(r.kind), later: true}, p.State.nodes[r.node].known
+		k, known := seek{request: p.onNode(r.kind), later: true}, p.State.nodes[r.node].known
 		if known && p.holds(&k, r.node) {
 			p.untake(run)
 			continue

@@ -26,7 +26,7 @@ func (r *ref) place(q *refQueue) bool {
 	}
 	request := make(schedule.Vec, len(r.cfg.Resources))
 	for _, j := range q.next {
-		addTo(request, r.shape(j.Shape).Request)
+		addTo(request, r.onNode(j.Shape))
 	}
 	best, victims, left := "", -1, schedule.Vec(nil)
 	for _, value := range r.values(q, gang, label) {
@@ -142,7 +142,7 @@ func (r *ref) find(q *refQueue, j schedule.Job, label, value string) (*schedule.
 		var best *schedule.Node
 		for i := range r.nodes {
 			n := &r.nodes[i]
-			if r.mayTry(j, n, label, value) && r.holds(n, room.of(n), j, room.counts) && (best == nil || refTighter(room.of(n), room.of(best), r.shape(j.Shape).Request)) {
+			if r.mayTry(j, n, label, value) && r.holds(n, room.of(n), j, room.counts) && (best == nil || refTighter(room.of(n), room.of(best), r.onNode(j.Shape))) {
 				best = n
 			}
 		}
@@ -188,7 +188,7 @@ func (r *ref) holds(n *schedule.Node, room schedule.Vec, j schedule.Job, counts 
 			pods++
 		}
 	}
-	return holds(room, r.shape(j.Shape).Request) && (n.MaxPods == 0 || pods < n.MaxPods)
+	return holds(room, r.onNode(j.Shape)) && (n.MaxPods == 0 || pods < n.MaxPods)
 }
 
 func (r *ref) node(id schedule.NodeID) *schedule.Node {
@@ -258,11 +258,11 @@ func (r *ref) couldEver(shape schedule.ShapeID, n *schedule.Node) string {
 		return why
 	}
 	for i, name := range r.cfg.Resources {
-		if sh.Request[i] > n.Total[i] {
+		if r.onNode(shape)[i] > n.Total[i] {
 			return fmt.Sprintf("too small: it has %s %s in all, the job asks for %s", schedule.Amount(name, n.Total[i]), name, schedule.Amount(name, sh.Request[i]))
 		}
 	}
-	return ""
+	return r.floatingEver(shape, n.Pool)
 }
 
 // rejectHopeless rejects what no known node could ever hold, by shape and id.

@@ -40,7 +40,7 @@ func (r *ref) preemptFor(q *refQueue, j schedule.Job, label, value string) (best
 		}
 		if best != nil {
 			order := cmp.Or(cmp.Compare(highest(found), highest(victims)), cmp.Compare(r.lostWith(found), r.lostWith(victims)), cmp.Compare(len(found), len(victims)))
-			if order > 0 || order == 0 && !refTighter(room, left, r.shape(j.Shape).Request) {
+			if order > 0 || order == 0 && !refTighter(room, left, r.onNode(j.Shape)) {
 				continue
 			}
 		}
@@ -223,6 +223,9 @@ func (r *ref) total() schedule.Vec {
 			addTo(sum, r.nodes[i].Total)
 			subFrom(sum, r.nodes[i].Other)
 		}
+	}
+	for _, f := range r.cfg.Floating {
+		sum[slices.Index(r.cfg.Resources, f.Resource)] = f.Pools[r.pool]
 	}
 	return sum
 }

@@ -285,7 +285,7 @@ func (r *ref) canStart(q *refQueue) bool {
 	if !r.hasTokens(q, "", r.cfg.Rate) || !r.hasTokens(q, q.ID, r.cfg.QueueRate) {
 		return false
 	}
-	limited := r.overLimit(q)
+	limited := r.overLimit(q) || r.shortOfFloating(q)
 	if !limited && r.trial(func() bool { return r.place(q) }) {
 		return true
 	}

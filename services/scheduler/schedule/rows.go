@@ -260,6 +260,7 @@ func (s *State) occupy(run int32) {
 	}
 	n.first = run
 	s.hold(r)
+	s.float(r, Vec.add)
 	if r.gang != none {
 		g := &s.gangs[r.gang]
 		g.runs = insert(g.runs, run, s.compareRuns)
@@ -274,6 +275,7 @@ func (s *State) vacate(run int32) {
 	r := &s.runs[run]
 	n := &s.nodes[r.node]
 	s.unhold(r)
+	s.float(r, Vec.sub)
 	if r.next != none {
 		s.runs[r.next].prev = r.prev
 	}

@@ -240,6 +240,7 @@ func (s *State) Fork() *State {
 	f.nodes, f.nodeOf, f.freeNodes = slices.Clone(s.nodes), maps.Clone(s.nodeOf), slices.Clone(s.freeNodes)
 	f.free, f.later = slices.Clone(s.free), slices.Clone(s.later)
 	f.held, f.byClass = slices.Clone(s.held), slices.Clone(s.byClass)
+	f.floatingHeld = slices.Clone(s.floatingHeld)
 	f.lost, f.assumed, f.leasing = maps.Clone(s.lost), maps.Clone(s.assumed), maps.Clone(s.leasing)
 	// What is worked out is worked out again. Walks are counted on, for rows bear their marks.
 	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk, shares: s.rounds.shares, hunt: hunt{number: s.rounds.hunt.number}}

@@ -59,6 +59,10 @@ type State struct {
 	// held is what the runs of a queue hold of a pool, and byClass the same by class; a
 	// releasing run counts no more.
 	held, byClass []int64
+	// isFloating are the floating resources; nil: there are none. Of these floatingOf is what
+	// each pool has, and floatingHeld what its runs hold, those that are releasing too.
+	isFloating               []bool
+	floatingOf, floatingHeld []int64
 	// lost executors take no new runs.
 	lost   map[ExecutorID]bool
 	global account
@@ -88,6 +92,10 @@ type shape struct {
 	pools   uint64
 	could   uint64
 	couldAt uint64
+	// onNode is what it asks of a node: Request, but for floating resources, of which it asks
+	// for some where floats.
+	onNode Vec
+	floats bool
 	roundShape
 }
 
@@ -241,6 +249,9 @@ func (s *State) classOfKind(kind int32) *Class {
 }
 
 func (s *State) request(kind int32) Vec { return s.shapes[s.kinds[kind].shape].Request }
+
+// onNode is what the jobs of a kind ask of a node.
+func (s *State) onNode(kind int32) Vec { return s.shapes[s.kinds[kind].shape].onNode }
 
 func (s *State) compareRuns(a, b int32) int {
 	return bytes.Compare(s.runIDs.ids[a][:], s.runIDs.ids[b][:])

@@ -73,6 +73,8 @@ type Config struct {
 	LeastLostWork bool
 	// Rate and QueueRate limit the jobs started in all, and of each queue.
 	Rate, QueueRate Rate
+	// Floating are the resources that stand on no node; none: all do.
+	Floating []Floating
 }
 
 // Class is a priority class.

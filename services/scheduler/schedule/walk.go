@@ -179,7 +179,7 @@ func (p *planner) canStart(q *queueRound) bool {
 		p.limited(q, ready, n, p.cfg.QueueRate)
 		return false
 	}
-	over := p.overLimit(q)
+	over := p.overLimit(q) || p.shortOfFloating(q)
 	if !over && p.hasPlace(q) {
 		return true
 	}

@@ -56,11 +56,11 @@ func (s *State) couldEver(sh *shape, n *node) string {
 		return why
 	}
 	for i, name := range s.cfg.Resources {
-		if sh.Request[i] > n.Total[i] {
+		if sh.onNode[i] > n.Total[i] {
 			return fmt.Sprintf("too small: it has %s %s in all, the job asks for %s", Amount(name, n.Total[i]), name, Amount(name, sh.Request[i]))
 		}
 	}
-	return ""
+	return s.floatingEver(sh, n.pool)
 }
 
 // whyHopeless counts the nodes by why none could ever hold a shape.
@@ -160,9 +160,12 @@ func (s *State) whyNot(sh *shape, avoid []NodeID, n *node) string {
 	}
 	free := s.room(s.free, s.nodeOf[n.ID])
 	for i := range free {
-		if sh.Request[i] > free[i] {
+		if sh.onNode[i] > 0 && sh.onNode[i] > free[i] {
 			return s.insufficient[i]
 		}
+	}
+	if why := s.floatingShort(sh, n.pool); why != "" {
+		return why
 	}
 	return "it has room, and other jobs come first"
 }

@@ -87,6 +87,15 @@ func (s *script) config(c command) {
 	if v := c.value("lookback"); v != "" {
 		s.cfg.Lookback = int(number(s.t, v))
 	}
+	for _, v := range c.values("floating") {
+		p := parts(s.t, v, 3)
+		i := slices.IndexFunc(s.cfg.Floating, func(f schedule.Floating) bool { return f.Resource == p[0] })
+		if i < 0 {
+			i = len(s.cfg.Floating)
+			s.cfg.Floating = append(s.cfg.Floating, schedule.Floating{Resource: p[0], Pools: map[schedule.PoolID]int64{}})
+		}
+		s.cfg.Floating[i].Pools[schedule.PoolID(p[1])] = number(s.t, p[2])
+	}
 	for key, rate := range map[string]*schedule.Rate{"rate": &s.cfg.Rate, "queuerate": &s.cfg.QueueRate} {
 		if v := c.value(key); v != "" {
 			per, burst, _ := strings.Cut(v, "s/")

@@ -188,6 +188,13 @@ func drawConfig(t *rapid.T) schedule.Config {
 	if rapid.IntRange(0, 3).Draw(t, "multiplied") == 0 {
 		cfg.Multipliers = map[string]int64{"cpu": rapid.SampledFrom([]int64{schedule.MultiplierMin, 500_000, schedule.Million, 3_333_333, schedule.MultiplierMax}).Draw(t, "multiplier")}
 	}
+	if rapid.IntRange(0, 2).Draw(t, "floating") == 0 {
+		cfg.Resources = append(cfg.Resources, "license")
+		cfg.Floating = []schedule.Floating{{Resource: "license", Pools: map[schedule.PoolID]int64{"p": rapid.Int64Range(0, 6).Draw(t, "licenses"), "q": 1}}}
+		if rapid.Bool().Draw(t, "dominant license") {
+			cfg.Dominant = append(cfg.Dominant, "license")
+		}
+	}
 	if rapid.IntRange(0, 4).Draw(t, "limited") == 0 {
 		cfg.Classes[0].Limit = map[string]int64{"cpu": rapid.Int64Range(0, schedule.Million).Draw(t, "limit")}
 	}
@@ -199,8 +206,8 @@ func drawNode(t *rapid.T, cfg schedule.Config, i int) schedule.Node {
 	n := schedule.Node{
 		ID: schedule.NodeID(fmt.Sprintf("%s/n%d", executor, i)), Executor: executor,
 		Pool:   cfg.Pools[min(1, rapid.IntRange(0, 5).Draw(t, "pool")/5)],
-		Total:  schedule.Vec{rapid.SampledFrom([]int64{1, 2, 4, 5, 8}).Draw(t, "cpu"), rapid.SampledFrom([]int64{2, 4, 8}).Draw(t, "mem")},
-		Other:  schedule.Vec{0, 0},
+		Total:  vecOf(cfg, rapid.SampledFrom([]int64{1, 2, 4, 5, 8}).Draw(t, "cpu"), rapid.SampledFrom([]int64{2, 4, 8}).Draw(t, "mem")),
+		Other:  vecOf(cfg),
 		Labels: map[string]string{"zone": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "zone")},
 	}
 	switch rapid.IntRange(0, 9).Draw(t, "node") {
@@ -216,6 +223,11 @@ func drawNode(t *rapid.T, cfg schedule.Config, i int) schedule.Node {
 	return n
 }
 
+// vecOf is amounts of the first resources, and nothing of the others.
+func vecOf(cfg schedule.Config, amounts ...int64) schedule.Vec {
+	return append(amounts, make(schedule.Vec, len(cfg.Resources)-len(amounts))...)
+}
+
 func drawQueue(t *rapid.T, i int) schedule.Queue {
 	q := schedule.Queue{
 		ID: schedule.QueueID(fmt.Sprintf("q%d", i)), Weight: rapid.Int64Range(1, 3).Draw(t, "weight") * schedule.Million,
@@ -229,8 +241,11 @@ func drawQueue(t *rapid.T, i int) schedule.Queue {
 
 func drawShape(t *rapid.T, cfg schedule.Config) schedule.Shape {
 	s := schedule.Shape{
-		Request: schedule.Vec{rapid.SampledFrom([]int64{0, 1, 1, 2, 3, 4}).Draw(t, "cpu"), rapid.SampledFrom([]int64{0, 1, 2}).Draw(t, "mem")},
+		Request: vecOf(cfg, rapid.SampledFrom([]int64{0, 1, 1, 2, 3, 4}).Draw(t, "cpu"), rapid.SampledFrom([]int64{0, 1, 2}).Draw(t, "mem")),
 		Class:   rapid.SampledFrom(cfg.Classes).Draw(t, "class").ID,
+	}
+	if len(cfg.Floating) > 0 {
+		s.Request[2] = rapid.SampledFrom([]int64{0, 0, 1, 2, 3}).Draw(t, "license")
 	}
 	switch rapid.IntRange(0, 7).Draw(t, "shape") {
 	case 0:
@@ -335,7 +350,7 @@ func (w *world) drawRun(t *rapid.T, j schedule.Job) {
 
 func (w *world) fits(j schedule.Job, node schedule.NodeID) bool {
 	room := w.room(node, func(worldRun) bool { return true })
-	for i, amount := range w.shapeOf(j).Request {
+	for i, amount := range w.onNode(w.shapeOf(j)) {
 		if amount > room[i] {
 			return false
 		}

@@ -70,7 +70,7 @@ func leaseFrom(l *executorv1.Lease) (*lease.Lease, error) {
 		Node: l.GetNode(), Pool: l.GetPool(), PodName: l.GetPodName(), After: after,
 		Tolerations: eventwire.TolerationsFrom(l.GetTolerations()), Gang: eventwire.GangFrom(l.GetGang()),
 		GangLabelValue: l.GetGangLabelValue(), Requests: eventwire.AmountsFrom(l.GetRequests()),
-		Services: l.GetServices(), Ingresses: l.GetIngresses(),
+		Services: l.GetServices(), Ingresses: l.GetIngresses(), Floating: l.GetFloatingResources(),
 	}, nil
 }
 

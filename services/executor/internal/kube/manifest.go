@@ -56,12 +56,13 @@ func manifest(l *lease.Lease, classes map[string]string) (*corev1.Pod, error) {
 		})
 	}
 	env := environment(l)
-	for i := range pod.Spec.InitContainers {
-		addEnvironment(&pod.Spec.InitContainers[i], env)
+	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range list {
+			addEnvironment(&list[i], env)
+			dropResources(&list[i].Resources, l.Floating)
+		}
 	}
-	for i := range pod.Spec.Containers {
-		addEnvironment(&pod.Spec.Containers[i], env)
-	}
+	dropResources(pod.Spec.Resources, l.Floating)
 	place(&pod.Spec, l.Node)
 	return pod, nil
 }
@@ -99,6 +100,18 @@ func addEnvironment(c *corev1.Container, env []corev1.EnvVar) {
 		return slices.ContainsFunc(env, func(ours corev1.EnvVar) bool { return ours.Name == v.Name })
 	})
 	c.Env = slices.Concat(env, theirs)
+}
+
+// dropResources has nothing asked for resources that no node has: an API server may refuse
+// their names, and a kubelet the pod.
+func dropResources(r *corev1.ResourceRequirements, names []string) {
+	if r == nil {
+		return
+	}
+	for _, name := range names {
+		delete(r.Requests, corev1.ResourceName(name))
+		delete(r.Limits, corev1.ResourceName(name))
+	}
 }
 
 // place puts the pod on its node; see the package's documentation.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/fairlead-batch/fairlead/services/executor/internal/kube"
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
@@ -53,6 +54,32 @@ func TestPlacement(t *testing.T) {
 		terms := pod.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
 		if pod.Spec.NodeName != "" || len(terms) != 1 || len(terms[0].MatchExpressions) != 0 || terms[0].MatchFields[0].Values[0] != l.Node {
 			t.Errorf("%s: node %q, terms %+v; want none but that it is node %s", name, pod.Spec.NodeName, terms, l.Node)
+		}
+	}
+}
+
+// TestFloatingResources: a pod does not ask for what no node has.
+func TestFloatingResources(t *testing.T) {
+	t.Parallel()
+	ask := func() corev1.ResourceRequirements {
+		list := corev1.ResourceList{"license": resource.MustParse("1"), "cpu": resource.MustParse("1")}
+		return corev1.ResourceRequirements{Requests: list.DeepCopy(), Limits: list.DeepCopy()}
+	}
+	whole := ask()
+	l := aLease(t, 1)
+	l.Floating = []string{"license"}
+	l.Spec = wired(t, corev1.PodSpec{
+		InitContainers: []corev1.Container{{Name: "i", Resources: ask()}}, Containers: []corev1.Container{{Name: "c", Resources: ask()}}, Resources: &whole,
+	})
+	pod, err := kube.Manifest(l, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []corev1.ResourceRequirements{pod.Spec.InitContainers[0].Resources, pod.Spec.Containers[0].Resources, *pod.Spec.Resources} {
+		for _, list := range []corev1.ResourceList{r.Requests, r.Limits} {
+			if _, asks := list["license"]; asks || len(list) != 1 {
+				t.Errorf("it asks for %v, want cpu alone", list)
+			}
 		}
 	}
 }

@@ -94,6 +94,8 @@ type Lease struct {
 	GangLabelValue string
 	// Requests are what the pod asks for in all.
 	Requests []job.Amount
+	// Floating are resources that stand on no node: the pod is made without asking for them.
+	Floating []string
 	// Services and Ingresses are Kubernetes wire bytes of what is made with the pod.
 	Services, Ingresses [][]byte
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead-batch/fairlead/services/executor/internal/lease"
@@ -256,7 +257,7 @@ func (c *Cluster) admit(l *lease.Lease) (*pod, lease.CreateOutcome, error) {
 	if slices.Contains(c.cfg.MissingNamespaces, l.Namespace) {
 		return nil, lease.CreateRefused, fmt.Errorf("namespaces %q not found", l.Namespace)
 	}
-	b, err := c.blueprint(l.Spec)
+	b, err := c.blueprint(l)
 	if err != nil {
 		return nil, lease.CreateRefused, err
 	}
@@ -271,18 +272,23 @@ func (c *Cluster) admit(l *lease.Lease) (*pod, lease.CreateOutcome, error) {
 	return p, 0, nil
 }
 
-// blueprint reads a spec, or finds it read.
-func (c *Cluster) blueprint(spec []byte) (*blueprint, error) {
+// blueprint reads the spec of a lease, or finds it read.
+func (c *Cluster) blueprint(l *lease.Lease) (*blueprint, error) {
+	spec := l.Spec
+	if len(l.Floating) > 0 { // it has another blueprint, which asks for less
+		spec = append(slices.Clip(spec), "\x00"+strings.Join(l.Floating, "\x00")...)
+	}
 	if b := c.specs[string(spec)]; b != nil {
 		return b, nil
 	}
-	read, err := c.cfg.Read(spec)
+	read, err := c.cfg.Read(l.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("read pod spec: %w", err)
 	}
 	if len(c.specs) >= specsMax {
 		clear(c.specs) // who still has one keeps it; the rest is read again
 	}
+	read.Requests = slices.DeleteFunc(read.Requests, func(r job.Amount) bool { return slices.Contains(l.Floating, r.Resource) })
 	b := newBlueprint(read, c.resource)
 	c.specs[string(spec)] = b
 	return b, nil

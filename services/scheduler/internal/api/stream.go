@@ -171,14 +171,15 @@ func pad(b []byte) []byte {
 	return make([]byte, 16)
 }
 
-// Lease writes an order to run, with what was submitted and by whom.
-func Lease(l lead.Lease, s job.SubmittedEvent, by job.Cause) *executorv1.Lease {
+// Lease writes an order to run, with what was submitted and by whom. Of floating resources
+// its pod is not to ask its node.
+func Lease(l lead.Lease, s job.SubmittedEvent, by job.Cause, floating []string) *executorv1.Lease {
 	out := &executorv1.Lease{
 		Run: l.Run[:], Job: l.Job[:], Queue: l.Queue, JobSet: l.JobSet, User: by.User, Groups: by.Groups,
 		Namespace: s.Namespace, Labels: s.Labels, Annotations: s.Annotations, PodSpec: s.Spec.Bytes,
 		Node: l.Node, Pool: l.Pool, PodName: l.PodName, Tolerations: eventwire.Tolerations(l.Tolerations),
 		Gang: eventwire.Gang(s.Gang), GangLabelValue: l.GangLabelValue, Requests: eventwire.Amounts(s.Shape.Requests),
-		Services: s.Services, Ingresses: s.Ingresses,
+		Services: s.Services, Ingresses: s.Ingresses, FloatingResources: floating,
 	}
 	for _, run := range l.After {
 		out.After = append(out.After, run[:])

@@ -1056,11 +1056,13 @@ type Lease struct {
 	Gang           *v1.Gang         `protobuf:"bytes,16,opt,name=gang,proto3" json:"gang,omitempty"`
 	GangLabelValue string           `protobuf:"bytes,17,opt,name=gang_label_value,json=gangLabelValue,proto3" json:"gang_label_value,omitempty"`
 	// What the pod asks for in all.
-	Requests      []*v1.ResourceAmount `protobuf:"bytes,18,rep,name=requests,proto3" json:"requests,omitempty"`
-	Services      [][]byte             `protobuf:"bytes,19,rep,name=services,proto3" json:"services,omitempty"`
-	Ingresses     [][]byte             `protobuf:"bytes,20,rep,name=ingresses,proto3" json:"ingresses,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Requests  []*v1.ResourceAmount `protobuf:"bytes,18,rep,name=requests,proto3" json:"requests,omitempty"`
+	Services  [][]byte             `protobuf:"bytes,19,rep,name=services,proto3" json:"services,omitempty"`
+	Ingresses [][]byte             `protobuf:"bytes,20,rep,name=ingresses,proto3" json:"ingresses,omitempty"`
+	// Resources that stand on no node: the pod is made without asking for them.
+	FloatingResources []string `protobuf:"bytes,21,rep,name=floating_resources,json=floatingResources,proto3" json:"floating_resources,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Lease) Reset() {
@@ -1229,6 +1231,13 @@ func (x *Lease) GetServices() [][]byte {
 func (x *Lease) GetIngresses() [][]byte {
 	if x != nil {
 		return x.Ingresses
+	}
+	return nil
+}
+
+func (x *Lease) GetFloatingResources() []string {
+	if x != nil {
+		return x.FloatingResources
 	}
 	return nil
 }
@@ -1504,7 +1513,7 @@ const file_fairlead_executor_v1_executor_proto_rawDesc = "" +
 	"\aWelcome\x12\x14\n" +
 	"\x05leads\x18\x01 \x01(\bR\x05leads\"=\n" +
 	"\x06Leases\x123\n" +
-	"\x06leases\x18\x01 \x03(\v2\x1b.fairlead.executor.v1.LeaseR\x06leases\"\xb8\x06\n" +
+	"\x06leases\x18\x01 \x03(\v2\x1b.fairlead.executor.v1.LeaseR\x06leases\"\xe7\x06\n" +
 	"\x05Lease\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\fR\x03run\x12\x10\n" +
 	"\x03job\x18\x02 \x01(\fR\x03job\x12\x14\n" +
@@ -1526,7 +1535,8 @@ const file_fairlead_executor_v1_executor_proto_rawDesc = "" +
 	"\x10gang_label_value\x18\x11 \x01(\tR\x0egangLabelValue\x12>\n" +
 	"\brequests\x18\x12 \x03(\v2\".fairlead.events.v1.ResourceAmountR\brequests\x12\x1a\n" +
 	"\bservices\x18\x13 \x03(\fR\bservices\x12\x1c\n" +
-	"\tingresses\x18\x14 \x03(\fR\tingresses\x1a9\n" +
+	"\tingresses\x18\x14 \x03(\fR\tingresses\x12-\n" +
+	"\x12floating_resources\x18\x15 \x03(\tR\x11floatingResources\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a>\n" +
