@@ -37,6 +37,10 @@ type Scheduling struct {
 	// chosen where the least work is lost, in cpu time, and only then that with the fewest
 	// victims. Default false.
 	PreferLeastLostWork bool
+	// PreemptionRule is by which rule a queue loses to another for its share: fairlead, which
+	// takes only what leaves the two less apart, or armada, which takes what would not be
+	// given back if the queues were served anew in their order. Default: fairlead.
+	PreemptionRule string
 	// ProtectedFractionByPool is the same for single pools, by name. Default: none.
 	ProtectedFractionByPool map[string]float64
 	// PriorityFactorsByPool are the priority factors of queues in single pools, by pool and
@@ -108,6 +112,7 @@ func Default() Scheduling {
 		},
 		DominantResources: all,
 		ProtectedFraction: 1,
+		PreemptionRule:    "fairlead",
 		LookbackMax:       100_000,
 		Rate:              Rate{PerSecond: 100, Burst: 1000},
 		QueueRate:         Rate{PerSecond: 50, Burst: 1000},

@@ -17,6 +17,9 @@ func (s Scheduling) validateShares(check *fault.Check, pools map[string]bool) {
 			check.Violate(field, times, "must be from 0.001 to 1000")
 		}
 	}
+	if _, is := preemptionRule(s.PreemptionRule); !is {
+		check.Violate("preemptionRule", s.PreemptionRule, "must be fairlead or armada")
+	}
 	for pool, part := range s.ProtectedFractionByPool {
 		field := "protectedFractionByPool." + pool
 		if !pools[pool] {
@@ -45,6 +48,7 @@ func (s Scheduling) setShares(cfg *schedule.Config) {
 	for pool, part := range s.ProtectedFractionByPool {
 		cfg.ProtectedIn[schedule.PoolID(pool)] = millionths(part)
 	}
+	cfg.PreemptionRule, _ = preemptionRule(s.PreemptionRule)
 	cfg.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{}
 	for pool, factors := range s.PriorityFactorsByPool {
 		weights := map[schedule.QueueID]int64{}
@@ -53,4 +57,15 @@ func (s Scheduling) setShares(cfg *schedule.Config) {
 		}
 		cfg.Weights[schedule.PoolID(pool)] = weights
 	}
+}
+
+// preemptionRule is a rule by its name; false: there is none of that name.
+func preemptionRule(name string) (schedule.PreemptionRule, bool) {
+	switch name {
+	case "fairlead":
+		return schedule.RaiseLeast, true
+	case "armada":
+		return schedule.ArmadaOrder, true
+	}
+	return 0, false
 }

@@ -56,7 +56,7 @@
 //     work lost; the fewest.
 //   - A job that does not fit does not block jobs of other shapes behind it.
 //   - Urgency preemption: a job may take the place of preemptible runs of lower
-//     classes. Fair-share preemption: see share.go. A gang is preempted whole. Once all
+//     classes. Fair-share preemption, by either rule: see share.go. A gang is preempted whole. Once all
 //     members of a gang have a place, victims that fit beside them stay, the best in
 //     rank first. A run is not preempted before it has had the minimum run time of its
 //     class, if that has one, and its gang not before it. What

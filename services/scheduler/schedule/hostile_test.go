@@ -92,6 +92,7 @@ func TestNewRefuses(t *testing.T) {
 		"no class":                      func(c *schedule.Config) { c.Classes = nil },
 		"a class twice":                 func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
 		"a negative limit":              func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },
+		"an unknown rule":               func(c *schedule.Config) { c.PreemptionRule = 2 },
 		"protection elsewhere":          func(c *schedule.Config) { c.ProtectedIn = map[schedule.PoolID]int64{"other": 1} },
 		"negative protection in a pool": func(c *schedule.Config) { c.ProtectedIn = map[schedule.PoolID]int64{"p": -1} },
 		"a weight elsewhere": func(c *schedule.Config) {

@@ -59,6 +59,8 @@ func New(cfg Config) (*State, error) {
 		return nil, fmt.Errorf("%w: no resource is dominant", ErrInvalid)
 	case cfg.Lookback <= 0 || cfg.Protected < 0:
 		return nil, fmt.Errorf("%w: look-back %d must be above zero, and protected %d not below", ErrInvalid, cfg.Lookback, cfg.Protected)
+	case cfg.PreemptionRule > ArmadaOrder:
+		return nil, fmt.Errorf("%w: preemption rule %d", ErrInvalid, cfg.PreemptionRule)
 	case !cfg.Rate.valid() || !cfg.QueueRate.valid():
 		return nil, fmt.Errorf("%w: a rate is negative, or takes over 2^60 ns for its burst", ErrInvalid)
 	}

@@ -154,10 +154,18 @@ func (p *planner) share() {
 	}
 	fairShares(p.queues)
 	p.fillIdeal()
+	if p.cfg.PreemptionRule == ArmadaOrder {
+		p.fillArmada()
+	}
 	changed, protected := false, p.protectedPart()
 	for i := range p.queues {
-		q := &p.queues[i]
-		q.guard = scale(max(q.ideal, q.fair), protected, Million)
+		q, guard := &p.queues[i], uint64(0)
+		if guard = max(q.ideal, q.fair); p.cfg.PreemptionRule == ArmadaOrder {
+			guard = max(q.capped, q.fair)
+		}
+		guard = scale(guard, protected, Million)
+		changed = changed || q.guard != guard
+		q.guard = guard
 		changed = changed || q.fair != f.before[2*i] || q.ideal != f.before[2*i+1]
 	}
 	if changed {

@@ -109,7 +109,7 @@ func (p *planner) stillNone(q *queueRound, k *seek) bool {
 
 // mayFair says whether something of a queue may be taken for the share of another.
 func (p *planner) mayFair(q, other *queueRound) bool {
-	return other != q && other.mayLose(q, other.share) && p.leastOf(other) >= q.before
+	return other != q && p.mayLose(other, q, other.share) && (p.leastOf(other) >= q.before || p.cfg.PreemptionRule == ArmadaOrder && other.least > 0)
 }
 
 // preemptFor finds the node on which a job fits at the least cost to others: the
@@ -244,7 +244,7 @@ func (p *planner) enough(k *seek, room, more Vec) bool {
 func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	p.hunt.number++
 	urgent := p.survey.lowest < level
-	if p.round.KeepShares || q.cost >= p.heaviest {
+	if p.round.KeepShares || q.cost > p.heaviest || q.cost == p.heaviest && p.cfg.PreemptionRule != ArmadaOrder {
 		return urgent
 	}
 	for i := range p.queues {
@@ -254,7 +254,7 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 		}
 		some = true
 		for _, h := range p.State.queues[other.queue].kinds {
-			if k := &p.kinds[h]; k.takeable && (k.after >= q.before || other.strays) {
+			if k := &p.kinds[h]; k.takeable && (k.after >= q.before || other.strays || p.cfg.PreemptionRule == ArmadaOrder) {
 				k.mayGo = p.hunt.number
 			}
 		}
@@ -289,11 +289,15 @@ func (p *planner) leastOf(q *queueRound) uint64 {
 
 // mayLose says whether a queue that has a share may lose of it to the next gang of
 // another.
-func (q *queueRound) mayLose(to *queueRound, share uint64) bool {
-	if share == q.share {
-		return to.cost < q.weighted && share > q.guard
+func (p *planner) mayLose(q, to *queueRound, share uint64) bool {
+	if share <= q.guard {
+		return false
 	}
-	return to.cost < weighted(share, q.weight) && share > q.guard
+	weight := q.weighted
+	if share != q.share {
+		weight = weighted(share, q.weight)
+	}
+	return to.cost < weight || to.cost == weight && p.cfg.PreemptionRule == ArmadaOrder && p.at[to.queue] < p.at[q.queue]
 }
 
 func (c *choice) cheaper(s *State, than *choice, request Vec) bool {

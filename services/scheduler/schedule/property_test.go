@@ -80,6 +80,7 @@ func TestPlanSettles(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
+		w.cfg.PreemptionRule = schedule.RaiseLeast // by the other rule queues may take turns
 		s := w.load(t, anyOrder(t))
 		for range len(w.waiting) + len(w.runs) + 1 {
 			plan := s.Plan(schedule.Round{Now: w.now})

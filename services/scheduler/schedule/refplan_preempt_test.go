@@ -167,6 +167,9 @@ func (r *ref) mayTake(q *refQueue, j schedule.Job, u *refUnit, lost map[schedule
 	if !r.mayLose(owner, q, held) {
 		return 0
 	}
+	if r.cfg.PreemptionRule == schedule.ArmadaOrder {
+		return schedule.FairShare
+	}
 	subFrom(held, r.unitHolds(u))
 	after := refWeigh(r.share(held), owner.Weight)
 	if after > q.before || after == q.before && q.cost <= refWeigh(max(q.ideal, q.fair), q.Weight) {
@@ -182,7 +185,13 @@ func (r *ref) mayLose(owner, to *refQueue, held schedule.Vec) bool {
 	if part, is := r.cfg.ProtectedIn[r.pool]; is {
 		protected = part
 	}
-	return to.cost < refWeigh(share, owner.Weight) && share > refScale(max(owner.ideal, owner.fair), uint64(protected), schedule.Million)
+	weight, should := refWeigh(share, owner.Weight), max(owner.ideal, owner.fair)
+	before := to.cost < weight
+	if r.cfg.PreemptionRule == schedule.ArmadaOrder {
+		should = max(owner.capped, owner.fair)
+		before = before || to.cost == weight && to.ID < owner.ID
+	}
+	return before && share > refScale(should, uint64(protected), schedule.Million)
 }
 
 // queueOf is a queue of this pool's round; nil: it has no part in it.

@@ -51,6 +51,7 @@ func TestScenarios(t *testing.T) {
 //
 //	config resources=cpu,mem dominant=cpu pools=p protected=1 lookback=9 rate=10s/3 queuerate=1s/1 leastlost
 //	    count=cpu:0.5                  a share of cpu counts half
+//	    preemption=armada
 //	    protect=p:0.5 override=p:a:2   in pool p: what is protected, and queue a's weight
 //	    floating=license:p:3           p has 3, on no node
 //	class c 10 preemptible cpu=0.5 minrun=60

@@ -14,6 +14,17 @@ import (
 //
 // With b' > a every step raises the sorted vector of shares, so two queues never
 // take from each other in turn.
+//
+// By the rule ArmadaOrder it needs
+//
+//	a' < b, or a' = b with A before B by name, and
+//	B above protected x max(demand-capped, fair) before the victim.
+//
+// Armada evicts all that B may lose and starts anew in the order of the queues: A's gang, at
+// a' with it, goes before B's last run, at b with it. What B gets back there it keeps here.
+// But Armada asks once whether B is protected, of all that it has, and may leave it with
+// less. By this rule two queues can take from each other in turn, a job each time that such
+// preemption is considered, where one has large jobs and the other small ones.
 
 // ratio is floor(amount << 32 / total), at most the largest uint64. A total of zero
 // costs nothing.

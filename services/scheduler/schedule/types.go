@@ -63,6 +63,8 @@ type Config struct {
 	// preemption takes nothing from a queue, and ProtectedIn the same of single pools.
 	Protected   int64
 	ProtectedIn map[PoolID]int64
+	// PreemptionRule is which queue may lose to which for a share.
+	PreemptionRule PreemptionRule
 	// Weights are those of queues in single pools, above zero, in millionths; a queue without
 	// an entry has its own.
 	Weights map[PoolID]map[QueueID]int64
@@ -76,6 +78,17 @@ type Config struct {
 	// Floating are the resources that stand on no node; none: all do.
 	Floating []Floating
 }
+
+// PreemptionRule is a rule of fair-share preemption: see share.go.
+type PreemptionRule uint8
+
+const (
+	// RaiseLeast takes from a queue only what leaves the two less apart than they were.
+	RaiseLeast PreemptionRule = iota
+	// ArmadaOrder takes from a queue what it would not get back if all were given out anew,
+	// as Armada does: what is started last of the two queues.
+	ArmadaOrder
+)
 
 // Class is a priority class.
 type Class struct {

@@ -178,8 +178,11 @@ func (p *planner) mayShare(q *queueRound, u *unit, at int32) bool {
 	held := append(p.hunt.after[:0], p.heldIn(owner)...)
 	p.hunt.after = held
 	held.sub(p.room(p.hunt.lost, at))
-	if !owner.mayLose(q, p.dominant(held, p.total)) {
+	if !p.mayLose(owner, q, p.dominant(held, p.total)) {
 		return false
+	}
+	if p.cfg.PreemptionRule == ArmadaOrder {
+		return true
 	}
 	for _, runs := range [2][]int32{u.runs, u.mates} {
 		for _, r := range runs {

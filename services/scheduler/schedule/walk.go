@@ -252,7 +252,7 @@ func (p *planner) wakeForYoung(q *queueRound) {
 	p.look()
 	for _, i := range p.young {
 		owner := &p.queues[i]
-		if owner != q && owner.mayLose(q, owner.share) {
+		if owner != q && p.mayLose(owner, q, owner.share) {
 			p.wakeAt(owner.young + 1)
 		}
 	}

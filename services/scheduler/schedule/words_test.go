@@ -68,6 +68,9 @@ func (s *script) config(c command) {
 	if v := c.value("protected"); v != "" {
 		s.cfg.Protected = millionths(s.t, v)
 	}
+	if c.value("preemption") == "armada" {
+		s.cfg.PreemptionRule = schedule.ArmadaOrder
+	}
 	for _, v := range c.values("protect") {
 		p := parts(s.t, v, 2)
 		s.cfg.ProtectedIn = map[schedule.PoolID]int64{schedule.PoolID(p[0]): millionths(s.t, p[1])}

@@ -179,6 +179,9 @@ func drawConfig(t *rapid.T) schedule.Config {
 	}
 	cfg.LeastLostWork = rapid.Bool().Draw(t, "work")
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
+	if rapid.IntRange(0, 3).Draw(t, "rule") == 0 {
+		cfg.PreemptionRule = schedule.ArmadaOrder
+	}
 	if rapid.IntRange(0, 3).Draw(t, "by pool") == 0 {
 		cfg.ProtectedIn = map[schedule.PoolID]int64{"p": rapid.SampledFrom([]int64{0, 500_000, 2 * schedule.Million}).Draw(t, "protected")}
 		cfg.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{
