@@ -15,6 +15,10 @@
 // wrote it would once its own decisions were read back. [State.Digest] tells two contents
 // apart. [State.Fork] is for questions: it may be told and asked anything.
 //
+// [State.Why] says why a job waits and which single changes would let it start, the
+// smallest first; [State.Try] is the round of one job alone, by which each of them is
+// tried. Both lay what they suppose over the state as a round does, and keep nothing.
+//
 // # Structures
 //
 // The cost of a round follows what changed and what is placed, not what waits. Figures

@@ -140,16 +140,3 @@ func (s *State) floatingEver(sh *shape, pool int32) string {
 	}
 	return ""
 }
-
-// floatingShort says of what a pool has too little left for a shape now; empty: of nothing.
-func (s *State) floatingShort(sh *shape, pool int32) string {
-	if !sh.floats {
-		return ""
-	}
-	for r, name := range s.cfg.Resources {
-		if s.isFloating[r] && sh.Request[r] > s.floatingLeft(s.floatingHeld, pool, r) {
-			return "its pool has too little " + name + " left"
-		}
-	}
-	return ""
-}

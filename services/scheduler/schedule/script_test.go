@@ -66,7 +66,7 @@ func TestScenarios(t *testing.T) {
 //	plan steps=3 reject keepshares | apply | assume | settle | forget r1
 //	gone r1 | phase r1 running | cancel j1 | reprio j1 5 | requeue r1
 //	lost c | back c | nodegone n1 | queuegone a
-//	shares | shares armada | why j1 | jobs a
+//	shares | shares armada | why j1 | explain j1 | jobs a
 //
 // The first class is that of jobs which name none; so it is for pools. A started
 // job j1 has the run r.j1. Times are in seconds, amounts in the resource's unit;
@@ -310,12 +310,21 @@ func (s *script) question(c command) bool {
 			s.say("%s of %s: actual %s, ideal %s, fair %s", share.Queue, share.Pool, percent(share.Actual), percent(share.Ideal), percent(share.Fair))
 		}
 	case "why":
-		why, waits := s.state.Why(jobID(c.args[0]))
+		why, waits := s.state.Why(jobID(c.args[0]), seconds(s.now))
 		if !waits {
 			s.say("%s does not wait", c.args[0])
 			return true
 		}
-		s.say("%s is number %d: %s", c.args[0], why.Position, why.Reason)
+		s.say("%s is number %d: %s", c.args[0], why.Position, why.Reason())
+	case "explain":
+		why, waits := s.state.Why(jobID(c.args[0]), seconds(s.now))
+		if !waits {
+			s.say("%s does not wait", c.args[0])
+			return true
+		}
+		for line := range strings.Lines(why.Text()) {
+			s.say("%s", strings.TrimRight(line, "\n"))
+		}
 	case "jobs":
 		var out []string
 		for _, id := range s.state.Jobs(schedule.QueueID(c.args[0])) {

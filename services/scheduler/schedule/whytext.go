@@ -1,0 +1,237 @@
+package schedule
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Reason is the first of what Text says, on one line.
+func (w *Why) Reason() string {
+	switch {
+	case len(w.Blocks) > 0:
+		return w.Blocks[0].text(w)
+	case w.Starts:
+		return "it can start, and other jobs come first"
+	case len(w.Pools) == 0:
+		return "no pool is planned that it may use"
+	}
+	parts := make([]string, len(w.Pools))
+	for i := range w.Pools {
+		parts[i] = w.Pools[i].reason(w)
+		if len(w.Pools) > 1 {
+			parts[i] = "pool " + string(w.Pools[i].Pool) + ": " + parts[i]
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Text is Why for people, in lines of about 80 characters at most, without its job.
+func (w *Why) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Number %d of %d in queue %q", w.Position, w.Queued, w.Queue)
+	if w.Gang != "" {
+		fmt.Fprintf(&b, ", of gang %q: %d of %d members are there, %d wait", w.Gang, w.Members, w.Cardinality, w.Waiting)
+	}
+	b.WriteString(".\n")
+	for _, block := range w.Blocks {
+		fmt.Fprintf(&b, "It waits: %s.\n", block.text(w))
+	}
+	if w.Starts {
+		b.WriteString("It can start as things are: only jobs that come before it are in its way.\n")
+	}
+	for i := range w.Pools {
+		w.Pools[i].write(&b, w)
+	}
+	if len(w.Pools) == 0 {
+		b.WriteString("No pool is planned that it may use.\n")
+	}
+	switch {
+	case w.Starts:
+	case len(w.Changes) == 0:
+		b.WriteString("No single change that is looked for would let it start.\n")
+	default:
+		b.WriteString("Any one of these would let it start when its turn comes, the smallest first:\n")
+		for _, c := range w.Changes {
+			fmt.Fprintf(&b, "  - %s\n", c.Text())
+		}
+	}
+	return b.String()
+}
+
+// text is a block in words.
+func (b Block) text(w *Why) string {
+	switch b.Rule {
+	case QueueUndefined:
+		return fmt.Sprintf("queue %q is not defined", w.Queue)
+	case QueueCordoned:
+		return fmt.Sprintf("queue %q is cordoned", w.Queue)
+	case GangIncomplete:
+		return fmt.Sprintf("gang %q has %d of %d members", w.Gang, b.Have, b.Need)
+	case GangAboveBurst:
+		return fmt.Sprintf("gang %q has %d members, more than the %d that may start at a time", w.Gang, b.Need, b.Have)
+	case BeyondLookback:
+		return fmt.Sprintf("it is number %d of its queue, and %d are looked at", b.Need, b.Have)
+	case TooEarly:
+		return "it is not to start before " + b.Until.text()
+	case NoTokens:
+		return "as many jobs as may have started; the next may at " + b.Until.text()
+	case NoQueueTokens:
+		return "as many jobs of its queue as may have started; the next may at " + b.Until.text()
+	case AboveLimit:
+		return fmt.Sprintf("queue %q would hold %s %s by class %q, over its limit of %s", w.Queue, Amount(b.Resource, b.Need), b.Resource, b.Class, Amount(b.Resource, b.Have))
+	case ShortOfFloating:
+		return fmt.Sprintf("its pool has %s %s left, and it asks for %s", Amount(b.Resource, b.Have), b.Resource, Amount(b.Resource, b.Need))
+	case OtherRule:
+		return "a rule of the round stops it"
+	}
+	return "no rule"
+}
+
+// text is a moment in UTC.
+func (t Time) text() string { return time.Unix(0, int64(t)).UTC().Format("2006-01-02T15:04:05.999Z") }
+
+// reason is why it does not start in the pool, on one line.
+func (p *PoolWhy) reason(w *Why) string {
+	if len(p.Blocks) > 0 {
+		return p.Blocks[0].text(w)
+	}
+	if p.Nodes == 0 {
+		return "there is no node"
+	}
+	parts := make([]string, len(p.Reasons))
+	for i, r := range p.Reasons {
+		parts[i] = fmt.Sprintf("%d of %d nodes: %s", r.Nodes, p.Nodes, r.text())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// text is a reason in words.
+func (r NodeCount) text() string {
+	switch r.Reason {
+	case NodeFits:
+		return "it has room"
+	case NodeTooSmall:
+		return "too small: it has too little " + r.Detail + " in all"
+	case NodeTaint, NodeUnmatched:
+		return r.Detail
+	case NodeUnschedulable:
+		return "unschedulable"
+	case NodeLost:
+		return "its executor is not connected"
+	case NodeTried:
+		return "the job was tried there"
+	case NodePods:
+		return "it has as many pods as it takes"
+	case NodeFull:
+		return "insufficient " + r.Detail
+	}
+	return "no reason"
+}
+
+func (p *PoolWhy) write(b *strings.Builder, w *Why) {
+	fmt.Fprintf(b, "Pool %s: queue %q has %s of it, %s with this job; ideal %s, fair %s.\n", p.Pool, w.Queue, percent(p.Share), percent(p.After), percent(p.Ideal), percent(p.Fair))
+	for _, block := range p.Blocks {
+		fmt.Fprintf(b, "  %s.\n", block.text(w))
+	}
+	if p.Nodes == 0 {
+		b.WriteString("  There is no node.\n")
+	}
+	for _, r := range p.Reasons {
+		fmt.Fprintf(b, "  %d of %d nodes: %s\n", r.Nodes, p.Nodes, r.text())
+	}
+	if p.Nearest != "" {
+		fmt.Fprintf(b, "  Nearest is node %s, which lacks %s.\n", p.Nearest, lacking(p.Lacks))
+	}
+	if w.Gang != "" {
+		fmt.Fprintf(b, "  %d of %d waiting members would find room.\n", p.Placed, w.Waiting)
+	}
+	if text := p.Preemption.String(); text != "" {
+		fmt.Fprintf(b, "  %s\n", text)
+	}
+}
+
+func lacking(list []Amounts) string {
+	if len(list) == 0 {
+		return "a place for a pod"
+	}
+	return amounts(list)
+}
+
+func amounts(list []Amounts) string {
+	parts := make([]string, len(list))
+	for i, a := range list {
+		parts[i] = Amount(a.Resource, a.Amount) + " " + a.Resource
+	}
+	return strings.Join(parts, " and ")
+}
+
+// String is what came of it in a sentence; empty where nobody looked.
+func (p Preemption) String() string {
+	switch p {
+	case NotLooked:
+	case VictimsFound:
+		return "It would start in the place of runs that are preempted."
+	case NothingPreemptible:
+		return "Preemption: no run here is preemptible."
+	case NothingMayGo:
+		return "Preemption: no run is of a lower class, and no other queue may lose to its queue."
+	case NotEnoughMayGo:
+		return "Preemption: what may go leaves room on no node."
+	}
+	return ""
+}
+
+// Text is a change as what to do.
+func (c *Change) Text() string {
+	switch c.Kind {
+	case WaitUntil:
+		return "wait until " + c.At.text()
+	case AskLess:
+		return "ask for at most " + amounts(c.Amounts)
+	case AskFewer:
+		return fmt.Sprintf("a gang of %d members in all", c.Count)
+	case AddMembers:
+		return fmt.Sprintf("submit %d more members of its gang", c.Count)
+	case TryAgain:
+		return "let it go to nodes again that it was tried on"
+	case Tolerate:
+		return fmt.Sprintf("tolerate taint %s=%s:%s", c.Taint.Key, c.Taint.Value, c.Taint.Effect)
+	case DropSelector:
+		return "ask for no labels by node selector"
+	case DropAffinity:
+		return "ask for no node affinity"
+	case UsePool:
+		return fmt.Sprintf("let it run in pool %q", c.Pool)
+	case UseClass:
+		return fmt.Sprintf("priority class %q", c.Class)
+	case Uncordon:
+		return fmt.Sprintf("uncordon queue %q", c.Queue)
+	case DefineQueue:
+		return fmt.Sprintf("create queue %q", c.Queue)
+	case RaiseLimit:
+		return fmt.Sprintf("raise the limit of class %q in queue %q to %s of pool %q", c.Class, c.Queue, fractions(c.Amounts), c.Pool)
+	case LookFurther:
+		return fmt.Sprintf("look at %d jobs of a queue", c.Count)
+	case AddNodes:
+		if c.Count == 1 {
+			return fmt.Sprintf("1 more node like %s, empty", c.Node)
+		}
+		return fmt.Sprintf("%d more nodes like %s, empty", c.Count, c.Node)
+	}
+	return "nothing"
+}
+
+func fractions(list []Amounts) string {
+	parts := make([]string, len(list))
+	for i, a := range list {
+		parts[i] = fmt.Sprintf("%d.%06d of the %s", a.Amount/Million, a.Amount%Million, a.Resource)
+	}
+	return strings.Join(parts, " and ")
+}
+
+// percent writes a share in hundredths of a per cent.
+func percent(share uint64) string {
+	hundredths := scale(share, 10_000, 1<<32)
+	return fmt.Sprintf("%d.%02d%%", hundredths/100, hundredths%100)
+}
