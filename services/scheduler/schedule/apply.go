@@ -50,6 +50,7 @@ func (s *State) apply(d Delta) error {
 		return s.setQueue(d.Queue)
 	case QueueGone:
 		if q, is := s.queueOf[d.Queue]; is {
+			s.setParent(q, none)
 			s.queues[q].Queue, s.queues[q].known = undefined(d.Queue), false
 		}
 	case ExecutorLost:
@@ -359,7 +360,14 @@ func (s *State) setQueue(q Queue) error {
 			return fmt.Errorf("queue %q: %w", q.ID, err)
 		}
 	}
-	known := &s.queues[s.queue(q.ID)]
-	known.Queue, known.known = q, true
+	if err := s.checkParent(&q); err != nil {
+		return err
+	}
+	h, parent := s.queue(q.ID), none
+	if q.Parent != "" {
+		parent = s.queue(q.Parent)
+	}
+	s.setParent(h, parent)
+	s.queues[h].Queue, s.queues[h].known = q, true
 	return nil
 }

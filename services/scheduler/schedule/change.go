@@ -95,7 +95,7 @@ func (c *changes) unblock() {
 	case QueueUndefined:
 		c.simply(Change{Kind: DefineQueue, Queue: queue}, suppose{})
 	case QueueCordoned:
-		c.simply(Change{Kind: Uncordon, Queue: queue}, suppose{})
+		c.simply(Change{Kind: Uncordon, Queue: b.Queue}, suppose{})
 	case BeyondLookback:
 		c.simply(Change{Kind: LookFurther, Count: c.asked.position}, suppose{})
 	case GangIncomplete:

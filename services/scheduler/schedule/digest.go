@@ -216,6 +216,7 @@ func (d *digester) queues(rows []Queue) {
 	for i := range rows {
 		q := &rows[i]
 		text(d, q.ID)
+		text(d, q.Parent)
 		d.number(q.Weight)
 		d.flags(q.Cordoned)
 		d.count(len(q.Limits))

@@ -30,7 +30,9 @@
 //   - A kind is the waiting jobs of one queue and one shape, a list in chunks in their
 //     order. The jobs of a kind can all start or none, so a round looks at the first of
 //     each: a queue takes its next job from a heap of its kinds.
-//   - The queues of a pool are a heap by what they cost after their next gang.
+//   - The queues of a pool are a heap by what they cost after their next gang. Where some
+//     are part of others each has a heap of its parts ([tree]): a start sifts on the way
+//     from its queue to the top.
 //   - Nodes stand sorted by what is free of the first resource, then of the second, then
 //     by name ([nodeIndex]): best fit is the first that fits from what is asked for on.
 //     Facts mark the nodes that they changed, and the next plan moves those.
@@ -47,7 +49,10 @@
 // # Rules
 //
 //   - Between queues: the higher priority class goes first; then the queue whose
-//     weighted dominant share after its next gang is smallest; then the name.
+//     weighted dominant share after its next gang is smallest; then the name. Queues that
+//     are part of others are compared within those, and each of those as the whole of
+//     its parts: at each level by the gang that goes first of them. Ideal shares and
+//     fair-share preemption go by the same tree: two queues are compared where they part.
 //   - What a queue should have: its ideal share, along what it wants of each resource; see
 //     ideal.go. Armada's figures, of one number, are in armada.go and are reported.
 //   - Within a queue: higher class, smaller priority number, earlier submission, id.
@@ -82,5 +87,5 @@
 //   - A fact that Apply refuses leaves the state as it was.
 //
 // What the page of rules also knows and this round does not do yet (reservations,
-// topology tiers, queue trees, usage with decay, bids) has no field here.
+// topology tiers, usage with decay, bids) has no field here.
 package schedule

@@ -56,6 +56,8 @@ func TestApplyRefuses(t *testing.T) {
 		"queue without a name":          schedule.QueueSet{Queue: schedule.Queue{Weight: 1}},
 		"queue without weight":          schedule.QueueSet{Queue: schedule.Queue{ID: "q"}},
 		"queue with a huge weight":      schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: math.MaxInt64}},
+		"queue that is its own part":    schedule.QueueSet{Queue: schedule.Queue{ID: "new", Parent: "new", Weight: 1}},
+		"queue in a ring":               schedule.QueueSet{Queue: schedule.Queue{ID: "q", Parent: "q", Weight: 1}},
 		"queue with a negative limit":   schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Limits: []schedule.ClassLimit{{Limit: map[string]int64{"cpu": -1}}}}},
 		"queue with a huge limit":       schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Limits: []schedule.ClassLimit{{Limit: map[string]int64{"cpu": math.MaxInt64}}}}},
 	}
@@ -345,6 +347,9 @@ func (d *decoder) node() schedule.Delta {
 
 func (d *decoder) queue() schedule.Delta {
 	q := schedule.Queue{ID: schedule.QueueID(d.name("q")), Weight: d.number(), Cordoned: d.byte() > 200}
+	if d.byte() < 100 {
+		q.Parent = schedule.QueueID(d.name("q"))
+	}
 	if d.byte() > 128 {
 		q.Limits = []schedule.ClassLimit{{Class: "c", Pool: schedule.PoolID(d.name("")), Limit: map[string]int64{"cpu": d.number()}}, {}}
 	}

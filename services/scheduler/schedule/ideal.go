@@ -25,6 +25,7 @@ const (
 
 // filling is the memory of the ideal shares.
 type filling struct {
+	queues []queueRound
 	// vectors are the demand vectors: of each queue, an element a dominant resource.
 	vectors []uint64
 	// order are the queues by the level at which they have their whole demand, and open those
@@ -38,10 +39,10 @@ type filling struct {
 	before []uint64
 }
 
-// vectorOf is the demand vector of a queue of the pool.
-func (p *planner) vectorOf(at int32) []uint64 {
-	n := int32(len(p.dominants)) //nolint:gosec // resources are few
-	return p.filling.vectors[at*n : at*n+n : at*n+n]
+// vectorOf is the demand vector of a queue.
+func (f *filling) vectorOf(at int32) []uint64 {
+	n := int32(len(f.left)) //nolint:gosec // resources are few
+	return f.vectors[at*n : at*n+n : at*n+n]
 }
 
 // vectorize reckons the demand and the demand vector of a queue from what it wants, and
@@ -55,10 +56,16 @@ func (p *planner) vectorize(at int32) (changed bool) {
 		}
 	}
 	p.hunt.after = want
-	need := p.dominant(want, p.total)
-	changed = need != q.need
-	q.need, q.demand = need, min(need, 1<<32)
-	vector := p.vectorOf(at)
+	before, n := q.need, int(at)*len(p.dominants)
+	q.need, changed = p.vector(want, p.filling.vectors[n:n+len(p.dominants)])
+	q.demand = min(q.need, 1<<32)
+	return changed || q.need != before
+}
+
+// vector is what is wanted as a dominant share and, put into vector, as a demand vector; it
+// says whether that is another than before.
+func (p *planner) vector(want Vec, vector []uint64) (need uint64, changed bool) {
+	need = p.dominant(want, p.total)
 	for i, r := range p.dominants {
 		part := uint64(0)
 		if need > 0 {
@@ -67,45 +74,53 @@ func (p *planner) vectorize(at int32) (changed bool) {
 		changed = changed || part != vector[i]
 		vector[i] = part
 	}
-	return changed
+	return need, changed
 }
 
 // fillIdeal computes the ideal shares of the queues of the pool.
 func (p *planner) fillIdeal() {
 	f := &p.filling
-	f.order, f.left, f.rate = f.order[:0], f.left[:0], f.rate[:0]
+	f.queues, f.left = p.queues, f.left[:0]
 	for range p.dominants {
-		f.left, f.rate = append(f.left, vectorAll), append(f.rate, wide{})
+		f.left = append(f.left, vectorAll)
 	}
-	for i := range p.queues {
-		q := &p.queues[i]
+	f.fill()
+}
+
+// fill computes the ideal shares of queues among which there is so much left.
+func (f *filling) fill() {
+	f.order, f.rate = f.order[:0], f.rate[:0]
+	for range f.left {
+		f.rate = append(f.rate, wide{})
+	}
+	for i := range f.queues {
+		q := &f.queues[i]
 		q.ideal = 0
 		if q.need == 0 {
 			continue
 		}
 		f.order = append(f.order, int32(i))         //nolint:gosec // queues are few
-		for r, part := range p.vectorOf(int32(i)) { //nolint:gosec // queues are few
+		for r, part := range f.vectorOf(int32(i)) { //nolint:gosec // queues are few
 			f.rate[r] = f.rate[r].plus(product(uint64(q.weight), part)) //nolint:gosec // above zero
 		}
 	}
 	slices.SortFunc(f.order, func(a, b int32) int {
-		x, y := &p.queues[a], &p.queues[b]
+		x, y := &f.queues[a], &f.queues[b]
 		return product(x.need, uint64(y.weight)).compare(product(y.need, uint64(x.weight))) //nolint:gosec // above zero
 	})
 	for f.open = f.order; len(f.open) > 0; {
-		first := &p.queues[f.open[0]]
-		if p.satisfies(first) {
-			p.settle(f.open[0], first.need)
+		first := &f.queues[f.open[0]]
+		if f.satisfies(first) {
+			f.settle(f.open[0], first.need)
 			f.open = f.open[1:]
 			continue
 		}
-		p.exhaust(p.scarcest())
+		f.exhaust(f.scarcest())
 	}
 }
 
 // satisfies says whether the level can rise to where a queue has all that it wants.
-func (p *planner) satisfies(q *queueRound) bool {
-	f := &p.filling
+func (f *filling) satisfies(q *queueRound) bool {
 	for r := range f.left {
 		if (wide{lo: f.left[r]}).compareTimes(uint64(q.weight), f.rate[r], q.need) < 0 { //nolint:gosec // above zero
 			return false
@@ -115,8 +130,7 @@ func (p *planner) satisfies(q *queueRound) bool {
 }
 
 // scarcest is the resource that is used up first, of equals the first.
-func (p *planner) scarcest() (least int) {
-	f := &p.filling
+func (f *filling) scarcest() (least int) {
 	least = -1
 	for r := range f.left {
 		if f.rate[r] != (wide{}) && (least < 0 || f.rate[least].compareTimes(f.left[r], f.rate[r], f.left[least]) < 0) {
@@ -128,25 +142,24 @@ func (p *planner) scarcest() (least int) {
 
 // exhaust stops every queue that uses a resource, at the level at which nothing is left
 // of it.
-func (p *planner) exhaust(resource int) {
-	f := &p.filling
+func (f *filling) exhaust(resource int) {
 	left, rate := f.left[resource], f.rate[resource]
 	kept := f.open[:0]
 	for _, at := range f.open {
-		if p.vectorOf(at)[resource] == 0 {
+		if f.vectorOf(at)[resource] == 0 {
 			kept = append(kept, at)
 			continue
 		}
-		p.settle(at, product(left, uint64(p.queues[at].weight)).quotient(rate)) //nolint:gosec // above zero
+		f.settle(at, product(left, uint64(f.queues[at].weight)).quotient(rate)) //nolint:gosec // above zero
 	}
 	f.open = kept
 }
 
 // settle has the level rise no more for a queue, which keeps its share.
-func (p *planner) settle(at int32, share uint64) {
-	f, q := &p.filling, &p.queues[at]
+func (f *filling) settle(at int32, share uint64) {
+	q := &f.queues[at]
 	q.ideal = share
-	for r, part := range p.vectorOf(at) {
+	for r, part := range f.vectorOf(at) {
 		f.left[r] -= share * part
 		f.rate[r] = f.rate[r].minus(product(uint64(q.weight), part)) //nolint:gosec // above zero
 	}

@@ -18,6 +18,9 @@ func sharesAddUp(w *world, plan *schedule.Plan, _ *world) error {
 			if s.DemandCapped > s.Constrained || s.Constrained > s.Demand || s.Uncapped < s.DemandCapped || s.Ideal > s.Demand && len(w.cfg.Multipliers) == 0 {
 				return fmt.Errorf("the shares of %s in %s do not go together: %+v", s.Queue, pool, s)
 			}
+			if w.queues[s.Queue].Parent != "" {
+				continue // it counts with that
+			}
 			ideal, capped, fair = ideal+s.Ideal, capped+s.DemandCapped, fair+s.Fair
 		}
 		whole := uint64(1 << 32)

@@ -133,9 +133,9 @@ func placedOnce(w *world, plan *schedule.Plan, _ *world) error {
 // mayNot says why a job may not start on a node, whatever room there is.
 func (w *world) mayNot(j schedule.Job, id schedule.NodeID) string {
 	n, shape := w.nodes[id], w.shapeOf(j)
-	q, known := w.queues[j.Queue]
+	_, known := w.queues[j.Queue]
 	switch {
-	case !known || q.Cordoned:
+	case !known || w.cordoned(j.Queue):
 		return "its queue starts nothing"
 	case n.Unschedulable || w.lost[n.Executor]:
 		return "the node takes nothing"
@@ -149,6 +149,12 @@ func (w *world) mayNot(j schedule.Job, id schedule.NodeID) string {
 		return "its time has not come"
 	}
 	return ""
+}
+
+// cordoned says whether a queue, or one that it is part of, is.
+func (w *world) cordoned(id schedule.QueueID) bool {
+	q := w.queues[id]
+	return q.Cordoned || q.Parent != "" && w.cordoned(q.Parent)
 }
 
 // gangsWhole: of a gang all that waits starts, on nodes with one value of its label,

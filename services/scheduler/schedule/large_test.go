@@ -55,7 +55,11 @@ func newCrowd(t *testing.T, seed uint64) *crowd {
 		})
 	}
 	for i := range 6 {
-		rows.Queues = append(rows.Queues, schedule.Queue{ID: schedule.QueueID(fmt.Sprintf("q%d", i)), Weight: int64(1+c.random.IntN(4)) * schedule.Million})
+		q := schedule.Queue{ID: schedule.QueueID(fmt.Sprintf("q%d", i)), Weight: int64(1+c.random.IntN(4)) * schedule.Million}
+		if seed%3 == 1 { // the first four are part of two, of which one has jobs and is part of the other
+			q.Parent = []schedule.QueueID{"q4", "q5", "q4", "q5", "q5", ""}[i]
+		}
+		rows.Queues = append(rows.Queues, q)
 	}
 	for range 60 {
 		rows.Jobs = append(rows.Jobs, c.job(c.random.IntN(2)*c.random.IntN(6)))

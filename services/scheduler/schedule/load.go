@@ -35,11 +35,11 @@ func twice(what string, id any) error {
 
 func (s *State) loadQueues(content *Snapshot) error {
 	for i := range content.Queues {
+		if q, is := s.queueOf[content.Queues[i].ID]; is && s.queues[q].known {
+			return twice("queue", content.Queues[i].ID)
+		}
 		if err := s.setQueue(content.Queues[i]); err != nil {
 			return err
-		}
-		if len(s.queues) != i+1 {
-			return twice("queue", content.Queues[i].ID)
 		}
 	}
 	return nil

@@ -84,6 +84,7 @@ type planner struct {
 	// at is where each queue stands in queues; none: it has no part in the pool.
 	at   []int32
 	heap []int32
+	tree tree
 	// active are the shapes of which some queue's next job is, or was.
 	active []int32
 	// most is how many members the largest gang has had that was next, young the queues with
@@ -217,14 +218,15 @@ func (p *planner) walkQueues() (again bool) {
 		}
 	}
 	for {
-		if len(p.heap) == 0 {
+		first := p.first()
+		if first == none {
 			return again
 		}
 		if p.round.Steps > 0 && p.plan.Steps >= p.round.Steps {
 			p.plan.Stop = StopBudget
 			return false
 		}
-		q := &p.queues[p.heap[0]]
+		q := &p.queues[first]
 		from, victims := len(p.lays), len(p.takes)
 		p.start(q)
 		again = true
@@ -281,6 +283,9 @@ func (p *planner) recheckShapes(from int) (full bool) {
 // start starts the next gang of a queue, which can.
 func (p *planner) start(q *queueRound) {
 	victims := len(p.takes)
+	if p.tree.on {
+		p.stand(q)
+	}
 	p.place(q)
 	for range q.size() {
 		p.global.take(p.cfg.Rate, p.round.Now)

@@ -49,6 +49,9 @@ type queueRound struct {
 	// least is the most that it weighs after the loss of one of its runs, where known.
 	least      uint64
 	leastKnown bool
+	// seat is its place in the tree, where there is one, and asks what its next gang asks for.
+	seat int32
+	asks Vec
 	// young is when the earliest of its runs began that began at this moment or later.
 	young Time
 	place int32 // in the heap
@@ -101,6 +104,7 @@ func (p *planner) enter(pool int32) {
 			p.at[h] = int32(len(p.queues) - 1) //nolint:gosec // queues are few
 		}
 	}
+	p.plant()
 	p.findLimits()
 	for i := range p.queues {
 		q := &p.queues[i]
@@ -135,6 +139,10 @@ func (p *planner) join(q queueRound) bool {
 // reportShares puts the shares into the plan.
 func (p *planner) reportShares() {
 	p.fillArmada()
+	if p.tree.on {
+		p.reportTree()
+		return
+	}
 	for i := range p.queues {
 		q := &p.queues[i]
 		p.plan.Shares = append(p.plan.Shares, Share{
@@ -147,12 +155,16 @@ func (p *planner) reportShares() {
 // share computes the fair and ideal shares of all queues. What was found out with others
 // holds no more.
 func (p *planner) share() {
+	if p.tree.on {
+		p.shareTree()
+		return
+	}
 	f := &p.filling
 	f.before = f.before[:0]
 	for i := range p.queues {
 		f.before = append(f.before, p.queues[i].fair, p.queues[i].ideal)
 	}
-	fairShares(p.queues)
+	fairShares(p.queues, 1<<32)
 	p.fillIdeal()
 	if p.cfg.PreemptionRule == ArmadaOrder {
 		p.fillArmada()
@@ -183,7 +195,7 @@ func (p *planner) again() {
 		if q.lossy {
 			q.lossy = false
 			p.demand(q.queue, p.wants[i*len(p.cfg.Classes)*len(p.cfg.Resources):])
-			lossy = p.vectorize(int32(i)) || lossy //nolint:gosec // queues are few
+			lossy = p.vectorize(int32(i)) || lossy || p.tree.on //nolint:gosec // queues are few
 		}
 	}
 	if lossy {
@@ -195,6 +207,7 @@ func (p *planner) again() {
 // restart has each queue begin at its first job.
 func (p *planner) restart() {
 	p.walk++
+	p.tree.clear()
 	p.hunt.fragile, p.heaviest = 0, 0
 	for i := range p.queues {
 		q := &p.queues[i]

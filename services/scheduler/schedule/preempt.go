@@ -9,6 +9,7 @@ type hunt struct {
 	// fragile counts the queues whose next gang is to be asked for again after each start.
 	fragile int
 	after   Vec
+	change  Vec
 	ranked  []int32
 	units   []unit
 	taken   []int32
@@ -79,7 +80,7 @@ const recentMax = 64
 // changed since. Where it has some now, it leaves the node in the queue's spot.
 func (p *planner) stillNone(q *queueRound, k *seek) bool {
 	v := &p.kinds[p.jobs[k.job].kind].verdict
-	if v.shares != p.shares || v.before != q.before || v.cost != q.cost || !p.survey.known ||
+	if p.tree.on || v.shares != p.shares || v.before != q.before || v.cost != q.cost || !p.survey.known ||
 		len(p.nodeLog)-v.nodes > recentMax || len(p.queueLog)-v.queues > recentMax {
 		return false
 	}
@@ -244,7 +245,12 @@ func (p *planner) enough(k *seek, room, more Vec) bool {
 func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	p.hunt.number++
 	urgent := p.survey.lowest < level
-	if p.round.KeepShares || q.cost > p.heaviest || q.cost == p.heaviest && p.cfg.PreemptionRule != ArmadaOrder {
+	switch {
+	case p.round.KeepShares:
+		return urgent
+	case p.tree.on:
+		return p.anyFairIn(q) || urgent
+	case q.cost > p.heaviest || q.cost == p.heaviest && p.cfg.PreemptionRule != ArmadaOrder:
 		return urgent
 	}
 	for i := range p.queues {

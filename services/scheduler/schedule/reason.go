@@ -29,6 +29,8 @@ type Block struct {
 	Until Time
 	// Have and Need are figures of the rule, in the resource's unit where it has one.
 	Have, Need int64
+	// Queue is the one that is cordoned.
+	Queue QueueID
 	// Class and Resource are those of a limit.
 	Class    ClassID
 	Resource string
@@ -40,7 +42,7 @@ type BlockRule uint8
 const (
 	// QueueUndefined: nobody defined its queue.
 	QueueUndefined BlockRule = iota + 1
-	// QueueCordoned: its queue starts nothing.
+	// QueueCordoned: its queue, or one that this is part of, starts nothing.
 	QueueCordoned
 	// GangIncomplete: Have members of Need are there.
 	GangIncomplete

@@ -160,38 +160,49 @@ func (r *ref) mayTake(q *refQueue, j schedule.Job, u *refUnit, lost map[schedule
 	case level > priority || r.round.KeepShares || owner == nil || owner == q || since >= r.round.Now:
 		return 0
 	}
-	held := r.held(owner.ID)
-	if l := lost[owner.ID]; l != nil {
-		subFrom(held, l)
-	}
-	if !r.mayLose(owner, q, held) {
+	if !r.mayLose(owner, q, lost) {
 		return 0
 	}
 	if r.cfg.PreemptionRule == schedule.ArmadaOrder {
 		return schedule.FairShare
 	}
+	x, y := r.sides(q, owner)
+	held := r.withoutLost(y, lost)
 	subFrom(held, r.unitHolds(u))
-	after := refWeigh(r.share(held), owner.Weight)
-	if after > q.before || after == q.before && q.cost <= refWeigh(max(q.ideal, q.fair), q.Weight) {
+	after := refWeigh(r.share(held), y.weight)
+	if after > x.before || after == x.before && x.after <= refWeigh(max(x.ideal, x.fair), x.weight) {
 		return schedule.FairShare
 	}
 	return 0
 }
 
-// mayLose says whether a queue that holds so much may lose of it to the next gang of
-// another: it costs more than that queue will, and is above what is protected.
-func (r *ref) mayLose(owner, to *refQueue, held schedule.Vec) bool {
-	share, protected := r.share(held), r.cfg.Protected
+// mayLose says whether a queue may lose to the next gang of another when the queues have
+// lost so much to it already: where the two part its place costs more than that of the other
+// will, and is above what is protected.
+func (r *ref) mayLose(owner, to *refQueue, lost map[schedule.QueueID]schedule.Vec) bool {
+	x, y := r.sides(to, owner)
+	share, protected := r.share(r.withoutLost(y, lost)), r.cfg.Protected
 	if part, is := r.cfg.ProtectedIn[r.pool]; is {
 		protected = part
 	}
-	weight, should := refWeigh(share, owner.Weight), max(owner.ideal, owner.fair)
-	before := to.cost < weight
+	weight, should := refWeigh(share, y.weight), max(y.ideal, y.fair)
+	before := x.after < weight
 	if r.cfg.PreemptionRule == schedule.ArmadaOrder {
-		should = max(owner.capped, owner.fair)
-		before = before || to.cost == weight && to.ID < owner.ID
+		should = max(r.cappedBelow(y), y.fair)
+		before = before || x.after == weight && x.id < y.id
 	}
 	return before && share > refScale(should, uint64(protected), schedule.Million)
+}
+
+// withoutLost is what is held of the pool at and below a place but for what is lost.
+func (r *ref) withoutLost(n *refPlace, lost map[schedule.QueueID]schedule.Vec) schedule.Vec {
+	held := r.holdsBelow(n)
+	for _, q := range n.leaves() {
+		if l := lost[q.ID]; l != nil {
+			subFrom(held, l)
+		}
+	}
+	return held
 }
 
 // queueOf is a queue of this pool's round; nil: it has no part in it.

@@ -17,17 +17,15 @@ func (r *ref) weighShares() {
 	for _, q := range r.queues {
 		q.demand, q.constrained = min(r.share(r.wants(q)), 1<<32), min(r.share(r.constrained(q)), 1<<32)
 	}
-	r.fillIdeal()
-	weights := new(big.Int)
-	for _, q := range r.queues {
-		if q.demand > 0 {
-			weights.Add(weights, big.NewInt(q.Weight))
-		}
+	var all []*big.Int // of each resource, in shares of 2^-32 times vectors of 2^-31
+	for range r.cfg.Dominant {
+		all = append(all, new(big.Int).Lsh(big.NewInt(1), 63))
 	}
+	r.root.fair = 1 << 32
+	r.shareBelow(r.root, all)
 	for _, q := range r.queues {
-		q.fair, q.capped, q.uncapped = 0, 0, 0
+		q.fair, q.ideal, q.capped, q.uncapped = q.place.fair, q.place.ideal, 0, 0
 		if q.demand > 0 {
-			q.fair = refScale(1<<32, uint64(q.Weight), weights.Uint64())
 			q.capped = r.fillFor(q, q.constrained)
 			q.uncapped = r.fillFor(q, 1<<32)
 		}
@@ -69,38 +67,78 @@ func (r *ref) constrained(q *refQueue) schedule.Vec {
 	return sum
 }
 
-// refVector is a queue whose ideal share is not known yet: its whole demand, in dominant
+// shareBelow divides among the places below one what there is left for them: by weight, and
+// by a level that rises. What one is given is divided among those below it.
+func (r *ref) shareBelow(n *refPlace, left []*big.Int) {
+	weights := new(big.Int)
+	for _, b := range n.below {
+		if r.share(r.wantsBelow(b)) > 0 {
+			weights.Add(weights, big.NewInt(b.weight))
+		}
+	}
+	for _, b := range n.below {
+		if b.fair = 0; r.share(r.wantsBelow(b)) > 0 {
+			b.fair = refScale(n.fair, uint64(b.weight), weights.Uint64())
+		}
+	}
+	r.fillIdeal(n, left)
+	for _, b := range n.below {
+		var given []*big.Int // its share along its vector, rounded up
+		for _, part := range r.vectorOf(b).parts {
+			if part.Cmp(big.NewInt(1<<31)) < 0 {
+				part = new(big.Int).Add(part, big.NewInt(1))
+			}
+			part = new(big.Int).Mul(part, new(big.Int).SetUint64(b.ideal))
+			if most := new(big.Int).Lsh(big.NewInt(1), 63); part.Cmp(most) > 0 {
+				part = most
+			}
+			given = append(given, part)
+		}
+		r.shareBelow(b, given)
+	}
+}
+
+// wantsBelow is what is wanted at and below a place.
+func (r *ref) wantsBelow(n *refPlace) schedule.Vec {
+	sum := make(schedule.Vec, len(r.cfg.Resources))
+	for _, q := range n.leaves() {
+		addTo(sum, r.wants(q))
+	}
+	return sum
+}
+
+// refVector is a place whose ideal share is not known yet: its whole demand, in dominant
 // share, and how much of each dominant resource goes with one of that, in 2^-31.
 type refVector struct {
-	queue *refQueue
+	place *refPlace
 	need  *big.Int
 	parts []*big.Int
 }
 
-// fillIdeal raises a level over the queues along their demand vectors until one has all
-// that it wants or a resource is used up; then on for those that this does not stop.
-func (r *ref) fillIdeal() {
-	var open []refVector
-	var left []*big.Int // of each resource, in shares of 2^-32 times vectors of 2^-31
-	for range r.cfg.Dominant {
-		left = append(left, new(big.Int).Lsh(big.NewInt(1), 63))
+func (r *ref) vectorOf(n *refPlace) refVector {
+	want, total := r.wantsBelow(n), r.total()
+	need := r.share(want)
+	v := refVector{place: n, need: new(big.Int).SetUint64(need)}
+	for _, name := range r.cfg.Dominant {
+		part := uint64(0)
+		if i := slices.Index(r.cfg.Resources, name); want[i] > 0 && total[i] > 0 && need > 0 {
+			part = refScale(refScale(uint64(want[i]), 1<<32, uint64(total[i])), 1<<31, need)
+		}
+		v.parts = append(v.parts, new(big.Int).SetUint64(part))
 	}
-	for _, q := range r.queues {
-		want, total := r.wants(q), r.total()
-		q.ideal = 0
-		need := r.share(want)
-		if need == 0 {
-			continue
+	return v
+}
+
+// fillIdeal raises a level over the places below one along their demand vectors until one
+// has all that it wants or nothing is left of a resource; then on for those that this does
+// not stop.
+func (r *ref) fillIdeal(n *refPlace, left []*big.Int) {
+	var open []refVector
+	for _, b := range n.below {
+		b.ideal = 0
+		if v := r.vectorOf(b); v.need.Sign() > 0 {
+			open = append(open, v)
 		}
-		v := refVector{queue: q, need: new(big.Int).SetUint64(need)}
-		for _, name := range r.cfg.Dominant {
-			part := uint64(0)
-			if i := slices.Index(r.cfg.Resources, name); want[i] > 0 && total[i] > 0 {
-				part = refScale(refScale(uint64(want[i]), 1<<32, uint64(total[i])), 1<<31, need)
-			}
-			v.parts = append(v.parts, new(big.Int).SetUint64(part))
-		}
-		open = append(open, v)
 	}
 	for len(open) > 0 {
 		open = riseOnce(open, left)
@@ -113,7 +151,7 @@ func riseOnce(open []refVector, left []*big.Int) (rest []refVector) {
 	for i := range left {
 		rate := new(big.Int)
 		for _, v := range open {
-			rate.Add(rate, new(big.Int).Mul(big.NewInt(v.queue.Weight), v.parts[i]))
+			rate.Add(rate, new(big.Int).Mul(big.NewInt(v.place.weight), v.parts[i]))
 		}
 		if rate.Sign() == 0 {
 			continue
@@ -123,13 +161,13 @@ func riseOnce(open []refVector, left []*big.Int) (rest []refVector) {
 		}
 	}
 	has := func(v refVector, share *big.Int) {
-		v.queue.ideal = share.Uint64()
+		v.place.ideal = share.Uint64()
 		for i := range left {
 			left[i].Sub(left[i], new(big.Int).Mul(share, v.parts[i]))
 		}
 	}
 	for i, v := range open {
-		if new(big.Rat).SetFrac(v.need, big.NewInt(v.queue.Weight)).Cmp(level) <= 0 {
+		if new(big.Rat).SetFrac(v.need, big.NewInt(v.place.weight)).Cmp(level) <= 0 {
 			has(v, v.need)
 			return slices.Delete(open, i, i+1)
 		}
@@ -139,7 +177,7 @@ func riseOnce(open []refVector, left []*big.Int) (rest []refVector) {
 			rest = append(rest, v)
 			continue
 		}
-		share := new(big.Rat).Mul(level, new(big.Rat).SetInt64(v.queue.Weight))
+		share := new(big.Rat).Mul(level, new(big.Rat).SetInt64(v.place.weight))
 		has(v, new(big.Int).Quo(share.Num(), share.Denom()))
 	}
 	return rest
@@ -158,12 +196,12 @@ func (r *ref) fillFor(queue *refQueue, want uint64) uint64 {
 	for left := uint64(1 << 32); ; {
 		weights := uint64(0)
 		for _, q := range open {
-			weights += uint64(q.Weight)
+			weights += uint64(q.place.weight)
 		}
-		met := slices.IndexFunc(open, func(q *refQueue) bool { return wants(q) <= refScale(left, uint64(q.Weight), weights) })
+		met := slices.IndexFunc(open, func(q *refQueue) bool { return wants(q) <= refScale(left, uint64(q.place.weight), weights) })
 		switch {
 		case met < 0:
-			return refScale(left, uint64(queue.Weight), weights)
+			return refScale(left, uint64(queue.place.weight), weights)
 		case open[met] == queue:
 			return want
 		}

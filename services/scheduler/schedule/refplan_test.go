@@ -57,6 +57,7 @@ type ref struct {
 	pass   int
 	pool   schedule.PoolID
 	queues []*refQueue // those of the pool's round, by name
+	root   *refPlace   // of their tree
 }
 
 type refRun struct {
@@ -77,8 +78,8 @@ type refQueue struct {
 	seen   map[schedule.GangID]bool
 	done   bool
 	// next is the gang that goes next: one job, or all of a gang that wait.
-	next         []schedule.Job
-	before, cost uint64
+	next  []schedule.Job
+	place *refPlace // in the tree
 	refShares
 }
 
@@ -119,34 +120,26 @@ func (r *ref) enter(pool schedule.PoolID) {
 		names[r.runs[i].Queue] = true
 	}
 	for id := range names {
-		q := &refQueue{Queue: schedule.Queue{ID: id, Weight: schedule.Million}, queued: r.queuedOf(id)}
-		if i := slices.IndexFunc(r.rows.Queues, func(q schedule.Queue) bool { return q.ID == id }); i >= 0 {
-			q.Queue, q.known = r.rows.Queues[i], true
-		}
-		if w, is := r.cfg.Weights[pool][id]; is {
-			q.Weight = w
-		}
+		q := &refQueue{queued: r.queuedOf(id)}
+		q.Queue, q.known = r.settings(id)
+		q.Weight = r.weightOf(q.Queue)
 		if r.share(r.wants(q)) > 0 || slices.ContainsFunc(q.queued, func(j schedule.Job) bool { return !r.laid[j.ID] }) {
 			r.queues = append(r.queues, q)
 		}
 	}
 	slices.SortFunc(r.queues, func(a, b *refQueue) int { return cmp.Compare(a.ID, b.ID) })
+	r.plant()
 	r.again()
-	for _, q := range r.queues {
-		if r.pass > 0 {
-			break // the shares are those when the round began
-		}
-		r.plan.Shares = append(r.plan.Shares, schedule.Share{
-			Pool: pool, Queue: q.ID, Actual: r.share(r.held(q.ID)), Ideal: q.ideal, Fair: q.fair,
-			DemandCapped: q.capped, Uncapped: q.uncapped, Demand: q.demand, Constrained: q.constrained,
-		})
+	if r.pass == 0 { // the shares are those when the round began
+		r.reportShares()
 	}
 }
 
 // again readies the queues for a walk.
 func (r *ref) again() {
 	for _, q := range r.queues {
-		q.at, q.failed, q.seen, q.next, q.done = 0, map[schedule.ShapeID]bool{}, map[schedule.GangID]bool{}, nil, !q.known || q.Cordoned
+		cordoned := slices.ContainsFunc(append(r.above(q.ID), q.Queue), func(q schedule.Queue) bool { return q.Cordoned })
+		q.at, q.failed, q.seen, q.next, q.done = 0, map[schedule.ShapeID]bool{}, map[schedule.GangID]bool{}, nil, !q.known || cordoned
 	}
 	r.weighShares()
 }
@@ -156,12 +149,7 @@ func (r *ref) again() {
 // victims ends the walk. It says whether there is to be another.
 func (r *ref) walk() (again bool) {
 	for {
-		var best *refQueue
-		for _, q := range r.queues {
-			if r.ready(q) && (best == nil || r.goesBefore(q, best)) {
-				best = q
-			}
-		}
+		best := r.goesFirst(r.root)
 		if best == nil {
 			return again
 		}
@@ -170,6 +158,7 @@ func (r *ref) walk() (again bool) {
 			return false
 		}
 		victims := len(r.plan.Preempts)
+		r.stand(best)
 		r.place(best)
 		for range best.next {
 			r.take("", r.cfg.Rate)
@@ -199,11 +188,6 @@ func (r *ref) ready(q *refQueue) bool {
 	return false
 }
 
-func (r *ref) goesBefore(a, b *refQueue) bool {
-	return cmp.Or(cmp.Compare(r.class(b.next[0].Shape).Priority, r.class(a.next[0].Shape).Priority),
-		cmp.Compare(a.cost, b.cost), cmp.Compare(a.ID, b.ID)) < 0
-}
-
 // advance finds the next gang of a queue that is worth a try, within look-back.
 func (r *ref) advance(q *refQueue) bool {
 	for ; q.at < min(len(q.queued), r.cfg.Lookback); q.at++ {
@@ -224,12 +208,6 @@ func (r *ref) advance(q *refQueue) bool {
 		}
 		q.at++
 		q.next = next
-		held := r.held(q.ID)
-		q.before = refWeigh(r.share(held), q.Weight)
-		for _, m := range next {
-			addTo(held, r.shape(m.Shape).Request)
-		}
-		q.cost = refWeigh(r.share(held), q.Weight)
 		return true
 	}
 	return false
@@ -285,6 +263,7 @@ func (r *ref) canStart(q *refQueue) bool {
 	if !r.hasTokens(q, "", r.cfg.Rate) || !r.hasTokens(q, q.ID, r.cfg.QueueRate) {
 		return false
 	}
+	r.stand(q)
 	limited := r.overLimit(q) || r.shortOfFloating(q)
 	if !limited && r.trial(func() bool { return r.place(q) }) {
 		return true
@@ -310,7 +289,7 @@ func (r *ref) wakeForYoung(q *refQueue) {
 		if run.Pool != r.pool || run.Phase == schedule.Releasing || run.laid || stays < r.round.Now || !r.class(run.Shape).Preemptible {
 			continue
 		}
-		if owner := r.queueOf(run.Queue); owner != nil && owner != q && r.mayLose(owner, q, r.held(owner.ID)) {
+		if owner := r.queueOf(run.Queue); owner != nil && owner != q && r.mayLose(owner, q, nil) {
 			r.wakeAt(stays + 1)
 		}
 	}

@@ -13,7 +13,7 @@ func (s *State) queue(id QueueID) int32 {
 	if !is {
 		q = int32(len(s.queues)) //nolint:gosec // queues are few
 		s.queueOf[id] = q
-		s.queues = append(s.queues, queue{Queue: undefined(id), bound: none})
+		s.queues = append(s.queues, queue{Queue: undefined(id), parent: none, bound: none})
 		pools, classes := len(s.cfg.Pools), len(s.cfg.Classes)
 		s.held = append(s.held, make([]int64, pools*len(s.cfg.Resources))...)
 		s.byClass = append(s.byClass, make([]int64, pools*classes*len(s.cfg.Resources))...)

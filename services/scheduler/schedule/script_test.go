@@ -57,7 +57,7 @@ func TestScenarios(t *testing.T) {
 //	class c 10 preemptible cpu=0.5 minrun=60
 //	                                   priority 10; at most half of a pool's cpu a queue
 //	node n1 cpu=4 other.cpu=1 pool=p exec=c label=k:v taint=k:v:NoSchedule maxpods=2 unschedulable
-//	queue a weight=2 cordoned limit=c:cpu:0.5 limit=c@p:cpu:0.5
+//	queue a in=team weight=2 cordoned limit=c:cpu:0.5 limit=c@p:cpu:0.5
 //	gang g a 2 label=rack
 //	job j1..j5 a cpu=1 class=c prio=1 at=10 gang=g notbefore=60 avoid=n1 pools=p
 //	    select=k:v affinity=k:In:x,y field=In:n1 tolerate=k:v:NoSchedule

@@ -119,8 +119,8 @@ func (p *planner) protectedPart() uint64 {
 	return uint64(p.cfg.Protected) //nolint:gosec // not negative
 }
 
-// fairShares computes the queues' parts of a pool by weight.
-func fairShares(queues []queueRound) {
+// fairShares computes the queues' parts by weight of what there is for all of them.
+func fairShares(queues []queueRound, whole uint64) {
 	weights := uint64(0)
 	for i := range queues {
 		if q := &queues[i]; q.demand > 0 {
@@ -130,7 +130,7 @@ func fairShares(queues []queueRound) {
 	for i := range queues {
 		q := &queues[i]
 		if q.fair = 0; q.demand > 0 {
-			q.fair = scale(1<<32, uint64(q.weight), weights) //nolint:gosec // above zero
+			q.fair = scale(whole, uint64(q.weight), weights) //nolint:gosec // above zero
 		}
 	}
 }

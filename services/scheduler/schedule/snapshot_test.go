@@ -215,6 +215,7 @@ func TestDigestTells(t *testing.T) {
 		"a node":         schedule.NodeSet{Node: schedule.Node{ID: "e/m", Executor: "e", Total: vec, Other: vec}},
 		"no node":        schedule.NodeGone{Node: "e/n"},
 		"a queue":        schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 2}},
+		"a parent":       schedule.QueueSet{Queue: schedule.Queue{ID: "q", Parent: "team", Weight: 1}},
 		"no queue":       schedule.QueueGone{Queue: "q"},
 		"a lost cluster": schedule.ExecutorLost{Executor: "e"},
 	} {

@@ -44,6 +44,8 @@ type State struct {
 	freeKinds []int32
 	queues    []queue
 	queueOf   map[QueueID]int32
+	// nested counts the queues that are part of another.
+	nested    int
 	gangs     []gang
 	freeGangs []int32
 	// away are the members of gangs that were leased and neither wait nor have ended.
@@ -154,6 +156,8 @@ type kind struct {
 
 type queue struct {
 	Queue
+	// parent is the queue that it is part of, else none; parts counts those of it.
+	parent, parts int32
 	// known is false for a queue that jobs name and nobody has defined: they wait.
 	known  bool
 	gangs  map[GangID]int32

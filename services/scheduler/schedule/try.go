@@ -73,11 +73,13 @@ func (s *State) positionOf(job int32) int {
 // blocks are what stops a job in every pool, whatever room there is.
 func (p *planner) blocks(t *asked, now Time) (out []Block) {
 	q := &p.State.queues[t.queue]
-	switch {
-	case !q.known:
+	if !q.known {
 		out = append(out, Block{Rule: QueueUndefined})
-	case q.Cordoned:
-		out = append(out, Block{Rule: QueueCordoned})
+	}
+	for h := t.queue; h != none; h = p.State.queues[h].parent {
+		if row := &p.State.queues[h]; row.Cordoned {
+			out = append(out, Block{Rule: QueueCordoned, Queue: row.ID})
+		}
 	}
 	if t.gang != none {
 		if g := &p.gangs[t.gang]; !g.whole() {

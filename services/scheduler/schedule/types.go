@@ -184,11 +184,21 @@ type Node struct {
 	MaxPods int32
 }
 
+// QueueDepthMax bounds how deep queues stand in each other: a queue that is part of none is
+// at 1.
+const QueueDepthMax = 8
+
 // Queue is a queue's settings.
 type Queue struct {
 	ID QueueID
-	// Weight is in millionths, above zero.
-	Weight   int64
+	// Parent is the queue that it is part of; empty: of none. A parent may have jobs of its
+	// own: they stand beside its parts as if in one more, of weight 1. A parent that nobody
+	// defined is part of none and weighs 1. Apply refuses a queue that would be part of itself
+	// or stand deeper than QueueDepthMax.
+	Parent QueueID
+	// Weight is in millionths, above zero: against that of the others of the same parent.
+	Weight int64
+	// Cordoned: it starts nothing, nor does any part of it.
 	Cordoned bool
 	// Limits override those of the classes.
 	Limits []ClassLimit

@@ -120,6 +120,10 @@ func (p *planner) addHeld(u *unit, to Vec) {
 
 // clearLosses forgets what queues lost on the node before.
 func (p *planner) clearLosses() {
+	if p.tree.on {
+		p.clearLost()
+		return
+	}
 	h := &p.hunt
 	if need := len(p.queues) * len(p.total); len(h.lost) < need {
 		h.lost = make([]int64, need)
@@ -135,6 +139,10 @@ func (p *planner) clearLosses() {
 func (p *planner) lossOf(u *unit) {
 	at := p.at[p.kinds[p.runs[u.runs[0]].kind].queue]
 	if at == none {
+		return
+	}
+	if p.tree.on {
+		p.loseBelow(&p.queues[at], u)
 		return
 	}
 	p.hunt.lossOf = append(p.hunt.lossOf, at)
@@ -175,6 +183,9 @@ func (p *planner) mayTake(q *queueRound, priority int32, u *unit) Rule {
 // mayShare is the rule of fair-share preemption: see share.go.
 func (p *planner) mayShare(q *queueRound, u *unit, at int32) bool {
 	owner := &p.queues[at]
+	if p.tree.on {
+		return p.mayShareIn(q, u, owner)
+	}
 	held := append(p.hunt.after[:0], p.heldIn(owner)...)
 	p.hunt.after = held
 	held.sub(p.room(p.hunt.lost, at))

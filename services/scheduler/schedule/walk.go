@@ -147,6 +147,21 @@ func (p *planner) setNext(q *queueRound, job int32, members []int32) {
 	}
 	p.hunt.after = after
 	q.cost = p.weigh(after, q.weight)
+	if p.tree.on {
+		q.asks = p.asks(q)
+	}
+}
+
+// asks is what the next gang of a queue asks for.
+func (p *planner) asks(q *queueRound) Vec {
+	if q.gang == none {
+		return p.shapes[q.shape].Request
+	}
+	sum := make(Vec, len(p.total))
+	for _, j := range q.members {
+		sum.add(p.request(p.jobs[j].kind))
+	}
+	return sum
 }
 
 // heldIn is what a queue holds of the pool.
@@ -159,6 +174,9 @@ func (p *planner) weighQueue(q *queueRound) {
 	q.leastKnown = false
 	p.heaviest = max(p.heaviest, q.weighted)
 	p.queueLog = append(p.queueLog, p.at[q.queue])
+	if p.tree.on {
+		p.climb(q)
+	}
 }
 
 // weigh is the weighted share of amounts.
@@ -178,6 +196,9 @@ func (p *planner) canStart(q *queueRound) bool {
 	if ok, ready := p.tokens[q.queue].has(p.cfg.QueueRate, n, p.round.Now); !ok {
 		p.limited(q, ready, n, p.cfg.QueueRate)
 		return false
+	}
+	if p.tree.on {
+		p.stand(q)
 	}
 	over := p.overLimit(q) || p.shortOfFloating(q)
 	if !over && p.hasPlace(q) {
@@ -252,7 +273,10 @@ func (p *planner) wakeForYoung(q *queueRound) {
 	p.look()
 	for _, i := range p.young {
 		owner := &p.queues[i]
-		if owner != q && p.mayLose(owner, q, owner.share) {
+		if owner == q {
+			continue
+		}
+		if p.tree.on && p.mayFairIn(q, owner) || !p.tree.on && p.mayLose(owner, q, owner.share) {
 			p.wakeAt(owner.young + 1)
 		}
 	}
@@ -261,7 +285,12 @@ func (p *planner) wakeForYoung(q *queueRound) {
 // refresh asks again whether the next gang of a queue can start, and puts the queue where
 // it stands among the others now.
 func (p *planner) refresh(q *queueRound) {
-	if p.ready(q) {
+	ready := p.ready(q)
+	if p.tree.on {
+		p.reseat(q)
+		return
+	}
+	if ready {
 		p.sift(p.siftUp(int(q.place)))
 		return
 	}
@@ -286,7 +315,22 @@ func (p *planner) before(i, j int32) bool {
 	return i < j // they stand by name
 }
 
+// first is the queue whose gang goes next of all; none: there is no gang.
+func (p *planner) first() int32 {
+	if p.tree.on {
+		return p.tree.first()
+	}
+	if len(p.heap) == 0 {
+		return none
+	}
+	return p.heap[0]
+}
+
 func (p *planner) push(i int32) {
+	if p.tree.on {
+		p.reseat(&p.queues[i])
+		return
+	}
 	p.heap = append(p.heap, i)
 	p.queues[i].place = int32(len(p.heap) - 1) //nolint:gosec // queues are few
 	p.siftUp(len(p.heap) - 1)

@@ -65,7 +65,7 @@ func (b Block) text(w *Why) string {
 	case QueueUndefined:
 		return fmt.Sprintf("queue %q is not defined", w.Queue)
 	case QueueCordoned:
-		return fmt.Sprintf("queue %q is cordoned", w.Queue)
+		return fmt.Sprintf("queue %q is cordoned", b.Queue)
 	case GangIncomplete:
 		return fmt.Sprintf("gang %q has %d of %d members", w.Gang, b.Have, b.Need)
 	case GangAboveBurst:

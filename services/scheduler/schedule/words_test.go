@@ -152,6 +152,7 @@ func (s *script) node(c command, name string) schedule.Node {
 func (s *script) queue(c command) schedule.Queue {
 	s.t.Helper()
 	q := schedule.Queue{ID: schedule.QueueID(c.args[0]), Weight: schedule.Million, Cordoned: c.has("cordoned")}
+	q.Parent = schedule.QueueID(c.value("in"))
 	if v := c.value("weight"); v != "" {
 		q.Weight = millionths(s.t, v)
 	}

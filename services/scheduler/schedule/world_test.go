@@ -144,6 +144,9 @@ func drawWorld(t *rapid.T) *world {
 			w.queues[q.ID] = q
 		}
 	}
+	if rapid.IntRange(0, 2).Draw(t, "team") > 0 {
+		w.queues["team"] = schedule.Queue{ID: "team", Weight: 2 * schedule.Million, Cordoned: rapid.IntRange(0, 9).Draw(t, "cordoned") == 0}
+	}
 	for i := range rapid.SampledFrom([]int{1, 2, 3, 4, 5}).Draw(t, "shapes") {
 		w.shapes[schedule.ShapeID(i+1)] = drawShape(t, w.cfg)
 	}
@@ -235,6 +238,13 @@ func drawQueue(t *rapid.T, i int) schedule.Queue {
 	q := schedule.Queue{
 		ID: schedule.QueueID(fmt.Sprintf("q%d", i)), Weight: rapid.Int64Range(1, 3).Draw(t, "weight") * schedule.Million,
 		Cordoned: rapid.IntRange(0, 9).Draw(t, "cordoned") == 0,
+	}
+	if rapid.Bool().Draw(t, "part") { // of another, which may be one that nobody defined
+		parents := []schedule.QueueID{"team"}
+		for j := range i {
+			parents = append(parents, schedule.QueueID(fmt.Sprintf("q%d", j)))
+		}
+		q.Parent = rapid.SampledFrom(parents).Draw(t, "parent")
 	}
 	if rapid.IntRange(0, 9).Draw(t, "limits") == 0 {
 		q.Limits = []schedule.ClassLimit{{Class: "mid", Pool: "p", Limit: map[string]int64{"mem": schedule.Million / 2}}}
