@@ -18,6 +18,7 @@
 // [State.Why] says why a job waits and which single changes would let it start, the
 // smallest first; [State.Try] is the round of one job alone, by which each of them is
 // tried. Both lay what they suppose over the state as a round does, and keep nothing.
+// [State.WhatIf] runs a round on a fork of which more is true.
 //
 // # Structures
 //

@@ -23,6 +23,7 @@ func BenchmarkRound(b *testing.B) {
 	b.Run("executor", func(b *testing.B) { benchExecutor(b, standard) })
 	b.Run("fork", func(b *testing.B) { benchFork(b, standard) })
 	b.Run("why", func(b *testing.B) { benchWhy(b, standard) })
+	b.Run("whatif", func(b *testing.B) { benchWhatIf(b, standard) })
 	b.Run("snapshot", func(b *testing.B) { benchSnapshot(b, standard) })
 	queues := standardWorld(1_000_000, 1_000, 5_000)
 	b.Run("queues-full", func(b *testing.B) { benchFull(b, queues) })
@@ -268,6 +269,31 @@ func benchWhy(b *testing.B, w *benchWorld) {
 		clock.measure(func() {
 			if _, waits := l.state.Why(rows.Jobs[len(rows.Jobs)/2].ID, benchNow); !waits {
 				b.Fatal("it does not wait")
+			}
+		})
+	}
+	clock.report(b, "", 0)
+}
+
+// benchWhatIf: what would become of ten more jobs, of a shape each, in a full pool, between
+// two rounds that preempt for shares: those cost what such a round costs.
+func benchWhatIf(b *testing.B, w *benchWorld) {
+	b.Helper()
+	var clock watch
+	l := newBench(b, w)
+	l.fill()
+	q := schedule.Question{Round: schedule.Round{Now: benchNow, KeepShares: true}}
+	for i := range 10 {
+		id := schedule.ShapeID(1_000_000 + i)
+		q.Facts = append(q.Facts,
+			schedule.ShapeAdded{ID: id, Shape: schedule.Shape{Request: schedule.Vec{int64(i+1) * benchCPU, 3 * benchGi}, Class: "preemptible"}},
+			schedule.JobQueued{Job: schedule.Job{ID: schedule.JobID{0xff, byte(i)}, Queue: w.Queues[i].ID, Shape: id}})
+	}
+	for b.Loop() {
+		runtime.GC()
+		clock.measure(func() {
+			if _, err := l.state.WhatIf(q); err != nil {
+				b.Fatal(err)
 			}
 		})
 	}

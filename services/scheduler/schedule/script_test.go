@@ -67,6 +67,7 @@ func TestScenarios(t *testing.T) {
 //	gone r1 | phase r1 running | cancel j1 | reprio j1 5 | requeue r1
 //	lost c | back c | nodegone n1 | queuegone a
 //	shares | shares armada | why j1 | explain j1 | jobs a
+//	suppose job j1 a cpu=1 | suppose node n2 cpu=4 | whatif      of facts of any kind
 //
 // The first class is that of jobs which name none; so it is for pools. A started
 // job j1 has the run r.j1. Times are in seconds, amounts in the resource's unit;
@@ -84,6 +85,9 @@ type script struct {
 	// decisions are the assumed ones, by run.
 	decisions map[schedule.RunID]schedule.DecisionID
 	trace     []string
+	// supposed are facts for the next what-if; supposing: what comes is one.
+	supposed  []schedule.Delta
+	supposing bool
 }
 
 func newScript(t *testing.T) *script {
@@ -214,6 +218,10 @@ func (s *script) fact(c command) bool {
 
 func (s *script) apply(deltas ...schedule.Delta) {
 	s.t.Helper()
+	if s.supposing {
+		s.supposed = append(s.supposed, deltas...)
+		return
+	}
 	if err := s.state.Apply(deltas...); err != nil {
 		s.say("refused: %v", err)
 	}
@@ -325,6 +333,19 @@ func (s *script) question(c command) bool {
 		for line := range strings.Lines(why.Text()) {
 			s.say("%s", strings.TrimRight(line, "\n"))
 		}
+	case "suppose":
+		s.supposing = true
+		s.fact(command{c.args[0], c.args[1:]})
+		s.supposing = false
+	case "whatif":
+		answer, err := s.state.WhatIf(schedule.Question{Facts: s.supposed, Round: schedule.Round{Now: seconds(s.now)}})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for line := range strings.Lines(answer.Text(text)) {
+			s.say("%s", strings.TrimRight(line, "\n"))
+		}
+		s.supposed = nil
 	case "jobs":
 		var out []string
 		for _, id := range s.state.Jobs(schedule.QueueID(c.args[0])) {
