@@ -57,6 +57,10 @@ type Scheduling struct {
 // Pool is a set of nodes that is planned by itself.
 type Pool struct {
 	Name string
+	// ShortJobPenaltyCutoff: a run that ended sooner after its lease stays charged to its
+	// queue until then, if it ran and was not preempted: else a queue of many short jobs
+	// would always come first. Zero: none is. Default: none.
+	ShortJobPenaltyCutoff time.Duration
 }
 
 // FloatingResource is one that stands on no node, as licenses do: a pool has so much of it,

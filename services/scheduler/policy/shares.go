@@ -17,6 +17,11 @@ func (s Scheduling) validateShares(check *fault.Check, pools map[string]bool) {
 			check.Violate(field, times, "must be from 0.001 to 1000")
 		}
 	}
+	for i, p := range s.Pools {
+		if p.ShortJobPenaltyCutoff < 0 {
+			check.Violate(fmt.Sprintf("pools[%d].shortJobPenaltyCutoff", i), p.ShortJobPenaltyCutoff, "must not be below zero")
+		}
+	}
 	if _, is := preemptionRule(s.PreemptionRule); !is {
 		check.Violate("preemptionRule", s.PreemptionRule, "must be fairlead or armada")
 	}
@@ -47,6 +52,12 @@ func (s Scheduling) setShares(cfg *schedule.Config) {
 	}
 	for pool, part := range s.ProtectedFractionByPool {
 		cfg.ProtectedIn[schedule.PoolID(pool)] = millionths(part)
+	}
+	cfg.ShortJob = map[schedule.PoolID]int64{}
+	for _, p := range s.Pools {
+		if p.ShortJobPenaltyCutoff > 0 {
+			cfg.ShortJob[schedule.PoolID(p.Name)] = int64(p.ShortJobPenaltyCutoff)
+		}
 	}
 	cfg.PreemptionRule, _ = preemptionRule(s.PreemptionRule)
 	cfg.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{}

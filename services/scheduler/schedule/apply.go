@@ -41,7 +41,9 @@ func (s *State) apply(d Delta) error {
 	case RunPhased:
 		return s.phased(d)
 	case RunGone:
-		s.goneRun(d.Run)
+		s.goneRun(d)
+	case TimePassed:
+		s.pass(d.Now)
 	case NodeSet:
 		return s.setNode(&d.Node)
 	case NodeGone:
@@ -285,12 +287,13 @@ func (s *State) phased(d RunPhased) error {
 	return nil
 }
 
-func (s *State) goneRun(id RunID) {
-	h := s.runIDs.find((*[16]byte)(&id))
+func (s *State) goneRun(d RunGone) {
+	h := s.runIDs.find((*[16]byte)(&d.Run))
 	if h == none {
 		return
 	}
 	s.leaseIsFact(h)
+	s.chargeShort(h, d.At)
 	s.vacate(h)
 	s.lose(h)
 	gang, kind := s.runs[h].gang, s.runs[h].kind

@@ -45,7 +45,16 @@ type RunPhased struct {
 }
 
 // RunGone: the run holds its node no more.
-type RunGone struct{ Run RunID }
+type RunGone struct {
+	Run RunID
+	// At is when it ended, where that was of itself; zero: it was not. A short one is
+	// charged: see charge.go.
+	At Time
+}
+
+// TimePassed: no plan is asked for that is before this time. What ended until then is
+// forgotten.
+type TimePassed struct{ Now Time }
 
 // NodeSet: the node is this now.
 type NodeSet struct{ Node Node }
@@ -74,6 +83,7 @@ func (JobReprioritized) delta() {}
 func (RunLeased) delta()        {}
 func (RunPhased) delta()        {}
 func (RunGone) delta()          {}
+func (TimePassed) delta()       {}
 func (NodeSet) delta()          {}
 func (NodeGone) delta()         {}
 func (QueueSet) delta()         {}

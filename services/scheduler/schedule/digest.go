@@ -30,6 +30,7 @@ func (s *State) Digest() [32]byte {
 		text(d, b.Queue)
 		d.number(int64(b.Free))
 	}
+	d.charges(rows.Charges)
 	return d.sum()
 }
 

@@ -40,6 +40,9 @@ func (s *State) Dump() string {
 		put("lost %s", id)
 	}
 	put("tokens %+v", s.global)
+	for id, c := range s.charges {
+		put("charge %x of %s in %s %v until %d", id, s.queues[c.queue].ID, s.poolName[c.pool], c.amount, c.until)
+	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }

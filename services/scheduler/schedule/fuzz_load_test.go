@@ -23,7 +23,7 @@ func FuzzLoad(f *testing.F) {
 	cfg := schedule.Config{
 		Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
 		Classes: []schedule.Class{{ID: "c", Preemptible: true}}, Lookback: 10,
-		Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2},
+		Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5},
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		content := (&decoder{raw: raw}).snapshot()
@@ -58,7 +58,7 @@ func (d *decoder) snapshot() schedule.Snapshot {
 		Gangs:  []schedule.GangRow{{Gang: schedule.Gang{ID: "ga", Queue: "qa", Cardinality: 2}, Missed: uint32(d.byte() % 2)}},
 	}
 	for len(d.raw) > 0 {
-		switch d.byte() % 8 {
+		switch d.byte() % 9 {
 		case 0:
 			content.Gangs = append(content.Gangs, schedule.GangRow{
 				Gang:  schedule.Gang{ID: schedule.GangID(d.name("g")), Queue: schedule.QueueID(d.name("q")), Cardinality: uint32(d.number())},
@@ -82,6 +82,8 @@ func (d *decoder) snapshot() schedule.Snapshot {
 			if set, is := d.node().(schedule.NodeSet); is {
 				content.Nodes = append(content.Nodes, set.Node)
 			}
+		case 8:
+			content.Charges = append(content.Charges, schedule.Charge{Run: d.id(), Queue: schedule.QueueID(d.name("q")), Pool: schedule.PoolID(d.name("")), Amount: d.vec(), Until: d.time()})
 		case 7:
 			content.Buckets = append(content.Buckets, schedule.Bucket{Queue: schedule.QueueID(d.name("q")), Free: d.time()})
 		}

@@ -94,6 +94,8 @@ func TestNewRefuses(t *testing.T) {
 		"no class":                      func(c *schedule.Config) { c.Classes = nil },
 		"a class twice":                 func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
 		"a negative limit":              func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },
+		"short jobs elsewhere":          func(c *schedule.Config) { c.ShortJob = map[schedule.PoolID]int64{"other": 1} },
+		"short jobs of no time":         func(c *schedule.Config) { c.ShortJob = map[schedule.PoolID]int64{"p": 0} },
 		"an unknown rule":               func(c *schedule.Config) { c.PreemptionRule = 2 },
 		"protection elsewhere":          func(c *schedule.Config) { c.ProtectedIn = map[schedule.PoolID]int64{"other": 1} },
 		"negative protection in a pool": func(c *schedule.Config) { c.ProtectedIn = map[schedule.PoolID]int64{"p": -1} },
@@ -146,7 +148,7 @@ func FuzzApply(f *testing.F) {
 		cfg := schedule.Config{
 			Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
 			Classes: []schedule.Class{{ID: "c", Preemptible: true, MinRunTime: 1 << 60}}, Lookback: 10, LeastLostWork: true,
-			Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2},
+			Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5},
 		}
 		s, err := schedule.New(cfg)
 		if err != nil {
@@ -272,7 +274,7 @@ func (d *decoder) delta() schedule.Delta {
 	case 9:
 		return schedule.RunPhased{Run: d.id(), Phase: schedule.Phase(d.byte() % 6)}
 	case 10:
-		return schedule.RunGone{Run: d.id()}
+		return schedule.RunGone{Run: d.id(), At: d.time()}
 	case 11:
 		return d.node()
 	case 12:
@@ -285,6 +287,9 @@ func (d *decoder) delta() schedule.Delta {
 		return schedule.QueueGone{Queue: schedule.QueueID(d.name("q"))}
 	case 2:
 		return schedule.ExecutorLost{Executor: schedule.ExecutorID(d.name(""))}
+	}
+	if d.byte() < 20 {
+		return schedule.TimePassed{Now: d.time()}
 	}
 	return schedule.ExecutorBack{Executor: schedule.ExecutorID(d.name(""))}
 }

@@ -91,6 +91,11 @@ func (s *State) checkPools() error {
 			return fmt.Errorf("%w: protected %d in pool %q must not be below zero, and of a pool that is planned", ErrInvalid, protected, pool)
 		}
 	}
+	for _, pool := range slices.Sorted(maps.Keys(s.cfg.ShortJob)) {
+		if cutoff := s.cfg.ShortJob[pool]; cutoff <= 0 || !slices.Contains(s.cfg.Pools, pool) {
+			return fmt.Errorf("%w: short jobs of %d ns in pool %q must be above zero, and in a pool that is planned", ErrInvalid, cutoff, pool)
+		}
+	}
 	for _, pool := range slices.Sorted(maps.Keys(s.cfg.Weights)) {
 		for _, queue := range slices.Sorted(maps.Keys(s.cfg.Weights[pool])) {
 			if w := s.cfg.Weights[pool][queue]; w <= 0 || w > AmountMax || !slices.Contains(s.cfg.Pools, pool) {

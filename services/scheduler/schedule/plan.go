@@ -81,6 +81,9 @@ type planner struct {
 	// wants are what each of them wants by each class.
 	wants   []int64
 	filling filling
+	// surcharges are what counts in the cost of each beside what it holds, where surcharged.
+	surcharges []int64
+	surcharged bool
 	// at is where each queue stands in queues; none: it has no part in the pool.
 	at   []int32
 	heap []int32

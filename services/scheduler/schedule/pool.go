@@ -105,6 +105,8 @@ func (p *planner) enter(pool int32) {
 		}
 	}
 	p.plant()
+	p.surcharged = false
+	p.addCharges()
 	p.findLimits()
 	for i := range p.queues {
 		q := &p.queues[i]

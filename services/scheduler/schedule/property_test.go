@@ -212,7 +212,7 @@ func (w *world) drawChange(t *rapid.T, s *schedule.State, plan *schedule.Plan) {
 		case 0, 1, 2:
 			if len(rows.Runs) > 0 {
 				r := rapid.SampledFrom(rows.Runs).Draw(t, "run")
-				apply(schedule.RunGone{Run: r.ID}, schedule.JobGone{Job: r.Job})
+				apply(schedule.RunGone{Run: r.ID, At: schedule.Time(rapid.SampledFrom([]int64{0, int64(w.now)}).Draw(t, "ended"))}, schedule.JobGone{Job: r.Job})
 			}
 		case 3:
 			if len(rows.Jobs) > 0 {
@@ -229,7 +229,7 @@ func (w *world) drawChange(t *rapid.T, s *schedule.State, plan *schedule.Plan) {
 			w.nodes[n.ID] = n
 			apply(schedule.NodeSet{Node: n})
 		case 8:
-			apply(schedule.ExecutorLost{Executor: "x"})
+			apply(schedule.ExecutorLost{Executor: "x"}, schedule.TimePassed{Now: w.now})
 		case 9:
 			apply(schedule.ExecutorBack{Executor: "x"}, schedule.QueueSet{Queue: drawQueue(t, rapid.IntRange(0, 3).Draw(t, "queue"))})
 		}

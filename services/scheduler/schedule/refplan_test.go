@@ -129,6 +129,9 @@ func (r *ref) enter(pool schedule.PoolID) {
 	}
 	slices.SortFunc(r.queues, func(a, b *refQueue) int { return cmp.Compare(a.ID, b.ID) })
 	r.plant()
+	for _, q := range r.queues {
+		r.wakeForCharges(q)
+	}
 	r.again()
 	if r.pass == 0 { // the shares are those when the round began
 		r.reportShares()

@@ -125,7 +125,9 @@ func (r *ref) goesFirst(n *refPlace) (first *refQueue) {
 // goesBefore says whether of two places with the gangs that would start at each the first
 // goes first: by class, by what the place weighs then, by name.
 func (r *ref) goesBefore(a *refPlace, aq *refQueue, b *refPlace, bq *refQueue) bool {
-	cost := func(n *refPlace, q *refQueue) uint64 { return refWeigh(r.share(r.holdsBelow(n, r.asks(q))), n.weight) }
+	cost := func(n *refPlace, q *refQueue) uint64 {
+		return refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n), r.asks(q))), n.weight)
+	}
 	return cmp.Or(cmp.Compare(r.class(bq.next[0].Shape).Priority, r.class(aq.next[0].Shape).Priority),
 		cmp.Compare(cost(a, aq), cost(b, bq)), cmp.Compare(a.id, b.id)) < 0
 }
@@ -134,8 +136,8 @@ func (r *ref) goesBefore(a *refPlace, aq *refQueue, b *refPlace, bq *refQueue) b
 // to be placed.
 func (r *ref) stand(q *refQueue) {
 	for n := q.place; n != r.root; n = n.parent {
-		n.before = refWeigh(r.share(r.holdsBelow(n)), n.weight)
-		n.after = refWeigh(r.share(r.holdsBelow(n, r.asks(q))), n.weight)
+		n.before = refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n))), n.weight)
+		n.after = refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n), r.asks(q))), n.weight)
 	}
 }
 

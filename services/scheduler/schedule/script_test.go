@@ -51,7 +51,7 @@ func TestScenarios(t *testing.T) {
 //
 //	config resources=cpu,mem dominant=cpu pools=p protected=1 lookback=9 rate=10s/3 queuerate=1s/1 leastlost
 //	    count=cpu:0.5                  a share of cpu counts half
-//	    preemption=armada
+//	    preemption=armada short=p:60   runs of less than 60 s in p are charged
 //	    protect=p:0.5 override=p:a:2   in pool p: what is protected, and queue a's weight
 //	    floating=license:p:3           p has 3, on no node
 //	class c 10 preemptible cpu=0.5 minrun=60
@@ -64,7 +64,7 @@ func TestScenarios(t *testing.T) {
 //	run r1..r5 a n1 cpu=1              as job, and it runs there since at=
 //	now 10
 //	plan steps=3 reject keepshares | apply | assume | settle | forget r1
-//	gone r1 | phase r1 running | cancel j1 | reprio j1 5 | requeue r1
+//	gone r1 | ended r1 | phase r1 running | cancel j1 | reprio j1 5 | requeue r1
 //	lost c | back c | nodegone n1 | queuegone a
 //	shares | shares armada | why j1 | explain j1 | jobs a
 //	suppose job j1 a cpu=1 | suppose node n2 cpu=4 | whatif      of facts of any kind
@@ -188,6 +188,10 @@ func (s *script) fact(c command) bool {
 		phases := map[string]schedule.Phase{"leased": schedule.Leased, "running": schedule.Running, "releasing": schedule.Releasing}
 		for _, name := range names(s.t, c.args[0]) {
 			s.apply(schedule.RunPhased{Run: runID(name), Phase: phases[c.args[1]]})
+		}
+	case "ended":
+		for _, name := range names(s.t, c.args[0]) {
+			s.apply(schedule.RunGone{Run: runID(name), At: seconds(s.now)})
 		}
 	case "gone", "requeue":
 		for _, name := range names(s.t, c.args[0]) {

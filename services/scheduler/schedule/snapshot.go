@@ -26,6 +26,7 @@ type Snapshot struct {
 	// Lost are the executors that take no new runs.
 	Lost    []ExecutorID
 	Buckets []Bucket
+	Charges []Charge
 }
 
 // GangRow is a gang, and how many of its members ended after a start and without one.
@@ -64,8 +65,8 @@ type Bucket struct {
 // and in their order: jobs stand in the order of their queues, all else by name.
 func (s *State) Snapshot() Snapshot { return s.rows(false) }
 
-// Folds is the part of the content that follows from no unfinished job, alone: Gangs and
-// Buckets. It costs a look at each job's row, and no copy of it.
+// Folds is the part of the content that follows from no unfinished job, alone: Gangs,
+// Buckets and Charges. It costs a look at each job's row, and no copy of it.
 func (s *State) Folds() Snapshot {
 	under := map[int32]underGang{}
 	for h := range s.jobs {
@@ -75,7 +76,8 @@ func (s *State) Folds() Snapshot {
 	}
 	var out Snapshot
 	s.queueRows(&out, under, false)
-	return Snapshot{Gangs: out.Gangs, Buckets: out.Buckets}
+	s.chargeRows(&out)
+	return Snapshot{Gangs: out.Gangs, Buckets: out.Buckets, Charges: out.Charges}
 }
 
 // rows gives the content, what is assumed left out or counted as facts.
@@ -95,6 +97,7 @@ func (s *State) rows(assumed bool) Snapshot {
 	s.jobRows(&out, under, assumed)
 	s.runRows(&out, assumed)
 	s.queueRows(&out, under, assumed)
+	s.chargeRows(&out)
 	return out
 }
 
@@ -241,6 +244,7 @@ func (s *State) Fork() *State {
 	f.free, f.later = slices.Clone(s.free), slices.Clone(s.later)
 	f.held, f.byClass = slices.Clone(s.held), slices.Clone(s.byClass)
 	f.floatingHeld = slices.Clone(s.floatingHeld)
+	f.charges = maps.Clone(s.charges)
 	f.lost, f.assumed, f.leasing = maps.Clone(s.lost), maps.Clone(s.assumed), maps.Clone(s.leasing)
 	// What is worked out is worked out again. Walks are counted on, for rows bear their marks.
 	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk, shares: s.rounds.shares, hunt: hunt{number: s.rounds.hunt.number}}

@@ -19,7 +19,7 @@ func shuffled(in schedule.Snapshot, order *rand.Rand) schedule.Snapshot {
 	return schedule.Snapshot{
 		Shapes: mixed(in.Shapes, order), Gangs: mixed(in.Gangs, order), Jobs: mixed(in.Jobs, order), Held: mixed(in.Held, order),
 		Runs: mixed(in.Runs, order), Members: mixed(in.Members, order), Nodes: mixed(in.Nodes, order), Queues: mixed(in.Queues, order),
-		Lost: mixed(in.Lost, order), Buckets: mixed(in.Buckets, order),
+		Lost: mixed(in.Lost, order), Buckets: mixed(in.Buckets, order), Charges: mixed(in.Charges, order),
 	}
 }
 
@@ -51,9 +51,9 @@ func drawLived(t *rapid.T) (*world, *schedule.State) {
 		case 0:
 			apply(schedule.RunGone{Run: r.ID}, schedule.JobQueued{Job: r.job})
 		case 1:
-			apply(schedule.JobGone{Job: r.Job}, schedule.RunGone{Run: r.ID})
+			apply(schedule.JobGone{Job: r.Job}, schedule.RunGone{Run: r.ID, At: w.now - 20})
 		case 2:
-			apply(schedule.RunGone{Run: r.ID})
+			apply(schedule.RunGone{Run: r.ID, At: w.now})
 		case 3:
 			apply(schedule.JobGone{Job: r.Job})
 		}
@@ -217,6 +217,7 @@ func TestDigestTells(t *testing.T) {
 		"a queue":        schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 2}},
 		"a parent":       schedule.QueueSet{Queue: schedule.Queue{ID: "q", Parent: "team", Weight: 1}},
 		"no queue":       schedule.QueueGone{Queue: "q"},
+		"a short run":    schedule.RunGone{Run: runID("r"), At: 1},
 		"a lost cluster": schedule.ExecutorLost{Executor: "e"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -243,6 +244,7 @@ func TestLoadRefuses(t *testing.T) {
 	gang := schedule.GangRow{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1}}
 	inGang := job("in gang")
 	inGang.Gang = "g"
+	charge := schedule.Charge{Run: runID("gone"), Queue: "q", Pool: "p", Amount: schedule.Vec{1}, Until: 9}
 	member := schedule.MemberRow{Job: jobID("m"), Queue: "q", Gang: "g"}
 	tests := map[string]func(c *schedule.Snapshot){
 		"a shape twice":           func(c *schedule.Snapshot) { c.Shapes = append(c.Shapes, c.Shapes[0]) },
@@ -282,6 +284,13 @@ func TestLoadRefuses(t *testing.T) {
 		},
 		"a bucket twice": func(c *schedule.Snapshot) {
 			c.Buckets = append(c.Buckets, schedule.Bucket{Free: 1}, schedule.Bucket{Free: 2})
+		},
+		"a charge twice":     func(c *schedule.Snapshot) { c.Charges = append(c.Charges, charge, charge) },
+		"a charge of nobody": func(c *schedule.Snapshot) { c.Charges = append(c.Charges, charge); c.Charges[0].Queue = "" },
+		"a charge of no run": func(c *schedule.Snapshot) { c.Charges = append(c.Charges, charge); c.Charges[0].Run = schedule.RunID{} },
+		"a negative charge": func(c *schedule.Snapshot) {
+			c.Charges = append(c.Charges, charge)
+			c.Charges[0].Amount = schedule.Vec{-1}
 		},
 		"a bucket beyond time": func(c *schedule.Snapshot) { c.Buckets = append(c.Buckets, schedule.Bucket{Free: math.MaxInt64}) },
 	}

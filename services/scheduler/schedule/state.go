@@ -68,6 +68,8 @@ type State struct {
 	// lost executors take no new runs.
 	lost   map[ExecutorID]bool
 	global account
+	// charges are those of runs that ended; nil: none.
+	charges map[RunID]charge
 
 	// assumed are the decisions that lie over the facts, leasing are the runs among
 	// them whose leases are no facts.

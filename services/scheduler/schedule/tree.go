@@ -22,6 +22,8 @@ type tree struct {
 	at []int32
 	// held is what is held of the pool at and below each place, want that and what waits.
 	held, want []int64
+	// surcharges are what counts in the cost of each beside what it holds, where there is some.
+	surcharges []int64
 	// lost is what the places lost to the gang that is being placed, and losers those that did.
 	lost   []int64
 	losers []int32
@@ -200,7 +202,12 @@ func (p *planner) renew(n int32) {
 func (p *planner) weighWith(n int32, more Vec) uint64 {
 	held := append(p.hunt.change[:0], p.heldBelow(n)...)
 	p.hunt.change = held
-	held.add(more)
+	if more != nil {
+		held.add(more)
+	}
+	if p.surcharged {
+		held.add(p.room(p.tree.surcharges, n))
+	}
 	return p.weigh(held, p.tree.places[n].weight)
 }
 
@@ -279,6 +286,9 @@ func (p *planner) stand(q *queueRound) {
 	for n := q.seat; n != root; n = p.tree.places[n].parent {
 		row := &p.tree.places[n]
 		row.before, row.after = row.weighted, p.weighWith(n, q.asks)
+		if p.surcharged {
+			row.before = p.weighWith(n, nil)
+		}
 	}
 }
 

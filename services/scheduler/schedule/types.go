@@ -63,6 +63,9 @@ type Config struct {
 	// preemption takes nothing from a queue, and ProtectedIn the same of single pools.
 	Protected   int64
 	ProtectedIn map[PoolID]int64
+	// ShortJob is, of pools whose short runs are charged after their end, until how long after
+	// their lease that is, in nanoseconds above zero: see charge.go.
+	ShortJob map[PoolID]int64
 	// PreemptionRule is which queue may lose to which for a share.
 	PreemptionRule PreemptionRule
 	// Weights are those of queues in single pools, above zero, in millionths; a queue without

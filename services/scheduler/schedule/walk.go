@@ -139,6 +139,10 @@ func (p *planner) setNext(q *queueRound, job int32, members []int32) {
 	q.before = q.weighted
 	after := p.hunt.after[:0]
 	after = append(after, p.heldIn(q)...)
+	if p.surcharged {
+		after.add(p.surcharge(p.at[q.queue]))
+		q.before = p.weigh(after, q.weight)
+	}
 	if q.gang == none {
 		after.add(sh.Request)
 	}

@@ -71,6 +71,10 @@ func (s *script) config(c command) {
 	if c.value("preemption") == "armada" {
 		s.cfg.PreemptionRule = schedule.ArmadaOrder
 	}
+	for _, v := range c.values("short") {
+		p := parts(s.t, v, 2)
+		s.cfg.ShortJob = map[schedule.PoolID]int64{schedule.PoolID(p[0]): int64(seconds(number(s.t, p[1])))}
+	}
 	for _, v := range c.values("protect") {
 		p := parts(s.t, v, 2)
 		s.cfg.ProtectedIn = map[schedule.PoolID]int64{schedule.PoolID(p[0]): millionths(s.t, p[1])}

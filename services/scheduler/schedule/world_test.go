@@ -182,6 +182,9 @@ func drawConfig(t *rapid.T) schedule.Config {
 	}
 	cfg.LeastLostWork = rapid.Bool().Draw(t, "work")
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
+	if rapid.IntRange(0, 2).Draw(t, "short") == 0 {
+		cfg.ShortJob = map[schedule.PoolID]int64{"p": rapid.SampledFrom([]int64{1, 900, 1200, 1 << 40}).Draw(t, "cutoff")}
+	}
 	if rapid.IntRange(0, 3).Draw(t, "rule") == 0 {
 		cfg.PreemptionRule = schedule.ArmadaOrder
 	}

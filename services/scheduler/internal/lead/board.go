@@ -143,9 +143,10 @@ func (b *board) releasing(run job.RunID) {
 	b.settled(decision{run: run, going: true})
 }
 
-// freed: the run holds its node no more.
-func (b *board) freed(run job.RunID) {
-	b.apply(schedule.RunGone{Run: schedule.RunID(run)})
+// freed: the run holds its node no more. Where it ended of itself, at says when, else it is
+// zero.
+func (b *board) freed(run job.RunID, at job.Time) {
+	b.apply(schedule.RunGone{Run: schedule.RunID(run), At: schedule.Time(at)})
 	b.settled(decision{run: run, going: true})
 }
 

@@ -102,11 +102,11 @@ func (f effects) RunRunning(e job.RunRunningEvent) none {
 	return none{}
 }
 
-func (f effects) RunSucceeded(job.RunSucceededEvent) none { return f.freed() }
+func (f effects) RunSucceeded(e job.RunSucceededEvent) none { return f.freed(e.Time) }
 
 func (f effects) RunFailed(e job.RunFailedEvent) none {
 	f.rec.end = endOf(e)
-	return f.freed()
+	return f.freed(e.Time)
 }
 
 func (f effects) RunReturned(e job.RunReturnedEvent) none {
@@ -117,14 +117,14 @@ func (f effects) RunReturned(e job.RunReturnedEvent) none {
 		}
 		f.rec.tried.nodes = append(f.rec.tried.nodes, string(nodeID(f.rec.place.executor.name, f.rec.place.leased.Node)))
 	}
-	return f.freed()
+	return f.freed(0)
 }
 
-func (f effects) RunReleased(job.RunReleasedEvent) none { return f.freed() }
+func (f effects) RunReleased(job.RunReleasedEvent) none { return f.freed(0) }
 
-// freed: the run holds its node no more.
-func (f effects) freed() none {
-	f.board.freed(f.rec.job.Run.ID)
+// freed: the run holds its node no more. Where it ended of itself, at says when.
+func (f effects) freed(at job.Time) none {
+	f.board.freed(f.rec.job.Run.ID, at)
 	f.lead.stale = true
 	return none{}
 }
@@ -135,7 +135,7 @@ func (f effects) givenUp(why StopReason) {
 	if f.rec.job.Run.Releasing {
 		f.board.releasing(f.rec.job.Run.ID)
 	} else {
-		f.board.freed(f.rec.job.Run.ID)
+		f.board.freed(f.rec.job.Run.ID, 0)
 	}
 	f.lead.stale = true
 	f.stop(f.rec.place.executor, Stop{Run: f.rec.job.Run.ID, Job: f.rec.job.ID, Why: why})

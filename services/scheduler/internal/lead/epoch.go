@@ -106,7 +106,7 @@ func (c *Core) repair() {
 		}
 		broken[lease.run] = true
 		c.counts.Repaired++
-		c.board.freed(lease.run) // at once: no mate of its gang may take it for a start
+		c.board.freed(lease.run, 0) // at once: no mate of its gang may take it for a start
 		head := job.Head{Job: lease.job, Time: max(c.now, rec.job.Last)}
 		c.author(rec, []job.Event{
 			job.RunReturnedEvent{Head: head, Run: lease.run, Reason: "the plan it was part of is not whole"},

@@ -15,17 +15,52 @@ type RoundSnapshot struct {
 	Gangs []schedule.GangRow
 	// Buckets are the tokens that starts took.
 	Buckets []schedule.Bucket
+	// Charges are for runs that ended soon after they began.
+	Charges []ChargeSnapshot
 }
 
-func (b *board) snapshot() RoundSnapshot {
+// ChargeSnapshot is a charge whose amounts bear the names of their resources, which may be
+// others when it is read again.
+type ChargeSnapshot struct {
+	Run         job.RunID
+	Queue, Pool string
+	Amounts     []job.Amount
+	Until       job.Time
+}
+
+func (b *board) snapshot(now job.Time) RoundSnapshot {
+	if len(b.cfg.ShortJob) > 0 {
+		b.apply(schedule.TimePassed{Now: schedule.Time(now)})
+	}
 	folds := b.state.Folds()
-	return RoundSnapshot{Gangs: folds.Gangs, Buckets: folds.Buckets}
+	s := RoundSnapshot{Gangs: folds.Gangs, Buckets: folds.Buckets}
+	for i := range folds.Charges {
+		c := &folds.Charges[i]
+		row := ChargeSnapshot{Run: job.RunID(c.Run), Queue: string(c.Queue), Pool: string(c.Pool), Until: job.Time(c.Until)}
+		for r, name := range b.cfg.Resources {
+			if c.Amount[r] != 0 {
+				row.Amounts = append(row.Amounts, job.Amount{Resource: name, Value: c.Amount[r]})
+			}
+		}
+		s.Charges = append(s.Charges, row)
+	}
+	return s
+}
+
+// charges are those of a snapshot, in the resources of now.
+func (b *board) charges(rows []ChargeSnapshot) (list []schedule.Charge) {
+	for _, c := range rows {
+		list = append(list, schedule.Charge{
+			Run: schedule.RunID(c.Run), Queue: schedule.QueueID(c.Queue), Pool: schedule.PoolID(c.Pool), Amount: b.amounts(c.Amounts), Until: schedule.Time(c.Until),
+		})
+	}
+	return list
 }
 
 // load makes the round's state that of the jobs of a table. What the configuration of
 // now cannot plan is left out, as it is when it is submitted.
 func (b *board) load(t *table, s RoundSnapshot) error {
-	content := schedule.Snapshot{Gangs: slices.Clone(s.Gangs), Buckets: s.Buckets, Jobs: make([]schedule.Job, 0, len(t.jobs))}
+	content := schedule.Snapshot{Gangs: slices.Clone(s.Gangs), Buckets: s.Buckets, Charges: b.charges(s.Charges), Jobs: make([]schedule.Job, 0, len(t.jobs))}
 	known := slices.SortedFunc(maps.Values(b.specs.byKey), func(a, b *spec) int { return cmp.Compare(a.id, b.id) })
 	for _, spec := range known {
 		added := schedule.ShapeAdded{ID: spec.id, Shape: b.shapeOf(spec)}

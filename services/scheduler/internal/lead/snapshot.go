@@ -113,7 +113,7 @@ type LeaseSnapshot struct {
 
 // Snapshot takes one. Its cost is that of copying the jobs: some 100 bytes each.
 func (c *Core) Snapshot() Snapshot {
-	s := Snapshot{Control: c.controlSnapshot(), Plans: c.plans.snapshot(), Round: c.board.snapshot()}
+	s := Snapshot{Control: c.controlSnapshot(), Plans: c.plans.snapshot(), Round: c.board.snapshot(c.now)}
 	counts := make([]int, len(c.partitions))
 	for _, set := range c.table.sets { //archcheck:unordered sums
 		counts[set.partition] += set.jobs

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -64,6 +65,13 @@ func round(r lead.RoundSnapshot) *schedulerv1.Round {
 		}
 		out.QueueBuckets = append(out.QueueBuckets, &schedulerv1.QueueBucket{Queue: string(b.Queue), Bucket: int64(b.Free)})
 	}
+	for _, c := range r.Charges {
+		row := &schedulerv1.Charge{Run: c.Run[:], Queue: c.Queue, Pool: c.Pool, Amounts: map[string]int64{}, Until: int64(c.Until)}
+		for _, a := range c.Amounts {
+			row.Amounts[a.Resource] = a.Value
+		}
+		out.Charges = append(out.Charges, row)
+	}
 	for _, g := range r.Gangs {
 		out.Gangs = append(out.Gangs, &schedulerv1.GangPast{
 			Queue: string(g.Queue), Gang: string(g.ID), Cardinality: g.Cardinality, NodeUniformityLabel: g.Label, Ended: g.Ended, Missed: g.Missed,
@@ -93,6 +101,9 @@ func decodeControl(b []byte, s *lead.Snapshot) error {
 		s.Control.Settings = append(s.Control.Settings, setting)
 	}
 	s.Round = roundFrom(in.GetRound())
+	if err := decodeCharges(in.GetRound(), &s.Round); err != nil {
+		return err
+	}
 	return decodePlans(in, s)
 }
 
@@ -118,6 +129,20 @@ func roundFrom(in *schedulerv1.Round) (r lead.RoundSnapshot) {
 		r.Gangs = append(r.Gangs, schedule.GangRow{Gang: gang, Ended: g.GetEnded(), Missed: g.GetMissed()})
 	}
 	return r
+}
+
+func decodeCharges(in *schedulerv1.Round, r *lead.RoundSnapshot) error {
+	for _, c := range in.GetCharges() {
+		if len(c.GetRun()) != ulidBytes {
+			return fmt.Errorf("%w: a charge of a run id of %d bytes", ErrDamaged, len(c.GetRun()))
+		}
+		row := lead.ChargeSnapshot{Run: job.RunID(c.GetRun()), Queue: c.GetQueue(), Pool: c.GetPool(), Until: job.Time(c.GetUntil())}
+		for _, name := range slices.Sorted(maps.Keys(c.GetAmounts())) {
+			row.Amounts = append(row.Amounts, job.Amount{Resource: name, Value: c.GetAmounts()[name]})
+		}
+		r.Charges = append(r.Charges, row)
+	}
+	return nil
 }
 
 func decodePlans(in *schedulerv1.ControlSnapshot, s *lead.Snapshot) error {

@@ -106,7 +106,10 @@ func everything() lead.Snapshot {
 			{Number: 3, Parts: 2, Seen: []uint32{2}, Leases: []lead.LeaseSnapshot{{Job: job.ID{3}, Run: job.RunID{30}}}},
 		}}},
 		Round: lead.RoundSnapshot{
-			Gangs:   []schedule.GangRow{{Gang: schedule.Gang{ID: "g", Queue: "ops", Cardinality: 2, Label: "rack"}, Ended: 1, Missed: 1}},
+			Gangs: []schedule.GangRow{{Gang: schedule.Gang{ID: "g", Queue: "ops", Cardinality: 2, Label: "rack"}, Ended: 1, Missed: 1}},
+			Charges: []lead.ChargeSnapshot{{
+				Run: job.RunID{7}, Queue: "ops", Pool: "gpu", Amounts: []job.Amount{{Resource: "cpu", Value: 5}, {Resource: "memory", Value: 6}}, Until: 99,
+			}},
 			Buckets: []schedule.Bucket{{Free: 1234}, {Queue: "ops", Free: 77}},
 		},
 	}
@@ -245,6 +248,7 @@ func TestEncoded(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := everything()
+	want.Round.Charges = nil // they came later
 	if diff := cmp.Diff(&want, got, alike...); diff != "" {
 		t.Errorf("%s reads differently (-want +got):\n%s", golden, diff)
 	}

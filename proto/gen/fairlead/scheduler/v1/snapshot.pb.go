@@ -1043,6 +1043,7 @@ type Round struct {
 	Bucket        int64          `protobuf:"varint,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	QueueBuckets  []*QueueBucket `protobuf:"bytes,2,rep,name=queue_buckets,json=queueBuckets,proto3" json:"queue_buckets,omitempty"`
 	Gangs         []*GangPast    `protobuf:"bytes,3,rep,name=gangs,proto3" json:"gangs,omitempty"`
+	Charges       []*Charge      `protobuf:"bytes,100,rep,name=charges,proto3" json:"charges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1098,6 +1099,93 @@ func (x *Round) GetGangs() []*GangPast {
 	return nil
 }
 
+func (x *Round) GetCharges() []*Charge {
+	if x != nil {
+		return x.Charges
+	}
+	return nil
+}
+
+// Charge is what a queue is charged for a run that ended soon after it began.
+type Charge struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A ULID, 16 bytes.
+	Run   []byte `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	Queue string `protobuf:"bytes,2,opt,name=queue,proto3" json:"queue,omitempty"`
+	Pool  string `protobuf:"bytes,3,opt,name=pool,proto3" json:"pool,omitempty"`
+	// By resource.
+	Amounts map[string]int64 `protobuf:"bytes,4,rep,name=amounts,proto3" json:"amounts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// When it ends, nanoseconds since 1970.
+	Until         int64 `protobuf:"varint,5,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Charge) Reset() {
+	*x = Charge{}
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Charge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Charge) ProtoMessage() {}
+
+func (x *Charge) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Charge.ProtoReflect.Descriptor instead.
+func (*Charge) Descriptor() ([]byte, []int) {
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Charge) GetRun() []byte {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *Charge) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *Charge) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *Charge) GetAmounts() map[string]int64 {
+	if x != nil {
+		return x.Amounts
+	}
+	return nil
+}
+
+func (x *Charge) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
 type QueueBucket struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
@@ -1108,7 +1196,7 @@ type QueueBucket struct {
 
 func (x *QueueBucket) Reset() {
 	*x = QueueBucket{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[14]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1208,7 @@ func (x *QueueBucket) String() string {
 func (*QueueBucket) ProtoMessage() {}
 
 func (x *QueueBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[14]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1221,7 @@ func (x *QueueBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueBucket.ProtoReflect.Descriptor instead.
 func (*QueueBucket) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{14}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *QueueBucket) GetQueue() string {
@@ -1167,7 +1255,7 @@ type GangPast struct {
 
 func (x *GangPast) Reset() {
 	*x = GangPast{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1267,7 @@ func (x *GangPast) String() string {
 func (*GangPast) ProtoMessage() {}
 
 func (x *GangPast) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1280,7 @@ func (x *GangPast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GangPast.ProtoReflect.Descriptor instead.
 func (*GangPast) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{15}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GangPast) GetQueue() string {
@@ -1328,11 +1416,21 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
 	"\x05parts\x18\x02 \x01(\rR\x05parts\x12\x12\n" +
 	"\x04seen\x18\x03 \x03(\rR\x04seen\x12\x16\n" +
-	"\x06leases\x18\x04 \x01(\fR\x06leases\"\x9f\x01\n" +
+	"\x06leases\x18\x04 \x01(\fR\x06leases\"\xd8\x01\n" +
 	"\x05Round\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\x03R\x06bucket\x12G\n" +
 	"\rqueue_buckets\x18\x02 \x03(\v2\".fairlead.scheduler.v1.QueueBucketR\fqueueBuckets\x125\n" +
-	"\x05gangs\x18\x03 \x03(\v2\x1f.fairlead.scheduler.v1.GangPastR\x05gangs\";\n" +
+	"\x05gangs\x18\x03 \x03(\v2\x1f.fairlead.scheduler.v1.GangPastR\x05gangs\x127\n" +
+	"\acharges\x18d \x03(\v2\x1d.fairlead.scheduler.v1.ChargeR\acharges\"\xdc\x01\n" +
+	"\x06Charge\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\fR\x03run\x12\x14\n" +
+	"\x05queue\x18\x02 \x01(\tR\x05queue\x12\x12\n" +
+	"\x04pool\x18\x03 \x01(\tR\x04pool\x12D\n" +
+	"\aamounts\x18\x04 \x03(\v2*.fairlead.scheduler.v1.Charge.AmountsEntryR\aamounts\x12\x14\n" +
+	"\x05until\x18\x05 \x01(\x03R\x05until\x1a:\n" +
+	"\fAmountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\";\n" +
 	"\vQueueBucket\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x16\n" +
 	"\x06bucket\x18\x02 \x01(\x03R\x06bucket\"\xb8\x01\n" +
@@ -1356,7 +1454,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP() []byte {
 	return file_fairlead_scheduler_v1_snapshot_proto_rawDescData
 }
 
-var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*PartitionSnapshot)(nil), // 0: fairlead.scheduler.v1.PartitionSnapshot
 	(*JobSet)(nil),            // 1: fairlead.scheduler.v1.JobSet
@@ -1372,41 +1470,45 @@ var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*EpochPlans)(nil),        // 11: fairlead.scheduler.v1.EpochPlans
 	(*OpenPlan)(nil),          // 12: fairlead.scheduler.v1.OpenPlan
 	(*Round)(nil),             // 13: fairlead.scheduler.v1.Round
-	(*QueueBucket)(nil),       // 14: fairlead.scheduler.v1.QueueBucket
-	(*GangPast)(nil),          // 15: fairlead.scheduler.v1.GangPast
-	nil,                       // 16: fairlead.scheduler.v1.ClassLimit.FractionsEntry
-	(*v1.Shape)(nil),          // 17: fairlead.events.v1.Shape
-	(*v1.Gang)(nil),           // 18: fairlead.events.v1.Gang
-	(*v1.Event)(nil),          // 19: fairlead.events.v1.Event
-	(*v1.Failure)(nil),        // 20: fairlead.events.v1.Failure
+	(*Charge)(nil),            // 14: fairlead.scheduler.v1.Charge
+	(*QueueBucket)(nil),       // 15: fairlead.scheduler.v1.QueueBucket
+	(*GangPast)(nil),          // 16: fairlead.scheduler.v1.GangPast
+	nil,                       // 17: fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	nil,                       // 18: fairlead.scheduler.v1.Charge.AmountsEntry
+	(*v1.Shape)(nil),          // 19: fairlead.events.v1.Shape
+	(*v1.Gang)(nil),           // 20: fairlead.events.v1.Gang
+	(*v1.Event)(nil),          // 21: fairlead.events.v1.Event
+	(*v1.Failure)(nil),        // 22: fairlead.events.v1.Failure
 }
 var file_fairlead_scheduler_v1_snapshot_proto_depIdxs = []int32{
 	1,  // 0: fairlead.scheduler.v1.PartitionSnapshot.job_sets:type_name -> fairlead.scheduler.v1.JobSet
 	2,  // 1: fairlead.scheduler.v1.PartitionSnapshot.specs:type_name -> fairlead.scheduler.v1.Spec
 	3,  // 2: fairlead.scheduler.v1.PartitionSnapshot.more:type_name -> fairlead.scheduler.v1.More
-	17, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
+	19, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
 	4,  // 4: fairlead.scheduler.v1.More.run:type_name -> fairlead.scheduler.v1.Run
-	18, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
-	19, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
+	20, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
+	21, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
 	5,  // 7: fairlead.scheduler.v1.More.cancel:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 8: fairlead.scheduler.v1.More.preempt:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 9: fairlead.scheduler.v1.More.reprioritize:type_name -> fairlead.scheduler.v1.Asked
-	20, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
+	22, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
 	7,  // 11: fairlead.scheduler.v1.ControlSnapshot.created:type_name -> fairlead.scheduler.v1.Created
 	8,  // 12: fairlead.scheduler.v1.ControlSnapshot.settings:type_name -> fairlead.scheduler.v1.Setting
 	11, // 13: fairlead.scheduler.v1.ControlSnapshot.plans:type_name -> fairlead.scheduler.v1.EpochPlans
 	13, // 14: fairlead.scheduler.v1.ControlSnapshot.round:type_name -> fairlead.scheduler.v1.Round
 	9,  // 15: fairlead.scheduler.v1.Setting.queue:type_name -> fairlead.scheduler.v1.Queue
 	10, // 16: fairlead.scheduler.v1.Queue.limits:type_name -> fairlead.scheduler.v1.ClassLimit
-	16, // 17: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	17, // 17: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
 	12, // 18: fairlead.scheduler.v1.EpochPlans.plans:type_name -> fairlead.scheduler.v1.OpenPlan
-	14, // 19: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
-	15, // 20: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	15, // 19: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
+	16, // 20: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
+	14, // 21: fairlead.scheduler.v1.Round.charges:type_name -> fairlead.scheduler.v1.Charge
+	18, // 22: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_scheduler_v1_snapshot_proto_init() }
@@ -1424,7 +1526,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairlead_scheduler_v1_snapshot_proto_rawDesc), len(file_fairlead_scheduler_v1_snapshot_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
