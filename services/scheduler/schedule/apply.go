@@ -245,6 +245,7 @@ func (s *State) addRun(r *Run, kind, gang int32) int32 {
 	} else {
 		s.runs[h] = row
 	}
+	s.lowestLevel = min(s.lowestLevel, r.Level)
 	s.occupy(h)
 	return h
 }

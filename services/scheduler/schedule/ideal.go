@@ -35,7 +35,7 @@ type filling struct {
 	// unit of the level takes of those that did not.
 	left []uint64
 	rate []wide
-	// before are the fair and ideal shares of the queues that were computed before.
+	// before are the guards of the queues that were computed before.
 	before []uint64
 }
 

@@ -22,6 +22,8 @@ type nodeIndex struct {
 	// touched are the nodes whose room changed, isTouched the same by handle.
 	touched   []int32
 	isTouched []bool
+	// soft are the runs of each node that may be preempted.
+	soft softNodes
 	// byFree are the nodes of each pool by what is free; byLater those with releasing runs
 	// by what will be.
 	byFree, byLater []sortedNodes
@@ -144,12 +146,13 @@ func (l *sortedNodes) remove(key *nodeKey) {
 }
 
 func (x *nodeIndex) init(s *State) {
-	x.stale, x.changes = true, 1
+	x.stale, x.changes, x.soft.all = true, 1, true
 	x.byFree, x.byLater = make([]sortedNodes, len(s.cfg.Pools)), make([]sortedNodes, len(s.cfg.Pools))
 }
 
 // touch notes that the room of a node changed.
 func (x *nodeIndex) touch(n int32) {
+	x.soft.marked(n)
 	if x.stale || int(n) >= len(x.isTouched) || x.isTouched[n] {
 		return
 	}
@@ -194,6 +197,7 @@ func (x *nodeIndex) rebuild(s *State) {
 	x.rank, x.takes = make([]int32, len(s.nodes)), make([]bool, len(s.nodes))
 	x.atFree, x.atLater = make([]nodeKey, len(s.nodes)), make([]nodeKey, len(s.nodes))
 	x.touched, x.isTouched = x.touched[:0], make([]bool, len(s.nodes))
+	x.soft.all = true
 	free, later := make([][]nodeKey, len(s.cfg.Pools)), make([][]nodeKey, len(s.cfg.Pools))
 	for i, n := range x.order {
 		row := &s.nodes[n]

@@ -3,6 +3,7 @@ package schedule
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -13,6 +14,7 @@ func New(cfg Config) (*State, error) {
 		shapeOf: map[ShapeID]int32{}, matcherOf: map[string]int32{}, extras: map[int32]jobExtra{}, kindOf: map[uint64]int32{},
 		queueOf: map[QueueID]int32{}, away: map[JobID]awayMember{}, nodeOf: map[NodeID]int32{},
 		lost: map[ExecutorID]bool{}, assumed: map[DecisionID]decision{}, leasing: map[JobID]int32{},
+		lowestLevel: math.MaxInt32,
 	}
 	for i, name := range cfg.Resources {
 		s.resources[name] = i

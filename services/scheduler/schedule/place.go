@@ -161,11 +161,11 @@ func (p *planner) roomFor(k *seek) int32 {
 // for nodes that a job avoids. In a walk room only becomes less, until it ends.
 func (p *planner) hasRoom(h int32) bool {
 	sh := &p.shapes[h]
-	if sh.full == p.walk {
+	if sh.full == p.began {
 		return false
 	}
 	k := seek{job: none, request: sh.onNode, match: p.matches(sh), later: true}
-	if sh.witnessAt == p.walk && p.holds(&k, sh.witness) {
+	if sh.witnessAt == p.began && p.holds(&k, sh.witness) {
 		return true
 	}
 	k.later = false
@@ -175,10 +175,11 @@ func (p *planner) hasRoom(h int32) bool {
 		n = p.anyNode(&k)
 	}
 	if n == none {
-		sh.full = p.walk
+		sh.full = p.began
+		p.fulls = append(p.fulls, h)
 		return false
 	}
-	sh.witness, sh.witnessAt = n, p.walk
+	sh.witness, sh.witnessAt = n, p.began
 	return true
 }
 
@@ -202,11 +203,18 @@ func (p *planner) hasPlace(q *queueRound) bool {
 		return true
 	}
 	// Which victims are the best is asked when it starts.
+	v := &p.kinds[p.jobs[q.job].kind].verdict
+	hopeful := v.hopeful
+	q.spotted = false
 	if avoids || !p.stillNone(q, &k) {
 		q.spotted = p.victimsAnywhere(q, &k)
+		hopeful = p.hunt.hopeful
 	}
 	if !q.spotted && !avoids {
-		p.kinds[p.jobs[q.job].kind].verdict = verdict{shares: p.shares, before: q.before, cost: q.cost, nodes: len(p.nodeLog), queues: len(p.queueLog)}
+		*v = verdict{
+			shares: p.shares, before: q.before, cost: q.cost, right: q.right(), hopeful: hopeful,
+			nodes: len(p.nodeLog), queues: len(p.queueLog),
+		}
 	}
 	return q.spotted
 }
@@ -218,7 +226,7 @@ func (p *planner) place(q *queueRound) {
 		return
 	}
 	k := p.seekFor(q.job, "", "")
-	if p.shapes[q.shape].full != p.walk || len(k.avoid) > 0 {
+	if p.shapes[q.shape].full != p.began || len(k.avoid) > 0 {
 		if n := p.roomFor(&k); n != none {
 			p.lay(q, q.job, n, "")
 			return

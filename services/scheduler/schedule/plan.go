@@ -52,6 +52,14 @@ type planner struct {
 	// walk counts the walks of all rounds, and number is the first of this round: what a
 	// walk or a round notes on a row is its own.
 	walk, number uint64
+	// began is the walk in which all queues of the pool began anew: what it notes on a shape
+	// is its own, and fulls are the shapes that it found no room for.
+	began uint64
+	fulls []int32
+	// spare is memory for the queues' sources.
+	spare []source
+	// leastAsked is the memory of what the queues missed.
+	leastAsked []int64
 	// free, later, held, byClass, pods and releasing are the state's with the round's
 	// decisions.
 	free, later, held, byClass []int64
@@ -97,7 +105,7 @@ type planner struct {
 	// heaviest is at least what any queue weighs.
 	heaviest uint64
 	// nodeLog and queueLog are the nodes and queues of the pool in the order in which they
-	// changed, and shares counts the times that the queues' shares did.
+	// changed, and shares counts the times that a pool was entered.
 	nodeLog, queueLog []int32
 	shares            uint64
 	survey            survey
@@ -130,11 +138,6 @@ type roundKind struct {
 	from  cursor
 	laid  int32
 	round uint64
-	// after is what its queue weighs after the loss of one of its runs, where those may go.
-	after    uint64
-	takeable bool
-	// mayGo is the search for victims in which one of its runs may go.
-	mayGo uint64
 	verdict
 }
 
@@ -146,6 +149,8 @@ type roundKind struct {
 type verdict struct {
 	shares       uint64
 	before, cost uint64
+	right        uint64
+	hopeful      bool
 	nodes        int
 	queues       int
 }
@@ -204,7 +209,8 @@ func (p *planner) end() {
 func (p *planner) planPool(pool int32) {
 	p.enter(pool)
 	for p.walkQueues() {
-		p.again()
+		p.reckon()
+		p.restart()
 	}
 	for i := range p.queues {
 		p.drop(&p.queues[i])
@@ -216,6 +222,7 @@ func (p *planner) walkQueues() (again bool) {
 	p.most = 0
 	p.heap = p.heap[:0]
 	for i := range p.queues {
+		p.queues[i].place = none
 		if p.ready(&p.queues[i]) {
 			p.push(int32(i)) //nolint:gosec // queues are few
 		}
@@ -230,35 +237,55 @@ func (p *planner) walkQueues() (again bool) {
 			return false
 		}
 		q := &p.queues[first]
-		from, victims := len(p.lays), len(p.takes)
+		m := p.mark()
 		p.start(q)
 		again = true
-		if len(p.takes) > victims {
+		if len(p.takes) == m.takes {
+			p.recheck(q, m.lays)
+			continue
+		}
+		if !p.resume(q, m) {
 			return true
 		}
-		p.recheck(q, from)
+		again = false // this is another walk
 	}
 }
 
 // recheck finds out, after a start of a queue, whose next gang cannot start any more.
 func (p *planner) recheck(q *queueRound, from int) {
-	full := p.recheckShapes(from)
-	short := false
-	if p.cfg.Rate.Burst > 0 {
-		ok, _ := p.global.has(p.cfg.Rate, p.most, p.round.Now)
-		short = !ok
-	}
-	scarce := p.tookFloating(from)
+	took := p.took(from)
 	p.refresh(q)
-	if !full && !short && !scarce && p.hunt.fragile == 0 {
+	if took == (taken{}) && p.hunt.fragile == 0 {
 		return
 	}
 	for i := range p.queues {
-		other := &p.queues[i]
-		if other != q && other.has && (short || other.fragile || p.shapes[other.shape].full == p.walk || scarce && p.asksFloating(other)) {
+		if other := &p.queues[i]; other != q && p.shaken(other, took) {
 			p.refresh(other)
 		}
 	}
+}
+
+// taken is what a start may have taken that others need: full, the last node with room for
+// a shape that is some queue's next; short, tokens; scarce, floating resources.
+type taken struct{ full, short, scarce bool }
+
+// took is what was taken by what was laid since a mark.
+func (p *planner) took(from int) taken {
+	return taken{full: p.recheckShapes(from), short: p.short(), scarce: p.tookFloating(from)}
+}
+
+// shaken says whether the next gang of a queue is to be asked again whether it can start.
+func (p *planner) shaken(q *queueRound, by taken) bool {
+	return q.has && (by.short || q.fragile && !p.spotHolds(q) || by.full && p.shapes[q.shape].full == p.began || by.scarce && p.asksFloating(q))
+}
+
+// short says whether there may be too few tokens in all for some queue's next gang.
+func (p *planner) short() bool {
+	if p.cfg.Rate.Burst == 0 {
+		return false
+	}
+	ok, _ := p.global.has(p.cfg.Rate, p.most, p.round.Now)
+	return !ok
 }
 
 // recheckShapes finds, for the shapes of which some queue's next job is, another node with
@@ -272,7 +299,7 @@ func (p *planner) recheckShapes(from int) (full bool) {
 			continue
 		}
 		kept = append(kept, h)
-		if sh.full == p.walk || !slices.ContainsFunc(p.lays[from:], func(l lay) bool { return l.node == sh.witness }) {
+		if sh.full == p.began || !slices.ContainsFunc(p.lays[from:], func(l lay) bool { return l.node == sh.witness }) {
 			continue
 		}
 		if !p.hasRoom(h) {

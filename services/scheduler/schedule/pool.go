@@ -52,9 +52,18 @@ type queueRound struct {
 	// seat is its place in the tree, where there is one, and asks what its next gang asks for.
 	seat int32
 	asks Vec
+	// floorShare and floorCost are at least what it has, and weighs, once any node is rid of
+	// its runs, where known.
+	floorShare, floorCost uint64
+	floorKnown            bool
+	// walk is what its walk marks kinds and gangs by, missed what it passed over in it. Anew:
+	// it is to begin another.
+	walk   uint64
+	missed missed
+	anew   bool
 	// young is when the earliest of its runs began that began at this moment or later.
 	young Time
-	place int32 // in the heap
+	place int32 // in the heap; none: it is not in it
 }
 
 // size is how many jobs start with the next gang.
@@ -78,7 +87,7 @@ type source struct {
 // enter computes the totals, shares and queues of a pool.
 func (p *planner) enter(pool int32) {
 	p.pool, p.survey.known = pool, false
-	p.nodeLog, p.queueLog, p.hunt.at = p.nodeLog[:0], p.queueLog[:0], 0
+	p.nodeLog, p.queueLog = p.nodeLog[:0], p.queueLog[:0]
 	p.total = append(p.total[:0], make(Vec, len(p.cfg.Resources))...)
 	p.nodes = p.nodes[:0]
 	for _, n := range p.index.order {
@@ -94,7 +103,7 @@ func (p *planner) enter(pool int32) {
 	p.at = append(p.at[:0], make([]int32, len(p.State.queues))...)
 	for _, h := range p.byName {
 		row := &p.State.queues[h]
-		q := queueRound{queue: h, weight: p.weightIn(row), open: row.known && !row.Cordoned, bound: none, gang: none, young: math.MaxInt64}
+		q := queueRound{queue: h, weight: p.weightIn(row), open: row.known && !row.Cordoned, bound: none, gang: none, young: math.MaxInt64, place: none}
 		p.at[h] = none
 		if n := len(p.queues); n < cap(old) { // its lists are used again
 			prev := &old[:n+1][n]
@@ -107,6 +116,9 @@ func (p *planner) enter(pool int32) {
 	p.plant()
 	p.surcharged = false
 	p.addCharges()
+	p.hunt.enter(len(p.queues), len(p.kinds))
+	width := len(p.total)
+	p.leastAsked = slices.Grow(p.leastAsked[:0], len(p.queues)*width)[:len(p.queues)*width]
 	p.findLimits()
 	for i := range p.queues {
 		q := &p.queues[i]
@@ -114,6 +126,7 @@ func (p *planner) enter(pool int32) {
 			q.bound = p.lookback(q.queue)
 		}
 		p.weighQueue(q)
+		q.missed.request = p.leastAsked[i*width : i*width : (i+1)*width]
 	}
 	p.shares++
 	p.share()
@@ -154,8 +167,7 @@ func (p *planner) reportShares() {
 	}
 }
 
-// share computes the fair and ideal shares of all queues. What was found out with others
-// holds no more.
+// share computes the fair and ideal shares of all queues.
 func (p *planner) share() {
 	if p.tree.on {
 		p.shareTree()
@@ -164,36 +176,33 @@ func (p *planner) share() {
 	f := &p.filling
 	f.before = f.before[:0]
 	for i := range p.queues {
-		f.before = append(f.before, p.queues[i].fair, p.queues[i].ideal)
+		f.before = append(f.before, p.queues[i].guard)
 	}
 	fairShares(p.queues, 1<<32)
 	p.fillIdeal()
 	if p.cfg.PreemptionRule == ArmadaOrder {
 		p.fillArmada()
 	}
-	changed, protected := false, p.protectedPart()
+	protected := p.protectedPart()
 	for i := range p.queues {
-		q, guard := &p.queues[i], uint64(0)
-		if guard = max(q.ideal, q.fair); p.cfg.PreemptionRule == ArmadaOrder {
+		q := &p.queues[i]
+		guard := q.right()
+		if p.cfg.PreemptionRule == ArmadaOrder {
 			guard = max(q.capped, q.fair)
 		}
-		guard = scale(guard, protected, Million)
-		changed = changed || q.guard != guard
-		q.guard = guard
-		changed = changed || q.fair != f.before[2*i] || q.ideal != f.before[2*i+1]
-	}
-	if changed {
-		p.shares++
+		q.guard = scale(guard, protected, Million)
+		if q.guard < f.before[i] && q.share > q.guard {
+			p.queueLog = append(p.queueLog, int32(i))       //nolint:gosec // queues are few
+			p.hunt.looser = append(p.hunt.looser, int32(i)) //nolint:gosec // queues are few
+		}
 	}
 }
 
-// again readies the queues of the pool for another walk. Who was preempted is wanted
-// no more, so the shares may be others.
-func (p *planner) again() {
+// reckon reckons the shares: who was preempted is wanted no more, so they may be others.
+func (p *planner) reckon() {
 	lossy := false
 	for i := range p.queues {
 		q := &p.queues[i]
-		p.drop(q)
 		if q.lossy {
 			q.lossy = false
 			p.demand(q.queue, p.wants[i*len(p.cfg.Classes)*len(p.cfg.Resources):])
@@ -203,35 +212,71 @@ func (p *planner) again() {
 	if lossy {
 		p.share()
 	}
-	p.restart()
 }
 
 // restart has each queue begin at its first job.
 func (p *planner) restart() {
-	p.walk++
+	p.unmark()
 	p.tree.clear()
-	p.hunt.fragile, p.heaviest = 0, 0
+	p.findHeaviest()
 	for i := range p.queues {
-		q := &p.queues[i]
-		if q.share > q.guard {
+		p.rewind(&p.queues[i])
+	}
+}
+
+// unmark forgets what walks have noted on shapes, kinds and gangs.
+func (p *planner) unmark() {
+	p.walk++
+	p.began, p.fulls = p.walk, p.fulls[:0]
+	for i := range p.queues {
+		p.queues[i].walk = p.walk
+	}
+}
+
+// findHeaviest finds what the heaviest queue weighs that may lose anything.
+func (p *planner) findHeaviest() {
+	p.heaviest = 0
+	for i := range p.queues {
+		if q := &p.queues[i]; q.share > q.guard {
 			p.heaviest = max(p.heaviest, q.weighted)
 		}
-		q.done, q.taken = !q.open, false
-		q.sources = q.sources[:0]
-		if q.done {
-			continue
-		}
-		kinds := p.State.queues[q.queue].kinds
-		q.sources = slices.Grow(q.sources, len(kinds))
-		for _, k := range kinds {
-			if row := &p.kinds[k]; row.n > 0 && p.shapes[row.shape].mayUse(p.pool) {
-				p.addSource(q, k)
-			}
-		}
-		for i := len(q.sources)/2 - 1; i >= 0; i-- {
-			p.siftSource(q, i)
+	}
+}
+
+// rewind has a queue begin at its first job.
+func (p *planner) rewind(q *queueRound) {
+	p.drop(q)
+	p.walk++
+	q.walk = p.walk
+	q.missed.forget()
+	q.done, q.taken = !q.open, false
+	q.sources = q.sources[:0]
+	if q.done {
+		return
+	}
+	kinds := p.State.queues[q.queue].kinds
+	if cap(q.sources) < len(kinds) {
+		q.sources = p.sourcesFor(len(kinds))
+	}
+	for _, k := range kinds {
+		if row := &p.kinds[k]; row.n > 0 && p.shapes[row.shape].mayUse(p.pool) {
+			p.addSource(q, k)
 		}
 	}
+	for i := len(q.sources)/2 - 1; i >= 0; i-- {
+		p.siftSource(q, i)
+	}
+}
+
+// sourcesFor is memory for so many sources.
+func (p *planner) sourcesFor(n int) []source {
+	const most = 4096
+	if len(p.spare) < n {
+		p.spare = make([]source, max(n, most))
+	}
+	sources := p.spare[:0:n]
+	p.spare = p.spare[n:]
+	return sources
 }
 
 // addSource adds what does not start of a kind to the sources of a queue.

@@ -1,6 +1,9 @@
 package schedule
 
-import "cmp"
+import (
+	"cmp"
+	"math"
+)
 
 // hunt is the memory of the search for victims.
 type hunt struct {
@@ -22,8 +25,21 @@ type hunt struct {
 	// lossOf are the queues that lost something on a node, lost what, by queue.
 	lossOf []int32
 	lost   []int64
-	// number counts the searches, by which kinds are marked.
-	number uint64
+	// number counts the searches, fair are those in which something of a queue may go for a
+	// share, and without what the queue of a kind weighs after the loss of one of its runs,
+	// where those may go; zero: none may.
+	number  uint64
+	fair    []uint64
+	without []uint64
+	// hopeful: the last search had runs to look at that may go.
+	hopeful bool
+	// before is what the queue weighs that is searched for.
+	before uint64
+	// gains are the nodes that a start with victims left more room on, looser the queues
+	// that may lose what they might not before it.
+	gains, looser []int32
+	// reopened: a shape that had no room has some on these nodes.
+	reopened bool
 }
 
 // victim is a run that is preempted, and by which rule.
@@ -53,9 +69,12 @@ func (c *choice) copyOf(from *choice) {
 // victimsAnywhere says whether a job fits on some node by preemption, and leaves that node
 // in the queue's spot.
 func (p *planner) victimsAnywhere(q *queueRound, k *seek) bool {
-	p.look()
 	level := p.classPriority(k.job)
-	if !p.anyVictim(q, level) {
+	if p.hunt.hopeful = level > p.lowestLevel || !p.round.KeepShares && p.isHeavier(q.cost); !p.hunt.hopeful {
+		return false // and nothing need be looked at
+	}
+	p.look()
+	if p.hunt.hopeful = p.anyVictim(q, level); !p.hunt.hopeful {
 		return false
 	}
 	// Any node will do, so the search goes on where the last one found some.
@@ -64,7 +83,7 @@ func (p *planner) victimsAnywhere(q *queueRound, k *seek) bool {
 		if at >= len(p.nodes) {
 			at -= len(p.nodes)
 		}
-		if n := p.nodes[at]; p.mayHold(k, n, level) && p.victimsOn(q, k, n) {
+		if n := p.nodes[at]; p.mayHold(k, n, level) && (p.surelyOn(q, k.request, level, n) || p.victimsOn(q, k, n)) {
 			q.spot.node, p.hunt.at = n, at
 			return true
 		}
@@ -80,7 +99,7 @@ const recentMax = 64
 // changed since. Where it has some now, it leaves the node in the queue's spot.
 func (p *planner) stillNone(q *queueRound, k *seek) bool {
 	v := &p.kinds[p.jobs[k.job].kind].verdict
-	if p.tree.on || v.shares != p.shares || v.before != q.before || v.cost != q.cost || !p.survey.known ||
+	if p.tree.on || v.shares != p.shares || v.before != q.before || v.cost != q.cost || q.right() > v.right || !p.survey.known ||
 		len(p.nodeLog)-v.nodes > recentMax || len(p.queueLog)-v.queues > recentMax {
 		return false
 	}
@@ -93,7 +112,7 @@ func (p *planner) stillNone(q *queueRound, k *seek) bool {
 	}
 	level, asked := p.classPriority(k.job), false
 	for _, n := range p.nodeLog[v.nodes:] {
-		if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.room(p.survey.soft, n)) {
+		if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.softOn(n)) {
 			continue
 		}
 		if !asked && !p.anyVictim(q, level) {
@@ -183,7 +202,7 @@ func (p *planner) fewest(k *seek, n int32) (fewest int) {
 // mayHold says whether a node that is one for a job could hold it if all went that may go
 // for it by themselves.
 func (p *planner) mayHold(k *seek, n, level int32) bool {
-	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.room(p.survey.soft, n)) || !p.mayTry(k, n) {
+	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.softOn(n)) || !p.mayTry(k, n) {
 		return false
 	}
 	sum := append(p.hunt.after[:0], make(Vec, len(p.total))...)
@@ -191,13 +210,14 @@ func (p *planner) mayHold(k *seek, n, level int32) bool {
 	largest := append(p.hunt.largest[:0], sum...)
 	p.hunt.largest, p.hunt.single = largest, p.hunt.single[:0]
 	later, some := p.room(p.later, n), false
-	for _, r := range p.survey.runs[p.survey.first[n]:p.survey.first[n+1]] {
-		kind := &p.kinds[r.kind]
-		if r.level >= level && kind.mayGo != p.hunt.number || p.gone.has(r.run) {
+	row, width := &p.index.soft.nodes[n], len(p.total)
+	for j := range row.runs {
+		r := &row.runs[j]
+		if r.level >= level && !p.mayGo(r) || p.gone.has(r.run) || p.shielded(r) {
 			continue
 		}
 		some = true
-		request := p.shapes[kind.shape].Request
+		request := Vec(row.asks[j*width : (j+1)*width : (j+1)*width])
 		for i, amount := range request {
 			sum[i] += amount
 			largest[i] = max(largest[i], amount)
@@ -239,9 +259,8 @@ func (p *planner) enough(k *seek, room, more Vec) bool {
 
 // anyVictim says whether there may be a victim for a job of a queue at all: one of a lower
 // class, or one in a queue that costs more than its own would, is not protected, and with
-// the least of its runs gone still weighs as much as its own does now. It marks the kinds
-// of which a run may go, if it goes alone and first of its queue. It spares most jobs of a
-// full pool the search of its nodes.
+// the least of its runs gone still weighs as much as its own does now. It marks the queues
+// of which a run may go. It spares most jobs of a full pool the search of its nodes.
 func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	p.hunt.number++
 	urgent := p.survey.lowest < level
@@ -250,7 +269,7 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 		return urgent
 	case p.tree.on:
 		return p.anyFairIn(q) || urgent
-	case q.cost > p.heaviest || q.cost == p.heaviest && p.cfg.PreemptionRule != ArmadaOrder:
+	case !p.isHeavier(q.cost):
 		return urgent
 	}
 	for i := range p.queues {
@@ -259,13 +278,29 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 			continue
 		}
 		some = true
-		for _, h := range p.State.queues[other.queue].kinds {
-			if k := &p.kinds[h]; k.takeable && (k.after >= q.before || other.strays || p.cfg.PreemptionRule == ArmadaOrder) {
-				k.mayGo = p.hunt.number
-			}
-		}
+		p.hunt.fair[i] = p.hunt.number
 	}
+	p.hunt.before = q.before
 	return some || urgent
+}
+
+// isHeavier says whether some queue that may lose anything may weigh enough to lose it to one
+// that weighs so much.
+func (p *planner) isHeavier(than uint64) bool {
+	return p.tree.on || p.heaviest > than || p.heaviest == than && p.cfg.PreemptionRule == ArmadaOrder
+}
+
+// mayGo says whether a run may go for the share of the queue that anyVictim was asked for,
+// if it goes alone and first of its queue.
+func (p *planner) mayGo(r *softRun) bool {
+	at, least := p.at[r.queue], p.hunt.before
+	switch {
+	case p.tree.on:
+		least = 0
+	case p.cfg.PreemptionRule == ArmadaOrder:
+		least = 1
+	}
+	return at != none && p.hunt.fair[at] == p.hunt.number && p.hunt.without[r.kind] >= least
 }
 
 // leastOf is the most that a queue weighs after the loss of one of its preemptible runs;
@@ -280,15 +315,18 @@ func (p *planner) leastOf(q *queueRound) uint64 {
 	}
 	for _, h := range p.State.queues[q.queue].kinds {
 		k := &p.kinds[h]
-		k.takeable = k.runs > 0 && p.classOfKind(h).Preemptible
-		if !k.takeable {
+		if k.runs == 0 || !p.classOfKind(h).Preemptible {
+			p.hunt.without[h] = 0
 			continue
 		}
 		after := append(p.hunt.after[:0], p.heldIn(q)...)
 		after.sub(p.shapes[k.shape].Request)
 		p.hunt.after = after
-		k.after = p.weigh(after, q.weight)
-		q.least = max(q.least, k.after, 1)
+		weight := max(1, p.weigh(after, q.weight))
+		if q.least = max(q.least, weight); q.strays {
+			weight = math.MaxUint64 // it may be on another account
+		}
+		p.hunt.without[h] = weight
 	}
 	return q.least
 }
@@ -317,4 +355,15 @@ func (c *choice) highest(s *State) (level int32) {
 		level = max(level, s.runs[v.run].level)
 	}
 	return level
+}
+
+// enter readies the marks of the queues and kinds of a pool.
+func (h *hunt) enter(queues, kinds int) {
+	h.at = 0
+	if len(h.fair) < queues {
+		h.fair = make([]uint64, queues)
+	}
+	if len(h.without) < kinds {
+		h.without = make([]uint64, kinds+kinds/4)
+	}
 }

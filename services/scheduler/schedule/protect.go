@@ -26,6 +26,15 @@ func (p *planner) protected(r *runRow) bool {
 	return c.MinRunTime > 0 && c.protectedUntil(r.since) > p.round.Now
 }
 
+// shielded is protected for a run as a search for victims looks at it.
+func (p *planner) shielded(r *softRun) bool {
+	if !p.protects {
+		return false
+	}
+	c := p.classOfKind(r.kind)
+	return c.MinRunTime > 0 && c.protectedUntil(r.since) > p.round.Now
+}
+
 // noteProtected notes, for the survey, a run that could go but for its minimum run time,
 // and that is on the account of a queue.
 func (p *planner) noteProtected(r *runRow, at int32) {

@@ -65,6 +65,8 @@ type State struct {
 	// each pool has, and floatingHeld what its runs hold, those that are releasing too.
 	isFloating               []bool
 	floatingOf, floatingHeld []int64
+	// lowestLevel is at most the level of each run.
+	lowestLevel int32
 	// lost executors take no new runs.
 	lost   map[ExecutorID]bool
 	global account

@@ -2,27 +2,21 @@ package schedule
 
 import (
 	"math"
-	"slices"
 )
 
 // survey is what can be preempted in a pool, found out when it is first asked for.
 type survey struct {
 	known bool
+	// read is the round in which the runs of the nodes were read.
+	read uint64
 	// lowest is the lowest class that a preemptible run on the pool's nodes has.
 	lowest int32
-	// soft is what preemptible runs hold of each node.
-	soft []int64
-	// runs are those of each node, one node after the other, first where a node's begin:
-	// a search reads them in a row, where the rows of runs are all over the memory.
-	runs  []softRun
-	first []int32
 	// protected are the runs on the pool's nodes that could go but for their minimum run
 	// time: until when of each level.
 	protected []protection
+	// most is at least what the preemptible runs of one node hold.
+	most Vec
 }
-
-// softRun is a preemptible run, as a search for victims looks at it.
-type softRun struct{ run, kind, level int32 }
 
 // look finds out what can be preempted in the pool.
 func (p *planner) look() {
@@ -30,35 +24,33 @@ func (p *planner) look() {
 		return
 	}
 	p.survey.known, p.survey.lowest = true, math.MaxInt32
-	p.survey.soft = append(p.survey.soft[:0], make([]int64, len(p.State.nodes)*len(p.cfg.Resources))...)
-	for i := range p.queues {
-		p.queues[i].young = math.MaxInt64
+	soft := &p.index.soft
+	if p.survey.read != p.number {
+		p.survey.read = p.number
+		soft.read(p.State, len(p.index.isTouched))
+		p.findMost()
+		for _, run := range p.takes {
+			r := &p.runs[run]
+			p.room(soft.held, r.node).sub(p.request(r.kind))
+		}
 	}
-	first := append(p.survey.first[:0], make([]int32, len(p.State.nodes)+1)...)
-	p.survey.first, p.survey.protected = first, p.survey.protected[:0]
-	for h := range p.runs {
-		r := &p.runs[h]
-		if !p.soft(int32(h)) { //nolint:gosec // handles are below 2^31
-			continue
-		}
-		at := p.at[p.kinds[r.kind].queue]
-		if p.protected(r) {
-			p.noteProtected(r, at)
-			continue
-		}
-		if p.State.nodes[r.node].pool == p.pool {
-			first[r.node]++
-			p.survey.lowest = min(p.survey.lowest, r.level)
-			p.room(p.survey.soft, r.node).add(p.request(r.kind))
-			if at != none && r.pool != p.pool {
-				p.queues[at].strays, p.queues[at].leastKnown = true, false
+	p.survey.protected = p.survey.protected[:0]
+	for i := range p.queues {
+		q := &p.queues[i]
+		q.young, q.floorKnown = math.MaxInt64, false
+	}
+	for n := range soft.nodes {
+		row := &soft.nodes[n]
+		if p.State.nodes[n].pool == p.pool {
+			p.survey.lowest = min(p.survey.lowest, row.lowest)
+			if row.strays {
+				p.findStrays(row)
 			}
 		}
-		if at != none && r.pool == p.pool && r.since >= p.round.Now {
-			p.queues[at].young = min(p.queues[at].young, r.since)
+		if p.protects || row.youngest >= p.round.Now {
+			p.findYoung(row)
 		}
 	}
-	p.lookAtRuns()
 	p.young = p.young[:0]
 	for i := range p.queues {
 		if p.queues[i].young != math.MaxInt64 {
@@ -67,28 +59,44 @@ func (p *planner) look() {
 	}
 }
 
-// lookAtRuns puts the runs of each node in a row. That first counts them is its beginning.
-func (p *planner) lookAtRuns() {
-	first, sum := p.survey.first, int32(0)
-	for n := range first {
-		sum += first[n]
-		first[n] = sum // where it ends, from where it is filled down
-	}
-	p.survey.runs = slices.Grow(p.survey.runs[:0], int(sum))[:sum]
-	for h := range p.runs {
-		r := &p.runs[h]
-		if p.soft(int32(h)) && p.State.nodes[r.node].pool == p.pool && !p.protected(r) { //nolint:gosec // handles are below 2^31
-			first[r.node]--
-			p.survey.runs[first[r.node]] = softRun{int32(h), r.kind, r.level} //nolint:gosec // handles are below 2^31
+// findMost finds the most of each resource that the preemptible runs of a node hold.
+func (p *planner) findMost() {
+	p.survey.most = append(p.survey.most[:0], make(Vec, len(p.cfg.Resources))...)
+	held, most := p.index.soft.held, p.survey.most
+	for at := 0; at < len(held); at += len(most) {
+		for i := range most {
+			most[i] = max(most[i], held[at+i])
 		}
 	}
 }
 
-// soft says whether a run may be preempted at all.
-func (p *planner) soft(run int32) bool {
-	r := &p.runs[run]
-	return r.kind != none && r.phase != Releasing && !p.gone.has(run) && p.classOfKind(r.kind).Preemptible
+// findStrays finds the queues of runs that are on the account of another pool.
+func (p *planner) findStrays(row *softNode) {
+	for i := range row.runs {
+		r := &row.runs[i]
+		if at := p.at[r.queue]; at != none && p.runs[r.run].pool != p.pool && !p.gone.has(r.run) {
+			p.queues[at].strays, p.queues[at].leastKnown = true, false
+		}
+	}
 }
+
+// findYoung finds the queues of runs that began at this moment, or later, or have not had
+// their minimum run time.
+func (p *planner) findYoung(row *softNode) {
+	for i := range row.runs {
+		r := &row.runs[i]
+		if p.shielded(r) {
+			p.noteProtected(&p.runs[r.run], p.at[r.queue])
+			continue
+		}
+		if at := p.at[r.queue]; at != none && r.since >= p.round.Now && p.runs[r.run].pool == p.pool && !p.gone.has(r.run) {
+			p.queues[at].young = min(p.queues[at].young, r.since)
+		}
+	}
+}
+
+// softOn is what preemptible runs hold of a node.
+func (p *planner) softOn(n int32) Vec { return p.room(p.index.soft.held, n) }
 
 // take preempts a run for the rest of the round.
 func (p *planner) take(run int32) {
@@ -105,10 +113,10 @@ func (p *planner) leave(run int32) {
 	p.releasing[r.node]++
 	p.move(r.node)
 	p.account(r, func(v Vec) { v.sub(request) })
-	if p.survey.known {
-		p.room(p.survey.soft, r.node).sub(request)
-		p.survey.known = r.since < p.round.Now // else who is young is another
+	if p.survey.read == p.number {
+		p.softOn(r.node).sub(request)
 	}
+	p.survey.known = p.survey.known && r.since < p.round.Now // else who is young is another
 }
 
 // untake has a run stay.
@@ -120,10 +128,10 @@ func (p *planner) untake(run int32) {
 	p.releasing[r.node]--
 	p.move(r.node)
 	p.account(r, func(v Vec) { v.add(request) })
-	if p.survey.known {
-		p.room(p.survey.soft, r.node).add(request)
-		p.survey.known = r.since < p.round.Now
+	if p.survey.read == p.number {
+		p.softOn(r.node).add(request)
 	}
+	p.survey.known = p.survey.known && r.since < p.round.Now
 }
 
 // account changes the accounts that a run is on.

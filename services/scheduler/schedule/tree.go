@@ -347,7 +347,7 @@ func (p *planner) mayFairIn(q, other *queueRound) bool {
 }
 
 // anyFairIn says whether there may be a victim for the share of a queue in a tree, and marks
-// the kinds of which a run may go.
+// the queues of which a run may go.
 func (p *planner) anyFairIn(q *queueRound) (some bool) {
 	for i := range p.queues {
 		other := &p.queues[i]
@@ -355,9 +355,10 @@ func (p *planner) anyFairIn(q *queueRound) (some bool) {
 			continue
 		}
 		for _, h := range p.State.queues[other.queue].kinds {
-			if k := &p.kinds[h]; p.classOfKind(h).Preemptible {
-				k.mayGo = p.hunt.number
+			if p.classOfKind(h).Preemptible {
+				p.hunt.fair[i] = p.hunt.number
 				some = true
+				break
 			}
 		}
 	}

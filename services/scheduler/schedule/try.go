@@ -218,7 +218,7 @@ func (p *planner) supposing(t *asked, as suppose) (can bool) {
 		p.round.Now, p.survey.known = now, false
 	}
 	p.plan.Wake, p.plan.Stop = wake, stop
-	p.walk++ // what was noted of rows is of what was supposed
+	p.unmark() // what was noted of rows is of what was supposed
 	p.shares++
 	return can
 }

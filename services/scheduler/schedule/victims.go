@@ -75,6 +75,18 @@ func (p *planner) victimsOn(q *queueRound, k *seek, n int32) bool {
 func (p *planner) unitsOn(n int32) {
 	h := &p.hunt
 	h.ranked, h.units = h.ranked[:0], h.units[:0]
+	if row := &p.index.soft.nodes[n]; !row.gangs {
+		// Who may not be preempted at all is never taken, and breaks no gang.
+		p.index.soft.rank(p.State, n)
+		h.ranked = slices.Grow(h.ranked, len(row.runs))
+		for i := range row.runs {
+			if r := row.runs[i].run; !p.gone.has(r) {
+				h.ranked = append(h.ranked, r)
+				h.units = append(h.units, unit{gang: none, runs: h.ranked[len(h.ranked)-1:]})
+			}
+		}
+		return
+	}
 	for r := p.State.nodes[n].first; r != none; r = p.runs[r].next {
 		if p.stays(r) {
 			h.ranked = append(h.ranked, r)

@@ -54,7 +54,7 @@ func (p *planner) next(q *queueRound) bool {
 		}
 		k := &p.kinds[src.kind]
 		row := &p.jobs[job]
-		if p.laid.has(job) || row.gang == none && k.failed == p.walk {
+		if p.laid.has(job) || row.gang == none && k.failed == q.walk {
 			p.goOn(q)
 			continue
 		}
@@ -62,11 +62,11 @@ func (p *planner) next(q *queueRound) bool {
 		if row.gang != none {
 			g := &p.gangs[row.gang]
 			// A gang stands where its last member does, and is looked at once.
-			if g.seen == p.walk || !g.whole() || job != g.queued[len(g.queued)-1] {
+			if g.seen == q.walk || !g.whole() || job != g.queued[len(g.queued)-1] {
 				p.step(q)
 				continue
 			}
-			g.seen = p.walk
+			g.seen = q.walk
 			members = g.queued
 		}
 		if !p.mayUse(members) || p.tooEarly(job, members) {
@@ -83,7 +83,7 @@ func (p *planner) next(q *queueRound) bool {
 // goOn goes on from the first job of a queue's sources. Where a job of its kind found no
 // place, nothing of it is worth a try in this walk but gangs.
 func (p *planner) goOn(q *queueRound) {
-	if k := &p.kinds[q.sources[0].kind]; k.failed == p.walk && k.gangs == 0 {
+	if k := &p.kinds[q.sources[0].kind]; k.failed == q.walk && k.gangs == 0 {
 		p.dropSource(q)
 		return
 	}
@@ -175,7 +175,7 @@ func (p *planner) heldIn(q *queueRound) Vec { return p.room(p.held, p.heldAt(q.q
 func (p *planner) weighQueue(q *queueRound) {
 	q.share = p.dominant(p.heldIn(q), p.total)
 	q.weighted = weighted(q.share, q.weight)
-	q.leastKnown = false
+	q.leastKnown, q.floorKnown = false, false
 	p.heaviest = max(p.heaviest, q.weighted)
 	p.queueLog = append(p.queueLog, p.at[q.queue])
 	if p.tree.on {
@@ -208,12 +208,15 @@ func (p *planner) canStart(q *queueRound) bool {
 	if !over && p.hasPlace(q) {
 		return true
 	}
-	if !over {
+	if over {
+		q.missed.missOver()
+	} else {
+		p.miss(q)
 		p.wakeForProtected(q)
 		p.wakeForYoung(q)
 	}
 	if q.gang == none && !p.avoids(q.job) {
-		p.kinds[p.jobs[q.job].kind].failed = p.walk
+		p.kinds[p.jobs[q.job].kind].failed = q.walk
 	}
 	return false
 }
@@ -289,19 +292,23 @@ func (p *planner) wakeForYoung(q *queueRound) {
 // refresh asks again whether the next gang of a queue can start, and puts the queue where
 // it stands among the others now.
 func (p *planner) refresh(q *queueRound) {
-	ready := p.ready(q)
-	if p.tree.on {
+	at := int(q.place)
+	switch ready := p.ready(q); {
+	case p.tree.on:
 		p.reseat(q)
 		return
-	}
-	if ready {
+	case ready && at < 0:
+		p.push(p.at[q.queue])
+		return
+	case ready:
 		p.sift(p.siftUp(int(q.place)))
+		return
+	case at < 0:
 		return
 	}
 	last := len(p.heap) - 1
-	at := int(q.place)
 	p.swap(at, last)
-	p.heap = p.heap[:last]
+	p.heap, q.place = p.heap[:last], none
 	if at < last {
 		p.sift(p.siftUp(at))
 	}

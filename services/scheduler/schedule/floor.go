@@ -1,0 +1,57 @@
+package schedule
+
+// What a queue has left once a node is rid of all its preemptible runs is a floor: where
+// even so its runs may be taken, any of them may, whatever else goes from that node. Most
+// victims are of a queue that has far more than its share, and are found by it in a few
+// compares, without a walk of the ranks.
+
+// generous says whether each run of a queue may go for the share of another, a gang's and
+// those that began at this moment excepted, whatever else goes from the run's node.
+func (p *planner) generous(owner, to *queueRound) bool {
+	if p.tree.on {
+		return false // it depends on those that they are part of
+	}
+	if !owner.floorKnown {
+		floor := append(p.hunt.after[:0], p.heldIn(owner)...)
+		p.hunt.after = floor
+		floor.sub(p.survey.most)
+		owner.floorShare = p.dominant(floor, p.total)
+		owner.floorCost, owner.floorKnown = weighted(owner.floorShare, owner.weight), true
+	}
+	return owner != to && to.cost < owner.floorCost && owner.floorShare > owner.guard && owner.floorCost > to.before
+}
+
+// surelyOn says whether a job certainly has victims on a node, which is one for it: so many
+// of its runs may go whatever else does that it fits.
+func (p *planner) surelyOn(q *queueRound, request Vec, level, n int32) bool {
+	if most := p.State.nodes[n].MaxPods; most > 0 && p.pods[n]-p.releasing[n] >= most {
+		return false
+	}
+	row, width := &p.index.soft.nodes[n], len(request)
+	room := append(p.hunt.room[:0], p.room(p.later, n)...)
+	p.hunt.room = room
+	for i := range row.runs {
+		r := &row.runs[i]
+		if r.gang || r.level > level || p.gone.has(r.run) || p.shielded(r) {
+			continue
+		}
+		if r.level == level {
+			at := p.at[r.queue]
+			if p.round.KeepShares || at == none || r.since >= p.round.Now || !p.generous(&p.queues[at], q) {
+				continue
+			}
+		}
+		room.add(row.asks[i*width : (i+1)*width])
+		if room.holds(request) {
+			return true
+		}
+	}
+	return false
+}
+
+// spotHolds says whether the next gang of a queue certainly has victims still where it
+// found some.
+func (p *planner) spotHolds(q *queueRound) bool {
+	return q.spotted && q.gang == none && p.survey.known &&
+		p.surelyOn(q, p.shapes[q.shape].onNode, q.class, q.spot.node)
+}

@@ -1,0 +1,192 @@
+package schedule
+
+import (
+	"math"
+	"slices"
+)
+
+// A start that takes victims ends the walk, and every queue begins anew at its first job.
+// Most queues would come to where they stand: this file finds those that may not.
+
+// missed is what the walk of a queue has passed over for want of a place. What it passed
+// over for other reasons is passed over again, or is its own affair.
+type missed struct {
+	// any: something was. Odd: a gang, or a job that is kept off nodes, of which no more is
+	// known than that.
+	any, odd bool
+	// hopeful: there are runs that may go for one of it, if too few on any node.
+	hopeful bool
+	// cost is the least that the queue would weigh with one of it, request the least that
+	// one asks for of each resource.
+	cost    uint64
+	request Vec
+	// right is the larger of the queue's shares then: up to there it may take from a queue
+	// that is left with as much as itself.
+	right uint64
+}
+
+// right is the share up to which a queue may take from one that is left with as much.
+func (q *queueRound) right() uint64 { return max(q.ideal, q.fair) }
+
+// miss notes that the next gang of a queue has no place.
+func (p *planner) miss(q *queueRound) {
+	m := &q.missed
+	if q.gang != none || p.avoids(q.job) {
+		m.any, m.odd = true, true
+		return
+	}
+	request := p.shapes[q.shape].onNode
+	if !m.any || len(m.request) == 0 {
+		m.cost, m.right, m.request = q.cost, q.right(), append(m.request[:0], request...)
+	}
+	m.any = true
+	m.hopeful = m.hopeful || p.kinds[p.jobs[q.job].kind].hopeful
+	m.cost, m.right = min(m.cost, q.cost), min(m.right, q.right())
+	for i, amount := range request {
+		m.request[i] = min(m.request[i], amount)
+	}
+}
+
+// missOver notes that the next gang of a queue is over a limit on what the queue holds.
+func (m *missed) missOver() { m.any = true }
+
+func (m *missed) forget() { *m = missed{request: m.request[:0]} }
+
+// resume has the queues go on after a start that took victims since a mark: from their
+// first job, where they may come to another now. It says whether that can be told.
+func (p *planner) resume(q *queueRound, m mark) bool {
+	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on {
+		return false // who may lose to whom depends on those that they are part of
+	}
+	p.reckon()
+	if !p.survey.known {
+		return false
+	}
+	p.findHeaviest()
+	p.findGains(m)
+	p.findLooser(q, m)
+	p.reopen()
+	took := p.took(m.lays)
+	for i := range p.queues {
+		other := &p.queues[i]
+		switch {
+		case other.anew || other == q && q.missed.any || p.mayTryAgain(other):
+			p.rewind(other)
+			p.refresh(other)
+		case other == q || p.shaken(other, took):
+			p.refresh(other)
+		}
+		other.anew = false
+	}
+	return true
+}
+
+// isWorthATry says whether a queue may lose something to what another missed, now or in a
+// moment.
+func (p *planner) isWorthATry(o, q *queueRound) bool {
+	armada := p.cfg.PreemptionRule == ArmadaOrder
+	if o == q || o.share <= o.guard || o.weighted < q.missed.cost || o.weighted == q.missed.cost && !armada {
+		return false
+	}
+	return armada || o.young != math.MaxInt64 || p.leastOf(o) >= q.before
+}
+
+// findGains finds the nodes that have more room since a mark.
+func (p *planner) findGains(m mark) {
+	h := &p.hunt
+	h.gains = h.gains[:0]
+	for i, run := range p.takes[m.takes:] {
+		n := p.runs[run].node
+		if slices.ContainsFunc(p.takes[m.takes:m.takes+i], func(r int32) bool { return p.runs[r].node == n }) {
+			continue // it was looked at
+		}
+		if p.gained(n, m) {
+			h.gains = append(h.gains, n)
+		}
+	}
+}
+
+// gained says whether a node has more room of anything since a mark.
+func (p *planner) gained(n int32, m mark) bool {
+	if p.State.nodes[n].pool != p.pool || !p.index.takes[n] {
+		return false
+	}
+	net := append(p.hunt.after[:0], make(Vec, len(p.total))...)
+	p.hunt.after = net
+	pods := 0
+	for _, r := range p.takes[m.takes:] {
+		if p.runs[r].node == n {
+			net.add(p.request(p.runs[r].kind))
+			pods++
+		}
+	}
+	for i := range p.lays[m.lays:] {
+		if l := &p.lays[m.lays+i]; l.node == n {
+			net.sub(p.request(l.kind))
+			pods--
+		}
+	}
+	return pods > 0 && p.State.nodes[n].MaxPods > 0 || slices.Max(net) > 0
+}
+
+// findLooser finds the queues of which another may take something now that it could not
+// before the start: those that weigh otherwise, or are protected less.
+func (p *planner) findLooser(q *queueRound, m mark) {
+	h := &p.hunt
+	h.looser = append(h.looser, p.at[q.queue])
+	for _, run := range p.takes[m.takes:] {
+		if at := p.at[p.kinds[p.runs[run].kind].queue]; at != none && !p.queues[at].anew {
+			p.queues[at].anew = true // what its next gang would cost is another
+			h.looser = append(h.looser, at)
+		}
+	}
+}
+
+// reopen finds room for the shapes that had none, on the nodes that gained some.
+func (p *planner) reopen() {
+	p.hunt.reopened = false
+	if len(p.hunt.gains) == 0 {
+		return
+	}
+	kept := p.fulls[:0]
+	for _, h := range p.fulls {
+		sh := &p.shapes[h]
+		k := seek{job: none, request: sh.onNode, match: p.matches(sh), later: true}
+		at := slices.IndexFunc(p.hunt.gains, func(n int32) bool { return p.mayTry(&k, n) && p.holds(&k, n) })
+		if at < 0 {
+			kept = append(kept, h)
+			continue
+		}
+		sh.full, sh.witness, sh.witnessAt = 0, p.hunt.gains[at], p.began
+		p.hunt.reopened = true
+	}
+	p.fulls = kept
+}
+
+// mayTryAgain says whether something that a queue missed may have a place now.
+func (p *planner) mayTryAgain(q *queueRound) bool {
+	m := &q.missed
+	if !m.any || !q.open {
+		return false
+	}
+	if m.odd {
+		return true
+	}
+	if len(m.request) == 0 {
+		return false
+	}
+	k := seek{request: m.request}
+	for _, n := range p.hunt.gains {
+		later := p.room(p.later, n)
+		if p.hunt.reopened && later.holds(m.request) || m.hopeful && p.enough(&k, later, p.softOn(n)) {
+			return true
+		}
+	}
+	if p.round.KeepShares {
+		return false
+	}
+	if m.hopeful && q.right() > m.right {
+		return true
+	}
+	return slices.ContainsFunc(p.hunt.looser, func(at int32) bool { return p.isWorthATry(&p.queues[at], q) })
+}
