@@ -48,6 +48,15 @@ type Scheduling struct {
 	PriorityFactorsByPool map[string]map[string]float64
 	// LookbackMax is how many queued jobs of a queue a round looks at. Default 100000.
 	LookbackMax uint32
+	// MaximumResourceFractionToSchedule is the most of a pool's total that may start within a
+	// SchedulePeriod, by resource, 0 to 1; a resource without an entry has no limit. Periods
+	// begin at multiples of their length. Default: none.
+	MaximumResourceFractionToSchedule map[string]float64
+	// MaximumResourceFractionToScheduleByPool are the limits of single pools instead, by name.
+	// Default: none.
+	MaximumResourceFractionToScheduleByPool map[string]map[string]float64
+	// SchedulePeriod is the length of a period. Rounds do not wait for it. Default 10s.
+	SchedulePeriod time.Duration
 	// Rate limits the jobs started, in all. Default: 100 a second, 1000 at once.
 	Rate Rate
 	// QueueRate limits the jobs started of each queue. Default: 50 a second, 1000 at once.
@@ -118,6 +127,7 @@ func Default() Scheduling {
 		ProtectedFraction: 1,
 		PreemptionRule:    "fairlead",
 		LookbackMax:       100_000,
+		SchedulePeriod:    10 * time.Second,
 		Rate:              Rate{PerSecond: 100, Burst: 1000},
 		QueueRate:         Rate{PerSecond: 50, Burst: 1000},
 	}
@@ -140,6 +150,7 @@ func (s Scheduling) Validate() error {
 		check.Violate("resources", nil, "must name at least one resource")
 	}
 	s.validateFloating(&check)
+	s.validatePeriod(&check)
 	if len(s.PriorityClasses) == 0 {
 		check.Violate("priorityClasses", nil, "must name at least one class")
 	}
@@ -176,6 +187,7 @@ func (s Scheduling) Round() (schedule.Config, error) {
 	for _, p := range s.Pools {
 		cfg.Pools = append(cfg.Pools, schedule.PoolID(p.Name))
 	}
+	cfg.PeriodLimit = s.periodLimit()
 	for _, f := range s.FloatingResources {
 		cfg.Resources = append(cfg.Resources, f.Name)
 		cfg.Floating = append(cfg.Floating, f.round())

@@ -265,6 +265,7 @@ func (s *State) leased(r *Run) error {
 	}
 	s.goAway(s.jobs[row].gang, r.Job, r.ID)
 	s.dropJobRow(row) // the run has its kind now
+	s.countStart(run, (*startedAccount).take)
 	s.global.take(s.cfg.Rate, r.Since)
 	s.queues[s.kinds[s.runs[run].kind].queue].tokens.take(s.cfg.QueueRate, r.Since)
 	return nil

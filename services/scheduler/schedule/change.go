@@ -141,7 +141,7 @@ func (c *changes) slack(sh *shape) Vec {
 	limit := c.limitOf(sh.class)
 	out := make(Vec, len(held))
 	for i := range out {
-		out[i] = max(0, min(limit[i]-held[i], c.floatingRoom(i))) / n
+		out[i] = max(0, min(limit[i]-held[i], c.floatingRoom(i), c.periodLeft(i))) / n
 	}
 	return out
 }
@@ -306,7 +306,7 @@ func (c *changes) askFewer(*PoolWhy) {
 	limit := c.limitOf(sh.class)
 	for i, amount := range sh.Request {
 		if amount > 0 {
-			n = min(n, max(0, min(limit[i]-held[i], c.floatingRoom(i)))/amount)
+			n = min(n, max(0, min(limit[i]-held[i], c.floatingRoom(i), c.periodLeft(i)))/amount)
 		}
 	}
 	if n > 0 {

@@ -31,6 +31,12 @@ func (s *State) Digest() [32]byte {
 		d.number(int64(b.Free))
 	}
 	d.charges(rows.Charges)
+	d.count(len(rows.Started))
+	for _, row := range rows.Started {
+		text(d, row.Pool)
+		d.number(int64(row.From))
+		d.limit(row.Amounts)
+	}
 	return d.sum()
 }
 

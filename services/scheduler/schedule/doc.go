@@ -77,6 +77,7 @@
 //     is decided in one may leave room in another, or change the shares there.
 //   - The place of a preempted run is not free until its pod is gone: who gets it
 //     names the run in [Start.After], and no second victim is taken meanwhile.
+//   - Of a pool's total a part may start within a period. See period.go.
 //   - Floating resources stand on no node: a pool has so much of each. See floating.go.
 //   - Limits: a class's fraction of the pool in a queue, token buckets, look-back. No
 //     start exceeds one.

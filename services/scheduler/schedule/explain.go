@@ -60,7 +60,7 @@ func (p *planner) whyIn(t *asked, found *changes) PoolWhy {
 		after.add(p.request(p.jobs[j].kind))
 	}
 	w.After = p.dominant(after, p.total)
-	w.Blocks = append(p.limitBlocks(q), p.floatingBlocks(t)...)
+	w.Blocks = slices.Concat(p.limitBlocks(q), p.floatingBlocks(t), p.periodBlocks(q))
 	p.countReasons(t, &w)
 	w.Placed = p.placed(t, &w)
 	over := len(w.Blocks) > 0

@@ -39,6 +39,9 @@ func (s *State) Dump() string {
 	for id := range s.lost {
 		put("lost %s", id)
 	}
+	for pool := range s.startedIn {
+		put("started in %s: %+v", s.cfg.Pools[pool], s.startedIn[pool])
+	}
 	put("tokens %+v", s.global)
 	for id, c := range s.charges {
 		put("charge %x of %s in %s %v until %d", id, s.queues[c.queue].ID, s.poolName[c.pool], c.amount, c.until)

@@ -24,6 +24,7 @@ func FuzzLoad(f *testing.F) {
 		Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
 		Classes: []schedule.Class{{ID: "c", Preemptible: true}}, Lookback: 10,
 		Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5},
+		PeriodLimit: schedule.PeriodLimit{Length: 3, Limit: map[string]int64{"cpu": schedule.Million}},
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		content := (&decoder{raw: raw}).snapshot()

@@ -149,6 +149,7 @@ func FuzzApply(f *testing.F) {
 			Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
 			Classes: []schedule.Class{{ID: "c", Preemptible: true, MinRunTime: 1 << 60}}, Lookback: 10, LeastLostWork: true,
 			Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5},
+			PeriodLimit: schedule.PeriodLimit{Length: 3, Limit: map[string]int64{"cpu": schedule.Million}},
 		}
 		s, err := schedule.New(cfg)
 		if err != nil {

@@ -59,6 +59,41 @@ func floatingKept(w *world, plan *schedule.Plan, after *world) error {
 	return nil
 }
 
+// periodsKept: what starts takes no pool above what may start in a period, with what started
+// in it before and is there still.
+func periodsKept(_ *world, plan *schedule.Plan, after *world) error {
+	for _, s := range plan.Starts {
+		sum := make(schedule.Vec, len(after.cfg.Resources))
+		for _, r := range after.runs {
+			if length := after.cfg.PeriodLimit.Length; length > 0 && r.Pool == s.Pool && r.Since/length == after.now/length {
+				for i, amount := range after.shapeOf(r.job).Request {
+					sum[i] += amount
+				}
+			}
+		}
+		if name := after.overPeriod(s.Pool, sum, after.shapeOf(after.jobOf(s))); name != "" {
+			return fmt.Errorf("start %x: too much %s starts in pool %s in one period", s.Job, name, s.Pool)
+		}
+	}
+	return nil
+}
+
+// overPeriod is a resource that a shape asks for and of which an amount is above the limit
+// of a period; empty: none.
+func (w *world) overPeriod(pool schedule.PoolID, sum schedule.Vec, shape schedule.Shape) string {
+	limit := w.cfg.PeriodLimit.Limit
+	if own, has := w.cfg.PeriodLimit.ByPool[pool]; has {
+		limit = own
+	}
+	total := w.total(pool)
+	for i, name := range w.cfg.Resources {
+		if part, limited := limit[name]; limited && w.cfg.PeriodLimit.Length > 0 && shape.Request[i] > 0 && sum[i] > total[i]*part/schedule.Million {
+			return name
+		}
+	}
+	return ""
+}
+
 // shortOfFloating is a floating resource that a shape asks for and of which more is held
 // in a pool than there is; -1: none.
 func (w *world) shortOfFloating(shape schedule.Shape, pool schedule.PoolID) int {
@@ -231,7 +266,18 @@ func (w *world) overLimit(queue schedule.QueueID, class schedule.ClassID, pool s
 			limit = l.Limit
 		}
 	}
-	total := make(schedule.Vec, len(held))
+	total := w.total(pool)
+	for i, name := range w.cfg.Resources {
+		if part, limited := limit[name]; limited && held[i] > total[i]*part/schedule.Million {
+			return name
+		}
+	}
+	return ""
+}
+
+// total is what a pool has for our jobs.
+func (w *world) total(pool schedule.PoolID) schedule.Vec {
+	total := make(schedule.Vec, len(w.cfg.Resources))
 	for _, n := range w.nodes {
 		if n.Pool == pool {
 			for i := range total {
@@ -242,12 +288,7 @@ func (w *world) overLimit(queue schedule.QueueID, class schedule.ClassID, pool s
 	for _, f := range w.cfg.Floating {
 		total[slices.Index(w.cfg.Resources, f.Resource)] = f.Pools[pool]
 	}
-	for i, name := range w.cfg.Resources {
-		if part, limited := limit[name]; limited && held[i] > total[i]*part/schedule.Million {
-			return name
-		}
-	}
-	return ""
+	return total
 }
 
 // victimsMayGo: who is preempted may be, once, for a job that starts where it ran and
@@ -358,7 +399,7 @@ func workConserved(_ *world, plan *schedule.Plan, after *world) error {
 			for i, amount := range shape.Request {
 				held[i] += amount
 			}
-			if after.overLimit(j.Queue, shape.Class, n.Pool, held) == "" && after.floatingFor(shape, n.Pool) {
+			if after.overLimit(j.Queue, shape.Class, n.Pool, held) == "" && after.floatingFor(shape, n.Pool) && after.overPeriod(n.Pool, shape.Request, shape) == "" {
 				return fmt.Errorf("job %x waits and fits on %s", j.ID, id)
 			}
 		}

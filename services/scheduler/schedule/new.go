@@ -49,6 +49,9 @@ func New(cfg Config) (*State, error) {
 	if err := s.initFloating(); err != nil {
 		return nil, err
 	}
+	if err := s.initPeriods(); err != nil {
+		return nil, err
+	}
 	pools := slices.Compact(slices.Sorted(slices.Values(cfg.Pools)))
 	switch {
 	case len(cfg.Resources) == 0 || len(s.resources) != len(cfg.Resources):

@@ -25,6 +25,7 @@ func (s *State) AssumeLeased(r Run) (DecisionID, error) {
 	s.runs[run].leaseAssumed, s.runs[run].row = true, row
 	s.leasing[r.Job] = run
 	s.goAway(s.runs[run].gang, r.Job, r.ID)
+	s.countStart(run, (*startedAccount).assume)
 	s.global.assume(s.cfg.Rate, r.Since)
 	s.tokensOf(run).assume(s.cfg.QueueRate, r.Since)
 	return s.decided(decision{run: r.ID}), nil
@@ -91,6 +92,7 @@ func (s *State) leaseIsFact(run int32) {
 	s.dropJobRow(r.row)
 	r.row = none
 	s.kinds[r.kind].refs--
+	s.countStart(run, (*startedAccount).settle)
 	s.global.settle(s.cfg.Rate, r.since)
 	s.tokensOf(run).settle(s.cfg.QueueRate, r.since)
 }
@@ -100,6 +102,7 @@ func (s *State) leaseIsFact(run int32) {
 func (s *State) takeBack(run int32) {
 	r := s.runs[run]
 	delete(s.leasing, r.job)
+	s.countStart(run, func(a *startedAccount, _ int64, _ Vec) { a.forget() })
 	s.global.forget()
 	s.tokensOf(run).forget()
 	s.vacate(run)

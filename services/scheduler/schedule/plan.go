@@ -76,6 +76,13 @@ type planner struct {
 	// global and tokens are what is left after what the round starts.
 	global bucket
 	tokens []bucket
+	// started is what was started in each pool in the period, with what the round starts, and
+	// periodEnd when that ends. Of the pool periodMost is what may start in it, and mostAsked at
+	// least what any next gang has asked for.
+	// PeriodShort: after the newest start some may be above it.
+	started, periodMost, mostAsked Vec
+	periodShort                    bool
+	periodEnd                      []Time
 	// byName are the queues by name.
 	byName []int32
 
@@ -170,6 +177,7 @@ func (p *planner) begin(s *State, r Round) {
 	p.number = p.walk
 	p.free, p.later = append(p.free[:0], s.free...), append(p.later[:0], s.later...)
 	p.held, p.byClass = append(p.held[:0], s.held...), append(p.byClass[:0], s.byClass...)
+	p.beginPeriods()
 	p.floatingNow = append(p.floatingNow[:0], s.floatingHeld...)
 	p.pods, p.releasing = p.pods[:0], p.releasing[:0]
 	for i := range s.nodes {
@@ -279,10 +287,11 @@ func (p *planner) shaken(q *queueRound, by taken) bool {
 	return q.has && (by.short || q.fragile && !p.spotHolds(q) || by.full && p.shapes[q.shape].full == p.began || by.scarce && p.asksFloating(q))
 }
 
-// short says whether there may be too few tokens in all for some queue's next gang.
+// short says whether there may be too few tokens in all for some queue's next gang, or too
+// little left that may start in the period.
 func (p *planner) short() bool {
-	if p.cfg.Rate.Burst == 0 {
-		return false
+	if p.periodShort || p.cfg.Rate.Burst == 0 {
+		return p.periodShort
 	}
 	ok, _ := p.global.has(p.cfg.Rate, p.most, p.round.Now)
 	return !ok
@@ -312,11 +321,12 @@ func (p *planner) recheckShapes(from int) (full bool) {
 
 // start starts the next gang of a queue, which can.
 func (p *planner) start(q *queueRound) {
-	victims := len(p.takes)
+	lays, victims := len(p.lays), len(p.takes)
 	if p.tree.on {
 		p.stand(q)
 	}
 	p.place(q)
+	p.periodShort = p.countStarts(lays)
 	for range q.size() {
 		p.global.take(p.cfg.Rate, p.round.Now)
 		p.tokens[q.queue].take(p.cfg.QueueRate, p.round.Now)

@@ -98,6 +98,7 @@ func (p *planner) enter(pool int32) {
 		}
 	}
 	p.addFloating()
+	p.findPeriodLimit()
 	old := p.queues
 	p.queues, p.wants, p.filling.vectors = p.queues[:0], p.wants[:0], p.filling.vectors[:0]
 	p.at = append(p.at[:0], make([]int32, len(p.State.queues))...)

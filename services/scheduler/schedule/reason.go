@@ -60,6 +60,11 @@ const (
 	AboveLimit
 	// ShortOfFloating: it asks for Need of Resource, of which the pool has Have left.
 	ShortOfFloating
+	// AboveAPeriod: it asks for Need of Resource, and in a whole period no more than Have may
+	// start in the pool.
+	AboveAPeriod
+	// PeriodUsed: it asks for Need of Resource, of which Have may start in the pool until Until.
+	PeriodUsed
 	// OtherRule: a rule that is not told by a figure.
 	OtherRule
 )

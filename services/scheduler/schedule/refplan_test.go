@@ -13,13 +13,16 @@ import (
 // oracle: State.Plan must give the same, byte for byte. It knows nothing of the inside of
 // package schedule.
 func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Round) *schedule.Plan {
-	r := &ref{cfg: cfg, rows: content, round: round, plan: &schedule.Plan{Stop: schedule.StopDone}, laid: map[schedule.JobID]bool{}, buckets: map[schedule.QueueID]schedule.Time{}}
+	r := &ref{cfg: cfg, rows: content, round: round, plan: &schedule.Plan{Stop: schedule.StopDone}, laid: map[schedule.JobID]bool{}, buckets: map[schedule.QueueID]schedule.Time{}, started: map[schedule.PoolID]refStarted{}}
 	for i := range content.Runs {
 		r.runs = append(r.runs, refRun{RunRow: content.Runs[i]})
 	}
 	r.nodes = slices.SortedFunc(slices.Values(content.Nodes), func(a, b schedule.Node) int { return cmp.Compare(a.ID, b.ID) })
 	for _, b := range content.Buckets {
 		r.buckets[b.Queue] = b.Free
+	}
+	for _, row := range content.Started {
+		r.started[row.Pool] = refStarted{refPeriod(cfg, row.From), row.Amounts}
 	}
 	// What was decided in one pool may have left room in another, or changed the shares there,
 	// so all are planned again until a pass decides nothing.
@@ -52,6 +55,7 @@ type ref struct {
 	runs    []refRun
 	laid    map[schedule.JobID]bool
 	buckets map[schedule.QueueID]schedule.Time
+	started map[schedule.PoolID]refStarted
 
 	// pass counts how often all pools were planned before.
 	pass   int
@@ -163,6 +167,7 @@ func (r *ref) walk() (again bool) {
 		victims := len(r.plan.Preempts)
 		r.stand(best)
 		r.place(best)
+		r.countStart(best)
 		for range best.next {
 			r.take("", r.cfg.Rate)
 			r.take(best.ID, r.cfg.QueueRate)
@@ -263,11 +268,15 @@ func (r *ref) wakeAt(at schedule.Time) {
 // of a single job that has no place is not tried again in the walk, unless the job is
 // kept off nodes.
 func (r *ref) canStart(q *refQueue) bool {
+	above := r.aboveAPeriod(q)
+	if !above && !r.inPeriod(q) {
+		return false
+	}
 	if !r.hasTokens(q, "", r.cfg.Rate) || !r.hasTokens(q, q.ID, r.cfg.QueueRate) {
 		return false
 	}
 	r.stand(q)
-	limited := r.overLimit(q) || r.shortOfFloating(q)
+	limited := r.overLimit(q) || r.shortOfFloating(q) || above
 	if !limited && r.trial(func() bool { return r.place(q) }) {
 		return true
 	}
@@ -312,12 +321,17 @@ func (r *ref) hasTokens(q *refQueue, bucket schedule.QueueID, rate schedule.Rate
 	if ready <= r.round.Now {
 		return true
 	}
+	r.endQueue(q, ready)
+	return false
+}
+
+// endQueue ends a queue for the round, for something is used up until a moment.
+func (r *ref) endQueue(q *refQueue, ready schedule.Time) {
 	q.done = true
 	r.wakeAt(ready)
 	if r.plan.Stop == schedule.StopDone {
 		r.plan.Stop = schedule.StopLimit
 	}
-	return false
 }
 
 // since is from when tokens are counted: at most a burst of them.

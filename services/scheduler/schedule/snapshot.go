@@ -27,6 +27,8 @@ type Snapshot struct {
 	Lost    []ExecutorID
 	Buckets []Bucket
 	Charges []Charge
+	// Started is what started in the newest period of each pool in which that is limited.
+	Started []StartedRow
 }
 
 // GangRow is a gang, and how many of its members ended after a start and without one.
@@ -66,7 +68,7 @@ type Bucket struct {
 func (s *State) Snapshot() Snapshot { return s.rows(false) }
 
 // Folds is the part of the content that follows from no unfinished job, alone: Gangs,
-// Buckets and Charges. It costs a look at each job's row, and no copy of it.
+// Buckets, Charges and Started. It costs a look at each job's row, and no copy of it.
 func (s *State) Folds() Snapshot {
 	under := map[int32]underGang{}
 	for h := range s.jobs {
@@ -77,12 +79,12 @@ func (s *State) Folds() Snapshot {
 	var out Snapshot
 	s.queueRows(&out, under, false)
 	s.chargeRows(&out)
-	return Snapshot{Gangs: out.Gangs, Buckets: out.Buckets, Charges: out.Charges}
+	return Snapshot{Gangs: out.Gangs, Buckets: out.Buckets, Charges: out.Charges, Started: s.startedRows(false)}
 }
 
 // rows gives the content, what is assumed left out or counted as facts.
 func (s *State) rows(assumed bool) Snapshot {
-	out := Snapshot{Lost: slices.Sorted(maps.Keys(s.lost))}
+	out := Snapshot{Lost: slices.Sorted(maps.Keys(s.lost)), Started: s.startedRows(assumed)}
 	for i := range s.shapes {
 		out.Shapes = append(out.Shapes, ShapeAdded{ID: s.shapes[i].id, Shape: s.shapes[i].Shape})
 	}
@@ -245,6 +247,10 @@ func (s *State) Fork() *State {
 	f.held, f.byClass = slices.Clone(s.held), slices.Clone(s.byClass)
 	f.floatingHeld = slices.Clone(s.floatingHeld)
 	f.charges = maps.Clone(s.charges)
+	f.startedIn = slices.Clone(s.startedIn)
+	for i := range f.startedIn {
+		f.startedIn[i] = s.startedIn[i].clone()
+	}
 	f.lost, f.assumed, f.leasing = maps.Clone(s.lost), maps.Clone(s.assumed), maps.Clone(s.leasing)
 	// What is worked out is worked out again. Walks are counted on, for rows bear their marks.
 	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk, shares: s.rounds.shares, hunt: hunt{number: s.rounds.hunt.number}}

@@ -19,7 +19,7 @@ func shuffled(in schedule.Snapshot, order *rand.Rand) schedule.Snapshot {
 	return schedule.Snapshot{
 		Shapes: mixed(in.Shapes, order), Gangs: mixed(in.Gangs, order), Jobs: mixed(in.Jobs, order), Held: mixed(in.Held, order),
 		Runs: mixed(in.Runs, order), Members: mixed(in.Members, order), Nodes: mixed(in.Nodes, order), Queues: mixed(in.Queues, order),
-		Lost: mixed(in.Lost, order), Buckets: mixed(in.Buckets, order), Charges: mixed(in.Charges, order),
+		Lost: mixed(in.Lost, order), Buckets: mixed(in.Buckets, order), Charges: mixed(in.Charges, order), Started: mixed(in.Started, order),
 	}
 }
 

@@ -67,6 +67,8 @@ type State struct {
 	floatingOf, floatingHeld []int64
 	// lowestLevel is at most the level of each run.
 	lowestLevel int32
+	// startedIn counts what starts in each pool, where that is limited.
+	startedIn []startedAccount
 	// lost executors take no new runs.
 	lost   map[ExecutorID]bool
 	global account

@@ -78,6 +78,8 @@ type Config struct {
 	LeastLostWork bool
 	// Rate and QueueRate limit the jobs started in all, and of each queue.
 	Rate, QueueRate Rate
+	// PeriodLimit is how much may start in a pool within a period.
+	PeriodLimit PeriodLimit
 	// Floating are the resources that stand on no node; none: all do.
 	Floating []Floating
 }

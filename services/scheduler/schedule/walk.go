@@ -192,6 +192,9 @@ func (p *planner) weigh(amounts Vec, weight int64) uint64 {
 // Where they do not it notes that: a single job's shape is not tried again in this
 // walk. Mixed gangs prove nothing of their shapes, nor does a job that avoids nodes.
 func (p *planner) canStart(q *queueRound) bool {
+	if !p.inPeriod(q) {
+		return false
+	}
 	n := q.size()
 	if ok, ready := p.global.has(p.cfg.Rate, n, p.round.Now); !ok {
 		p.limited(q, ready, n, p.cfg.Rate)
@@ -204,7 +207,7 @@ func (p *planner) canStart(q *queueRound) bool {
 	if p.tree.on {
 		p.stand(q)
 	}
-	over := p.overLimit(q) || p.shortOfFloating(q)
+	over := p.overLimit(q) || p.shortOfFloating(q) || p.aboveAPeriod(q)
 	if !over && p.hasPlace(q) {
 		return true
 	}
@@ -232,6 +235,11 @@ func (p *planner) limited(q *queueRound, ready Time, n uint32, rate Rate) {
 	if n > rate.Burst {
 		return
 	}
+	p.endQueue(q, ready)
+}
+
+// endQueue ends a queue for this round, for something is used up until a moment.
+func (p *planner) endQueue(q *queueRound, ready Time) {
 	q.done = true
 	p.wakeAt(ready)
 	if p.plan.Stop == StopDone {

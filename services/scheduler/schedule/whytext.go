@@ -82,6 +82,10 @@ func (b Block) text(w *Why) string {
 		return fmt.Sprintf("queue %q would hold %s %s by class %q, over its limit of %s", w.Queue, Amount(b.Resource, b.Need), b.Resource, b.Class, Amount(b.Resource, b.Have))
 	case ShortOfFloating:
 		return fmt.Sprintf("its pool has %s %s left, and it asks for %s", Amount(b.Resource, b.Have), b.Resource, Amount(b.Resource, b.Need))
+	case AboveAPeriod:
+		return fmt.Sprintf("it asks for %s %s, and no more than %s may start in its pool in a period", Amount(b.Resource, b.Need), b.Resource, Amount(b.Resource, b.Have))
+	case PeriodUsed:
+		return fmt.Sprintf("it asks for %s %s, and until %s only %s may start in its pool", Amount(b.Resource, b.Need), b.Resource, b.Until.text(), Amount(b.Resource, b.Have))
 	case OtherRule:
 		return "a rule of the round stops it"
 	}

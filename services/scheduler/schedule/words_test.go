@@ -94,6 +94,7 @@ func (s *script) config(c command) {
 	if v := c.value("lookback"); v != "" {
 		s.cfg.Lookback = int(number(s.t, v))
 	}
+	s.limits(c)
 	for _, v := range c.values("floating") {
 		p := parts(s.t, v, 3)
 		i := slices.IndexFunc(s.cfg.Floating, func(f schedule.Floating) bool { return f.Resource == p[0] })

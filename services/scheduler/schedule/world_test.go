@@ -204,6 +204,13 @@ func drawConfig(t *rapid.T) schedule.Config {
 			cfg.Dominant = append(cfg.Dominant, "license")
 		}
 	}
+	if rapid.IntRange(0, 3).Draw(t, "period") == 0 {
+		cfg.PeriodLimit = schedule.PeriodLimit{
+			Length: schedule.Time(rapid.SampledFrom([]int64{7, 100, 2000}).Draw(t, "length")),
+			Limit:  map[string]int64{"cpu": rapid.SampledFrom([]int64{200_000, 500_000, schedule.Million}).Draw(t, "fraction")},
+			ByPool: map[schedule.PoolID]map[string]int64{"q": {"mem": 500_000}},
+		}
+	}
 	if rapid.IntRange(0, 4).Draw(t, "limited") == 0 {
 		cfg.Classes[0].Limit = map[string]int64{"cpu": rapid.Int64Range(0, schedule.Million).Draw(t, "limit")}
 	}

@@ -17,6 +17,8 @@ type RoundSnapshot struct {
 	Buckets []schedule.Bucket
 	// Charges are for runs that ended soon after they began.
 	Charges []ChargeSnapshot
+	// Started is what started in the newest period of each pool.
+	Started []schedule.StartedRow
 }
 
 // ChargeSnapshot is a charge whose amounts bear the names of their resources, which may be
@@ -33,7 +35,7 @@ func (b *board) snapshot(now job.Time) RoundSnapshot {
 		b.apply(schedule.TimePassed{Now: schedule.Time(now)})
 	}
 	folds := b.state.Folds()
-	s := RoundSnapshot{Gangs: folds.Gangs, Buckets: folds.Buckets}
+	s := RoundSnapshot{Gangs: folds.Gangs, Buckets: folds.Buckets, Started: folds.Started}
 	for i := range folds.Charges {
 		c := &folds.Charges[i]
 		row := ChargeSnapshot{Run: job.RunID(c.Run), Queue: string(c.Queue), Pool: string(c.Pool), Until: job.Time(c.Until)}
@@ -60,7 +62,7 @@ func (b *board) charges(rows []ChargeSnapshot) (list []schedule.Charge) {
 // load makes the round's state that of the jobs of a table. What the configuration of
 // now cannot plan is left out, as it is when it is submitted.
 func (b *board) load(t *table, s RoundSnapshot) error {
-	content := schedule.Snapshot{Gangs: slices.Clone(s.Gangs), Buckets: s.Buckets, Charges: b.charges(s.Charges), Jobs: make([]schedule.Job, 0, len(t.jobs))}
+	content := schedule.Snapshot{Gangs: slices.Clone(s.Gangs), Buckets: s.Buckets, Charges: b.charges(s.Charges), Started: s.Started, Jobs: make([]schedule.Job, 0, len(t.jobs))}
 	known := slices.SortedFunc(maps.Values(b.specs.byKey), func(a, b *spec) int { return cmp.Compare(a.id, b.id) })
 	for _, spec := range known {
 		added := schedule.ShapeAdded{ID: spec.id, Shape: b.shapeOf(spec)}

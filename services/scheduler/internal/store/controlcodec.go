@@ -72,6 +72,9 @@ func round(r lead.RoundSnapshot) *schedulerv1.Round {
 		}
 		out.Charges = append(out.Charges, row)
 	}
+	for _, row := range r.Started {
+		out.Started = append(out.Started, &schedulerv1.PoolStarted{Pool: string(row.Pool), From: int64(row.From), Amounts: row.Amounts})
+	}
 	for _, g := range r.Gangs {
 		out.Gangs = append(out.Gangs, &schedulerv1.GangPast{
 			Queue: string(g.Queue), Gang: string(g.ID), Cardinality: g.Cardinality, NodeUniformityLabel: g.Label, Ended: g.Ended, Missed: g.Missed,
@@ -121,6 +124,9 @@ func roundFrom(in *schedulerv1.Round) (r lead.RoundSnapshot) {
 	}
 	for _, b := range in.GetQueueBuckets() {
 		r.Buckets = append(r.Buckets, schedule.Bucket{Queue: schedule.QueueID(b.GetQueue()), Free: schedule.Time(b.GetBucket())})
+	}
+	for _, row := range in.GetStarted() {
+		r.Started = append(r.Started, schedule.StartedRow{Pool: schedule.PoolID(row.GetPool()), From: schedule.Time(row.GetFrom()), Amounts: row.GetAmounts()})
 	}
 	for _, g := range in.GetGangs() {
 		gang := schedule.Gang{

@@ -1040,10 +1040,12 @@ func (x *OpenPlan) GetLeases() []byte {
 type Round struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When the bucket of starts in all was or will be full, nanoseconds since 1970.
-	Bucket        int64          `protobuf:"varint,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	QueueBuckets  []*QueueBucket `protobuf:"bytes,2,rep,name=queue_buckets,json=queueBuckets,proto3" json:"queue_buckets,omitempty"`
-	Gangs         []*GangPast    `protobuf:"bytes,3,rep,name=gangs,proto3" json:"gangs,omitempty"`
-	Charges       []*Charge      `protobuf:"bytes,100,rep,name=charges,proto3" json:"charges,omitempty"`
+	Bucket       int64          `protobuf:"varint,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	QueueBuckets []*QueueBucket `protobuf:"bytes,2,rep,name=queue_buckets,json=queueBuckets,proto3" json:"queue_buckets,omitempty"`
+	Gangs        []*GangPast    `protobuf:"bytes,3,rep,name=gangs,proto3" json:"gangs,omitempty"`
+	Charges      []*Charge      `protobuf:"bytes,100,rep,name=charges,proto3" json:"charges,omitempty"`
+	// What started in the newest period of each pool in which that is limited.
+	Started       []*PoolStarted `protobuf:"bytes,180,rep,name=started,proto3" json:"started,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1102,6 +1104,13 @@ func (x *Round) GetGangs() []*GangPast {
 func (x *Round) GetCharges() []*Charge {
 	if x != nil {
 		return x.Charges
+	}
+	return nil
+}
+
+func (x *Round) GetStarted() []*PoolStarted {
+	if x != nil {
+		return x.Started
 	}
 	return nil
 }
@@ -1325,6 +1334,67 @@ func (x *GangPast) GetMissed() uint32 {
 	return 0
 }
 
+type PoolStarted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Pool  string                 `protobuf:"bytes,1,opt,name=pool,proto3" json:"pool,omitempty"`
+	// When the period began, nanoseconds since 1970.
+	From          int64            `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	Amounts       map[string]int64 `protobuf:"bytes,3,rep,name=amounts,proto3" json:"amounts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PoolStarted) Reset() {
+	*x = PoolStarted{}
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PoolStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PoolStarted) ProtoMessage() {}
+
+func (x *PoolStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PoolStarted.ProtoReflect.Descriptor instead.
+func (*PoolStarted) Descriptor() ([]byte, []int) {
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PoolStarted) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *PoolStarted) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *PoolStarted) GetAmounts() map[string]int64 {
+	if x != nil {
+		return x.Amounts
+	}
+	return nil
+}
+
 var File_fairlead_scheduler_v1_snapshot_proto protoreflect.FileDescriptor
 
 const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
@@ -1416,12 +1486,13 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
 	"\x05parts\x18\x02 \x01(\rR\x05parts\x12\x12\n" +
 	"\x04seen\x18\x03 \x03(\rR\x04seen\x12\x16\n" +
-	"\x06leases\x18\x04 \x01(\fR\x06leases\"\xd8\x01\n" +
+	"\x06leases\x18\x04 \x01(\fR\x06leases\"\x97\x02\n" +
 	"\x05Round\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\x03R\x06bucket\x12G\n" +
 	"\rqueue_buckets\x18\x02 \x03(\v2\".fairlead.scheduler.v1.QueueBucketR\fqueueBuckets\x125\n" +
 	"\x05gangs\x18\x03 \x03(\v2\x1f.fairlead.scheduler.v1.GangPastR\x05gangs\x127\n" +
-	"\acharges\x18d \x03(\v2\x1d.fairlead.scheduler.v1.ChargeR\acharges\"\xdc\x01\n" +
+	"\acharges\x18d \x03(\v2\x1d.fairlead.scheduler.v1.ChargeR\acharges\x12=\n" +
+	"\astarted\x18\xb4\x01 \x03(\v2\".fairlead.scheduler.v1.PoolStartedR\astarted\"\xdc\x01\n" +
 	"\x06Charge\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\fR\x03run\x12\x14\n" +
 	"\x05queue\x18\x02 \x01(\tR\x05queue\x12\x12\n" +
@@ -1440,7 +1511,14 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\vcardinality\x18\x03 \x01(\rR\vcardinality\x122\n" +
 	"\x15node_uniformity_label\x18\x04 \x01(\tR\x13nodeUniformityLabel\x12\x14\n" +
 	"\x05ended\x18\x05 \x01(\rR\x05ended\x12\x16\n" +
-	"\x06missed\x18\x06 \x01(\rR\x06missedBPZNgithub.com/fairlead-batch/fairlead/proto/gen/fairlead/scheduler/v1;schedulerv1b\x06proto3"
+	"\x06missed\x18\x06 \x01(\rR\x06missed\"\xbc\x01\n" +
+	"\vPoolStarted\x12\x12\n" +
+	"\x04pool\x18\x01 \x01(\tR\x04pool\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x03R\x04from\x12I\n" +
+	"\aamounts\x18\x03 \x03(\v2/.fairlead.scheduler.v1.PoolStarted.AmountsEntryR\aamounts\x1a:\n" +
+	"\fAmountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01BPZNgithub.com/fairlead-batch/fairlead/proto/gen/fairlead/scheduler/v1;schedulerv1b\x06proto3"
 
 var (
 	file_fairlead_scheduler_v1_snapshot_proto_rawDescOnce sync.Once
@@ -1454,7 +1532,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP() []byte {
 	return file_fairlead_scheduler_v1_snapshot_proto_rawDescData
 }
 
-var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*PartitionSnapshot)(nil), // 0: fairlead.scheduler.v1.PartitionSnapshot
 	(*JobSet)(nil),            // 1: fairlead.scheduler.v1.JobSet
@@ -1473,42 +1551,46 @@ var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*Charge)(nil),            // 14: fairlead.scheduler.v1.Charge
 	(*QueueBucket)(nil),       // 15: fairlead.scheduler.v1.QueueBucket
 	(*GangPast)(nil),          // 16: fairlead.scheduler.v1.GangPast
-	nil,                       // 17: fairlead.scheduler.v1.ClassLimit.FractionsEntry
-	nil,                       // 18: fairlead.scheduler.v1.Charge.AmountsEntry
-	(*v1.Shape)(nil),          // 19: fairlead.events.v1.Shape
-	(*v1.Gang)(nil),           // 20: fairlead.events.v1.Gang
-	(*v1.Event)(nil),          // 21: fairlead.events.v1.Event
-	(*v1.Failure)(nil),        // 22: fairlead.events.v1.Failure
+	(*PoolStarted)(nil),       // 17: fairlead.scheduler.v1.PoolStarted
+	nil,                       // 18: fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	nil,                       // 19: fairlead.scheduler.v1.Charge.AmountsEntry
+	nil,                       // 20: fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	(*v1.Shape)(nil),          // 21: fairlead.events.v1.Shape
+	(*v1.Gang)(nil),           // 22: fairlead.events.v1.Gang
+	(*v1.Event)(nil),          // 23: fairlead.events.v1.Event
+	(*v1.Failure)(nil),        // 24: fairlead.events.v1.Failure
 }
 var file_fairlead_scheduler_v1_snapshot_proto_depIdxs = []int32{
 	1,  // 0: fairlead.scheduler.v1.PartitionSnapshot.job_sets:type_name -> fairlead.scheduler.v1.JobSet
 	2,  // 1: fairlead.scheduler.v1.PartitionSnapshot.specs:type_name -> fairlead.scheduler.v1.Spec
 	3,  // 2: fairlead.scheduler.v1.PartitionSnapshot.more:type_name -> fairlead.scheduler.v1.More
-	19, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
+	21, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
 	4,  // 4: fairlead.scheduler.v1.More.run:type_name -> fairlead.scheduler.v1.Run
-	20, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
-	21, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
+	22, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
+	23, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
 	5,  // 7: fairlead.scheduler.v1.More.cancel:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 8: fairlead.scheduler.v1.More.preempt:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 9: fairlead.scheduler.v1.More.reprioritize:type_name -> fairlead.scheduler.v1.Asked
-	22, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
+	24, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
 	7,  // 11: fairlead.scheduler.v1.ControlSnapshot.created:type_name -> fairlead.scheduler.v1.Created
 	8,  // 12: fairlead.scheduler.v1.ControlSnapshot.settings:type_name -> fairlead.scheduler.v1.Setting
 	11, // 13: fairlead.scheduler.v1.ControlSnapshot.plans:type_name -> fairlead.scheduler.v1.EpochPlans
 	13, // 14: fairlead.scheduler.v1.ControlSnapshot.round:type_name -> fairlead.scheduler.v1.Round
 	9,  // 15: fairlead.scheduler.v1.Setting.queue:type_name -> fairlead.scheduler.v1.Queue
 	10, // 16: fairlead.scheduler.v1.Queue.limits:type_name -> fairlead.scheduler.v1.ClassLimit
-	17, // 17: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	18, // 17: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
 	12, // 18: fairlead.scheduler.v1.EpochPlans.plans:type_name -> fairlead.scheduler.v1.OpenPlan
 	15, // 19: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
 	16, // 20: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
 	14, // 21: fairlead.scheduler.v1.Round.charges:type_name -> fairlead.scheduler.v1.Charge
-	18, // 22: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	17, // 22: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
+	19, // 23: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
+	20, // 24: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_scheduler_v1_snapshot_proto_init() }
@@ -1526,7 +1608,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairlead_scheduler_v1_snapshot_proto_rawDesc), len(file_fairlead_scheduler_v1_snapshot_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
