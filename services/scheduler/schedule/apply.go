@@ -105,11 +105,35 @@ func (s *State) addGang(g Gang) error {
 	if g.ID == "" || g.Queue == "" || g.Cardinality == 0 {
 		return fmt.Errorf("%w: gang %q of queue %q with %d members", ErrInvalid, g.ID, g.Queue, g.Cardinality)
 	}
-	q := s.queue(g.Queue)
-	if _, known := s.queues[q].gangs[g.ID]; known {
-		return nil
+	known := none
+	if q, is := s.queueOf[g.Queue]; is {
+		if h, is := s.queues[q].gangs[g.ID]; is {
+			known = h
+		}
 	}
-	h, row := int32(len(s.gangs)), gang{Gang: g, queue: q} //nolint:gosec // gangs are below 2^31
+	row := &gang{}
+	if known != none {
+		row = &s.gangs[known]
+	}
+	groups, err := s.newGroups(row, g.Groups)
+	if err == nil && !s.knowsTier(g.Tier) {
+		err = fmt.Errorf("%w: tier %q is not known", ErrInvalid, g.Tier)
+	}
+	if err != nil {
+		return fmt.Errorf("gang %q of queue %q: %w", g.ID, g.Queue, err)
+	}
+	if known == none {
+		known = s.addGangRow(&g)
+	}
+	s.addGroups(&s.gangs[known], groups)
+	return nil
+}
+
+// addGangRow makes a gang, without its groups.
+func (s *State) addGangRow(g *Gang) int32 {
+	q := s.queue(g.Queue)
+	h, row := int32(len(s.gangs)), gang{Gang: *g, queue: q, bound: s.bindingFor(g.Tier, g.Label)} //nolint:gosec // gangs are below 2^31
+	row.Groups = nil
 	if last := len(s.freeGangs) - 1; last >= 0 {
 		h, s.freeGangs = s.freeGangs[last], s.freeGangs[:last]
 		s.gangs[h] = row
@@ -120,7 +144,7 @@ func (s *State) addGang(g Gang) error {
 		s.queues[q].gangs = map[GangID]int32{}
 	}
 	s.queues[q].gangs[g.ID] = h
-	return nil
+	return h
 }
 
 // resolve finds the queue, the shape and the gang of a job. The queue may be new.
@@ -139,6 +163,9 @@ func (s *State) resolve(j *Job) (queue, shape, gang int32, err error) {
 		if !known {
 			return none, none, none, fmt.Errorf("%w: job %x is of gang %q, which is not known", ErrInvalid, j.ID, j.Gang)
 		}
+	}
+	if j.Group != "" && (gang == none || s.groupOf(gang, j.Group) == noGroup) {
+		return none, none, none, fmt.Errorf("%w: job %x is of group %q of gang %q, which is not known", ErrInvalid, j.ID, j.Group, j.Gang)
 	}
 	return s.queue(j.Queue), shape, gang, nil
 }
@@ -263,7 +290,7 @@ func (s *State) leased(r *Run) error {
 	if err != nil {
 		return err
 	}
-	s.goAway(s.jobs[row].gang, r.Job, r.ID)
+	s.goAway(row, r.ID)
 	s.dropJobRow(row) // the run has its kind now
 	s.countStart(run, (*startedAccount).take)
 	s.global.take(s.cfg.Rate, r.Since)

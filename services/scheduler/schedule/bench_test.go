@@ -26,7 +26,7 @@ func benchConfig() *schedule.Config {
 	return &schedule.Config{
 		Resources: []string{"cpu", "memory"}, Dominant: []string{"cpu", "memory"}, Pools: []schedule.PoolID{benchPool},
 		Classes:   []schedule.Class{{ID: "preemptible", Preemptible: true, Limit: map[string]int64{"cpu": schedule.Million}}},
-		Protected: schedule.Million, Lookback: 1 << 20,
+		Protected: schedule.Million, Lookback: 1 << 20, Tiers: []schedule.Tier{{ID: "rack", Label: "rack"}},
 		Rate: schedule.Rate{PerToken: 1, Burst: 1 << 30}, QueueRate: schedule.Rate{PerToken: 1, Burst: 1 << 30},
 	}
 }
@@ -105,6 +105,29 @@ func shapesWorld() *benchWorld {
 		j.Queue, j.Shape, j.Submitted = w.Queues[i%100].ID, schedule.ShapeID(i+1), schedule.Time(i)*100_000
 		w.Jobs = append(w.Jobs, j)
 	}
+	return w
+}
+
+// racksWorld is a gang of 100 groups of 10 pods of 8 cpu and 8 Gi, each bound to a rack, and
+// 1,000 nodes of 8 cpu and 32 Gi in 100 racks of 10.
+func racksWorld() *benchWorld {
+	w := newBenchWorld(1, 0)
+	for i := range 1_000 {
+		n := benchNode("cluster", i, 8*benchCPU, 32*benchGi)
+		n.Labels = map[string]string{"rack": fmt.Sprintf("rack-%02d", i/10)}
+		w.Nodes = append(w.Nodes, n)
+	}
+	gang := schedule.Gang{ID: "gang", Queue: w.Queues[0].ID, Cardinality: 1_000}
+	w.shape(8*benchCPU, 8*benchGi)
+	for i := range 100 {
+		gang.Groups = append(gang.Groups, schedule.Group{ID: schedule.GroupID(fmt.Sprintf("group-%02d", i)), Tier: "rack"})
+	}
+	for i := range 1_000 {
+		j := w.job(i)
+		j.Gang, j.Group = gang.ID, gang.Groups[i%100].ID
+		w.Jobs = append(w.Jobs, j)
+	}
+	w.Gangs = []schedule.GangRow{{Gang: gang}}
 	return w
 }
 

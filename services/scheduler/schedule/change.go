@@ -203,7 +203,7 @@ func (c *changes) cut(sh *shape, to Vec) (cut uint64) {
 
 // cutForNode is the largest request that fits on some node; nil: none.
 func (c *changes) cutForNode(sh *shape, slack Vec) (best Vec) {
-	k := c.seekFor(c.asked.job, "", "")
+	k := c.seekFor(c.asked.job, nil)
 	k.later = true
 	least := uint64(0)
 	to := make(Vec, len(slack))
@@ -254,11 +254,11 @@ func (c *changes) cutForGang(sh *shape, slack Vec) (best Vec) {
 	return best
 }
 
-// capacity is for how many jobs with a request there is room, of the value of the gang's
-// label where most is.
+// capacity is for how many jobs with a request there is room, in the domain of the gang
+// where most is.
 func (c *changes) capacity(request Vec) (most int) {
-	k := c.seekFor(c.asked.members[0], "", "")
-	label, sums := c.gangs[c.asked.gang].Label, map[string]int{}
+	k := c.seekFor(c.asked.members[0], nil)
+	domainOf, sums := c.domainOf(c.asked.gang), map[int32]int{}
 	for _, n := range c.planner.nodes {
 		if !c.index.takes[n] || !c.mayTry(&k, n) {
 			continue
@@ -267,15 +267,12 @@ func (c *changes) capacity(request Vec) (most int) {
 		if pods := c.State.nodes[n].MaxPods; pods > 0 {
 			free = min(free, int(max(0, pods-c.pods[n]+c.releasing[n])))
 		}
-		value := ""
-		if label != "" {
-			has := false
-			if value, has = c.State.nodes[n].Labels[label]; !has {
-				continue
-			}
+		domain, is := domainOf(n)
+		if !is {
+			continue
 		}
-		sums[value] += free
-		most = max(most, sums[value])
+		sums[domain] += free
+		most = max(most, sums[domain])
 	}
 	return most
 }
@@ -404,30 +401,29 @@ func (c *changes) nodes(w *PoolWhy) {
 	if sh == nil || len(w.Blocks) > 0 || slices.ContainsFunc(sh.Match.Terms, func(t Term) bool { return len(t.Name) > 0 }) {
 		return
 	}
-	need, label := len(c.asked.all()), ""
-	if c.asked.gang != none {
-		label = c.gangs[c.asked.gang].Label
-		if label != "" && len(c.values(c.asked.gang)) == 1 && c.gangs[c.asked.gang].members() > need {
-			return // its members run under one value
-		}
+	need, gang := len(c.asked.all()), c.asked.gang
+	if gang != none && (c.bindsGroups(gang) || c.hasChosen(gang)) {
+		return
 	}
-	k := c.seekFor(c.asked.job, "", "")
+	domainOf := c.domainOf(gang)
+	k := c.seekFor(c.asked.job, nil)
 	k.avoid = nil
 	best := Change{Kind: AddNodes, Pool: w.Pool}
-	rooms := map[string]int{}
+	rooms := map[int32]int{}
 	for _, n := range c.planner.nodes {
 		row := &c.State.nodes[n]
 		slots := c.slots(sh.Request, row.Total)
 		if row.MaxPods > 0 {
 			slots = min(slots, int(row.MaxPods))
 		}
-		if slots == 0 || !c.index.takes[n] || !c.mayTry(&k, n) || label != "" && row.Labels[label] == "" {
+		domain, is := domainOf(n)
+		if slots == 0 || !is || !c.index.takes[n] || !c.mayTry(&k, n) {
 			continue
 		}
-		free, known := rooms[row.Labels[label]]
-		if c.asked.gang != none && !known {
-			free = c.capacityIn(sh.Request, label, row.Labels[label])
-			rooms[row.Labels[label]] = free
+		free, known := rooms[domain]
+		if gang != none && !known {
+			free = c.capacityIn(sh.Request, c.scopeOf(gang, domain))
+			rooms[domain] = free
 		}
 		if count := (max(1, need-free) + slots - 1) / slots; best.Count == 0 || count < best.Count {
 			best.Node, best.Count = row.ID, count
@@ -441,9 +437,9 @@ func (c *changes) nodes(w *PoolWhy) {
 	}
 }
 
-// capacityIn is for how many jobs there is room on nodes with a value of a label.
-func (c *changes) capacityIn(request Vec, label, value string) (sum int) {
-	k := c.seekFor(c.asked.members[0], label, value)
+// capacityIn is for how many jobs there is room on nodes in some domains.
+func (c *changes) capacityIn(request Vec, in scope) (sum int) {
+	k := c.seekFor(c.asked.members[0], in)
 	for _, n := range c.planner.nodes {
 		if !c.index.takes[n] || !c.mayTry(&k, n) {
 			continue

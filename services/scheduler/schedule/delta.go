@@ -16,7 +16,8 @@ type ShapeAdded struct {
 	Shape Shape
 }
 
-// GangAdded: jobs of this gang may come. One that is known stays as it is.
+// GangAdded: jobs of this gang may come. One that is known stays as it is, and may get more
+// groups.
 type GangAdded struct{ Gang Gang }
 
 // JobQueued: the job waits. It may have run before.

@@ -154,6 +154,11 @@ func (d *digester) gangs(rows *Snapshot) {
 		text(d, g.ID)
 		text(d, g.Queue)
 		text(d, g.Label)
+		text(d, g.Tier)
+		d.count(len(g.Groups))
+		for _, group := range g.Groups {
+			texts(d, []string{string(group.ID), string(group.Parent), string(group.Tier), group.Label})
+		}
 		for _, n := range []uint32{g.Cardinality, g.Ended, g.Missed} {
 			d.number(int64(n))
 		}
@@ -165,6 +170,7 @@ func (d *digester) gangs(rows *Snapshot) {
 		d.id(m.Run)
 		text(d, m.Queue)
 		text(d, m.Gang)
+		text(d, m.Group)
 	}
 }
 
@@ -178,6 +184,7 @@ func (d *digester) jobs(rows []Job) {
 		d.number(int64(j.Priority))
 		d.number(int64(j.Submitted))
 		text(d, j.Gang)
+		text(d, j.Group)
 		d.number(int64(j.NotBefore))
 		texts(d, j.Avoid)
 	}

@@ -39,6 +39,10 @@
 //     Facts mark the nodes that they changed, and the next plan moves those.
 //   - Who may run where is a bit a node, for each way to match nodes, worked out again
 //     when nodes change.
+//   - Domains are lists of nodes for each way to be bound, worked out again when nodes
+//     change ([binding]). A group of jobs that are alike is not tried in each: what a domain
+//     holds of them is counted node by node, 20 ns each, and who stands where is looked for
+//     in the chosen one alone.
 //   - A queue's next gang is one that can start as things are, at every moment of a round.
 //     So each shape keeps a witness, a node with room for it, and only the shapes whose
 //     witness was taken look for another.
@@ -60,11 +64,17 @@
 //   - Within a queue: higher class, smaller priority number, earlier submission, id.
 //     A gang stands where its last member does, and starts whole or not at all. A
 //     member that was given back starts again by itself, beside its mates that run or
-//     have ended, under the same value of the uniformity label. One that ended before
+//     have ended, in the same domains. One that ended before
 //     it ever started breaks the gang: the others wait.
 //   - A node: the one on which least is left of what the job asks for; then the name. With
 //     victims before that: their highest class the lowest; if it is configured, the least
 //     work lost; the fewest.
+//   - A gang may be bound to a label, a tier of the topology or one executor: all members
+//     run in one domain, the nodes that agree on it. So may its groups, within the domain
+//     of the gang or group that they are part of: first the members of a group itself are
+//     placed, in the queue's order, then its groups by name, each as a whole. Of several
+//     domains that one is taken with the fewest victims; then that where least is left of
+//     what the group asks for; then the first by name.
 //   - A job that does not fit does not block jobs of other shapes behind it.
 //   - Urgency preemption: a job may take the place of preemptible runs of lower
 //     classes. Fair-share preemption, by either rule: see share.go. A gang is preempted whole. Once all
@@ -90,5 +100,5 @@
 //   - A fact that Apply refuses leaves the state as it was.
 //
 // What the page of rules also knows and this round does not do yet (reservations,
-// topology tiers, usage with decay, bids) has no field here.
+// usage with decay, bids) has no field here.
 package schedule

@@ -131,7 +131,7 @@ type tally struct {
 
 // countReasons counts the nodes by why a job does not start there, and finds the nearest.
 func (p *planner) countReasons(t *asked, w *PoolWhy) {
-	k := p.seekFor(t.job, "", "")
+	k := p.seekFor(t.job, nil)
 	k.later = true
 	sum := tally{small: make([]int, len(p.total)), full: make([]int, len(p.total)), texts: map[NodeCount]int{}}
 	best := shortage{node: none}
@@ -248,7 +248,7 @@ func (s *shortage) consider(p *planner, k *seek, n int32) {
 	}
 }
 
-// placed is how many jobs of a gang would find room as it is, were there no label and
+// placed is how many jobs of a gang would find room as it is, were there no domains and
 // nobody to be preempted.
 func (p *planner) placed(t *asked, w *PoolWhy) int {
 	if t.gang == none {
@@ -263,7 +263,7 @@ func (p *planner) placed(t *asked, w *PoolWhy) int {
 	p.trial(func() bool {
 		q := &p.queues[p.at[t.queue]]
 		for _, j := range t.members {
-			k := p.seekFor(j, "", "")
+			k := p.seekFor(j, nil)
 			if at := p.roomFor(&k); at != none {
 				p.lay(q, j, at, "")
 				n++
@@ -274,8 +274,10 @@ func (p *planner) placed(t *asked, w *PoolWhy) int {
 	return n
 }
 
-// plainGang says that a job is no gang, or one without a label.
-func (p *planner) plainGang(t *asked) bool { return t.gang == none || p.gangs[t.gang].Label == "" }
+// plainGang says that a job is no gang, or one that may start anywhere.
+func (p *planner) plainGang(t *asked) bool {
+	return t.gang == none || p.gangs[t.gang].bound == none && !p.bindsGroups(t.gang)
+}
 
 // preemption says what came of looking for victims of a job.
 func (p *planner) preemption(t *asked, q *queueRound, can bool, placed int) Preemption { //nolint:revive // what came of it

@@ -25,6 +25,7 @@ func FuzzLoad(f *testing.F) {
 		Classes: []schedule.Class{{ID: "c", Preemptible: true}}, Lookback: 10,
 		Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5},
 		PeriodLimit: schedule.PeriodLimit{Length: 3, Limit: map[string]int64{"cpu": schedule.Million}},
+		Tiers:       hostileTiers,
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		content := (&decoder{raw: raw}).snapshot()
@@ -56,13 +57,13 @@ func (d *decoder) snapshot() schedule.Snapshot {
 	content := schedule.Snapshot{
 		Shapes: []schedule.ShapeAdded{{ID: 0, Shape: schedule.Shape{Request: schedule.Vec{1}, Class: "c"}}, {ID: 1, Shape: schedule.Shape{Request: schedule.Vec{2}, Class: "c"}}},
 		Queues: []schedule.Queue{{ID: "qa", Weight: 1}},
-		Gangs:  []schedule.GangRow{{Gang: schedule.Gang{ID: "ga", Queue: "qa", Cardinality: 2}, Missed: uint32(d.byte() % 2)}},
+		Gangs:  []schedule.GangRow{{Gang: schedule.Gang{ID: "ga", Queue: "qa", Cardinality: 2, Groups: []schedule.Group{{ID: "xa", Tier: "rack"}}}, Missed: uint32(d.byte() % 2)}},
 	}
 	for len(d.raw) > 0 {
 		switch d.byte() % 9 {
 		case 0:
 			content.Gangs = append(content.Gangs, schedule.GangRow{
-				Gang:  schedule.Gang{ID: schedule.GangID(d.name("g")), Queue: schedule.QueueID(d.name("q")), Cardinality: uint32(d.number())},
+				Gang:  schedule.Gang{ID: schedule.GangID(d.name("g")), Queue: schedule.QueueID(d.name("q")), Cardinality: uint32(d.number()), Tier: d.tier(), Groups: d.groups()},
 				Ended: uint32(d.number()), Missed: uint32(d.number()),
 			})
 		case 1, 2:
@@ -75,7 +76,7 @@ func (d *decoder) snapshot() schedule.Snapshot {
 			row.Phase = schedule.Phase(d.byte() % 5)
 			content.Runs = append(content.Runs, row)
 			if d.byte() < 90 {
-				content.Members = append(content.Members, schedule.MemberRow{Job: row.Job, Queue: row.Queue, Gang: row.Gang, Run: row.ID})
+				content.Members = append(content.Members, schedule.MemberRow{Job: row.Job, Queue: row.Queue, Gang: row.Gang, Group: j.Group, Run: row.ID})
 			}
 		case 5:
 			content.Members = append(content.Members, schedule.MemberRow{Job: d.id(), Run: d.id(), Queue: schedule.QueueID(d.name("q")), Gang: schedule.GangID(d.name("g"))})

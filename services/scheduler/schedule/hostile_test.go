@@ -33,6 +33,13 @@ func TestApplyRefuses(t *testing.T) {
 		"Lt with two values":            term(schedule.Expression{Key: "k", Operator: "Lt", Values: []string{"1", "2"}}),
 		"gang without a name":           schedule.GangAdded{Gang: schedule.Gang{Queue: "q", Cardinality: 1}},
 		"gang of no queue":              schedule.GangAdded{Gang: schedule.Gang{ID: "g", Cardinality: 1}},
+		"gang of an unknown tier":       schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Tier: "rack"}},
+		"group without a name":          schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Groups: []schedule.Group{{}}}},
+		"group of an unknown tier":      schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Groups: []schedule.Group{{ID: "x"}, {ID: "y", Tier: "rack"}}}},
+		"groups within each other":      schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Groups: []schedule.Group{{ID: "x", Parent: "y"}, {ID: "y", Parent: "x"}}}},
+		"groups nested too deep":        schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Groups: nested(schedule.GroupDepthMax + 1)}},
+		"job of an unknown group":       schedule.JobQueued{Job: schedule.Job{ID: jobID("j"), Queue: "q", Shape: 1, Gang: "known", Group: "x"}},
+		"job of a group of no gang":     schedule.JobQueued{Job: schedule.Job{ID: jobID("j"), Queue: "q", Shape: 1, Group: "x"}},
 		"gang of nobody":                schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q"}},
 		"job without an id":             schedule.JobQueued{Job: schedule.Job{Queue: "q", Shape: 1}},
 		"job of no queue":               schedule.JobQueued{Job: schedule.Job{ID: jobID("j"), Shape: 1}},
@@ -106,12 +113,16 @@ func TestNewRefuses(t *testing.T) {
 		"a multiplier of nothing": func(c *schedule.Config) { c.Multipliers = map[string]int64{"gpu": schedule.Million} },
 		"no multiplier":           func(c *schedule.Config) { c.Multipliers = map[string]int64{"cpu": 0} },
 		"a huge multiplier":       func(c *schedule.Config) { c.Multipliers = map[string]int64{"cpu": math.MaxInt64} },
-		"no look-back":            func(c *schedule.Config) { c.Lookback = 0 },
-		"negative protection":     func(c *schedule.Config) { c.Protected = -1 },
-		"a negative rate":         func(c *schedule.Config) { c.Rate.PerToken = -1 },
-		"a rate that overflows":   func(c *schedule.Config) { c.QueueRate = schedule.Rate{PerToken: math.MaxInt64 / 2, Burst: 3} },
-		"a negative run time":     func(c *schedule.Config) { c.Classes[0].MinRunTime = -1 },
-		"a run time of ages":      func(c *schedule.Config) { c.Classes[0].MinRunTime = 1<<60 + 1 },
+		"a tier without a label":  func(c *schedule.Config) { c.Tiers = []schedule.Tier{{ID: "rack"}} },
+		"a tier twice": func(c *schedule.Config) {
+			c.Tiers = []schedule.Tier{{ID: "rack", Label: "a"}, {ID: "rack", Label: "b"}}
+		},
+		"no look-back":          func(c *schedule.Config) { c.Lookback = 0 },
+		"negative protection":   func(c *schedule.Config) { c.Protected = -1 },
+		"a negative rate":       func(c *schedule.Config) { c.Rate.PerToken = -1 },
+		"a rate that overflows": func(c *schedule.Config) { c.QueueRate = schedule.Rate{PerToken: math.MaxInt64 / 2, Burst: 3} },
+		"a negative run time":   func(c *schedule.Config) { c.Classes[0].MinRunTime = -1 },
+		"a run time of ages":    func(c *schedule.Config) { c.Classes[0].MinRunTime = 1<<60 + 1 },
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +158,7 @@ func FuzzApply(f *testing.F) {
 		d := &decoder{raw: raw}
 		cfg := schedule.Config{
 			Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
-			Classes: []schedule.Class{{ID: "c", Preemptible: true, MinRunTime: 1 << 60}}, Lookback: 10, LeastLostWork: true,
+			Classes: []schedule.Class{{ID: "c", Preemptible: true, MinRunTime: 1 << 60}}, Lookback: 10, LeastLostWork: true, Tiers: hostileTiers,
 			Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5},
 			PeriodLimit: schedule.PeriodLimit{Length: 3, Limit: map[string]int64{"cpu": schedule.Million}},
 		}
@@ -182,6 +193,20 @@ func FuzzApply(f *testing.F) {
 			t.Fatalf("snapshots (-first +loaded):\n%s", gocmp.Diff(s.Snapshot(), loaded.Snapshot()))
 		}
 	})
+}
+
+var hostileTiers = []schedule.Tier{{ID: "rack", Label: "ka"}, {ID: "host", Label: "kb"}}
+
+// nested are groups of which each is in the one before.
+func nested(n int) (groups []schedule.Group) {
+	for i := range n {
+		g := schedule.Group{ID: schedule.GroupID(strconv.Itoa(i))}
+		if i > 0 {
+			g.Parent = groups[i-1].ID
+		}
+		groups = append(groups, g)
+	}
+	return groups
 }
 
 // decoder makes facts of bytes, hostile ones among them.
@@ -261,6 +286,7 @@ func (d *decoder) delta() schedule.Delta {
 	case 1:
 		return schedule.GangAdded{Gang: schedule.Gang{
 			ID: schedule.GangID(d.name("g")), Queue: schedule.QueueID(d.name("q")), Cardinality: uint32(d.number()), Label: d.name(""),
+			Tier: d.tier(), Groups: d.groups(),
 		}}
 	case 2, 3, 4:
 		return schedule.JobQueued{Job: d.job()}
@@ -295,6 +321,17 @@ func (d *decoder) delta() schedule.Delta {
 	return schedule.ExecutorBack{Executor: schedule.ExecutorID(d.name(""))}
 }
 
+func (d *decoder) tier() schedule.TierID {
+	return []schedule.TierID{"", "", "rack", "host", "unknown"}[d.byte()%5]
+}
+
+func (d *decoder) groups() (groups []schedule.Group) {
+	for range d.byte() % 4 {
+		groups = append(groups, schedule.Group{ID: schedule.GroupID(d.name("x")), Parent: schedule.GroupID(d.name("x")), Tier: d.tier(), Label: d.name("k")})
+	}
+	return groups
+}
+
 func (d *decoder) shape() schedule.Shape {
 	s := schedule.Shape{Request: d.vec(), Class: "c", Match: schedule.Match{Selector: d.strings("k")}}
 	switch d.byte() {
@@ -321,6 +358,9 @@ func (d *decoder) job() schedule.Job {
 	}
 	if d.byte() < 90 {
 		j.Gang = schedule.GangID(d.name("g"))
+		if d.byte() < 90 {
+			j.Group = schedule.GroupID(d.name("x"))
+		}
 	}
 	return j
 }

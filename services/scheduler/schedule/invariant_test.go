@@ -192,19 +192,14 @@ func (w *world) cordoned(id schedule.QueueID) bool {
 	return q.Cordoned || q.Parent != "" && w.cordoned(q.Parent)
 }
 
-// gangsWhole: of a gang all that waits starts, on nodes with one value of its label,
-// or nothing; and all that runs is preempted, or nothing.
+// gangsWhole: of a gang all that waits starts or nothing; and all that runs is preempted, or
+// nothing.
 func gangsWhole(w *world, plan *schedule.Plan, after *world) error {
 	for id, g := range w.gangs {
 		var started, waiting, ran, preempted int
-		values := map[string]bool{}
 		for _, s := range plan.Starts {
 			if s.Gang == id {
 				started++
-				values[w.nodes[s.Node].Labels[g.Label]] = true
-				if s.Domain != w.nodes[s.Node].Labels[g.Label] {
-					return fmt.Errorf("gang %s: start on %s in domain %q", id, s.Node, s.Domain)
-				}
 			}
 		}
 		for _, j := range w.waiting {
@@ -223,10 +218,40 @@ func gangsWhole(w *world, plan *schedule.Plan, after *world) error {
 		switch {
 		case started > 0 && (started < waiting || started+ran < int(g.Cardinality)):
 			return fmt.Errorf("gang %s: %d start, %d wait, %d run of %d", id, started, waiting, ran, g.Cardinality)
-		case g.Label != "" && len(values) > 1:
-			return fmt.Errorf("gang %s: on %d values of its label", id, len(values))
 		case preempted > 0 && preempted < ran:
 			return fmt.Errorf("gang %s: %d of %d preempted", id, preempted, ran)
+		}
+	}
+	return nil
+}
+
+// domainsKept: what starts of a gang or a group that is bound starts in one domain, each
+// group within that of its parent, and says so.
+func domainsKept(w *world, plan *schedule.Plan, _ *world) error {
+	names := map[string]string{}
+	for _, s := range plan.Starts {
+		g, n := w.gangs[s.Gang], w.nodes[s.Node]
+		if s.Gang == "" {
+			continue
+		}
+		var bound schedule.Group
+		for id := w.waiting[s.Job].Group; ; id = bound.Parent {
+			bound = schedule.Group{Tier: g.Tier, Label: g.Label}
+			if id != "" {
+				bound = g.Groups[slices.IndexFunc(g.Groups, func(x schedule.Group) bool { return x.ID == id })]
+			}
+			labels := (&ref{cfg: &w.cfg}).boundBy(bound)
+			name, is := domainName(&n, labels)
+			at := fmt.Sprintf("%s of gang %s", id, s.Gang)
+			if before, some := names[at]; !is || some && before != name && len(labels) > 0 {
+				return fmt.Errorf("group %s: start on %s in domain %q, and others in %q", at, s.Node, name, before)
+			}
+			if names[at] = name; id == "" && s.Domain != name {
+				return fmt.Errorf("gang %s: start on %s, in %q, says domain %q", s.Gang, s.Node, name, s.Domain)
+			}
+			if id == "" {
+				break
+			}
 		}
 	}
 	return nil

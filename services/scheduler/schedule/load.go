@@ -175,7 +175,11 @@ func (s *State) loadMembers(content *Snapshot) error {
 		if _, is := s.away[m.Job]; is {
 			return twice("member", fmt.Sprintf("%x", m.Job))
 		}
-		s.away[m.Job] = awayMember{gang: gang, run: m.Run}
+		group := s.groupOf(gang, m.Group)
+		if m.Group != "" && group == noGroup {
+			return fmt.Errorf("%w: job %x is of group %q of gang %q, which is not known", ErrInvalid, m.Job, m.Group, m.Gang)
+		}
+		s.away[m.Job] = awayMember{gang: gang, group: group, run: m.Run}
 		if m.Run != (RunID{}) {
 			s.gangs[gang].placed++
 		} else {

@@ -11,7 +11,7 @@ import (
 func New(cfg Config) (*State, error) {
 	s := &State{
 		cfg: &cfg, resources: map[string]int{}, classOf: map[ClassID]int32{}, poolOf: map[PoolID]int32{},
-		shapeOf: map[ShapeID]int32{}, matcherOf: map[string]int32{}, extras: map[int32]jobExtra{}, kindOf: map[uint64]int32{},
+		shapeOf: map[ShapeID]int32{}, matcherOf: map[string]int32{}, bindingOf: map[string]int32{}, extras: map[int32]jobExtra{}, kindOf: map[uint64]int32{},
 		queueOf: map[QueueID]int32{}, away: map[JobID]awayMember{}, nodeOf: map[NodeID]int32{},
 		lost: map[ExecutorID]bool{}, assumed: map[DecisionID]decision{}, leasing: map[JobID]int32{},
 		lowestLevel: math.MaxInt32,
@@ -68,6 +68,9 @@ func New(cfg Config) (*State, error) {
 		return nil, fmt.Errorf("%w: preemption rule %d", ErrInvalid, cfg.PreemptionRule)
 	case !cfg.Rate.valid() || !cfg.QueueRate.valid():
 		return nil, fmt.Errorf("%w: a rate is negative, or takes over 2^60 ns for its burst", ErrInvalid)
+	}
+	if err := checkTiers(cfg.Tiers); err != nil {
+		return nil, err
 	}
 	s.index.init(s)
 	return s, nil

@@ -24,7 +24,7 @@ func (s *State) AssumeLeased(r Run) (DecisionID, error) {
 	s.jobs[row].leased = true
 	s.runs[run].leaseAssumed, s.runs[run].row = true, row
 	s.leasing[r.Job] = run
-	s.goAway(s.runs[run].gang, r.Job, r.ID)
+	s.goAway(row, r.ID)
 	s.countStart(run, (*startedAccount).assume)
 	s.global.assume(s.cfg.Rate, r.Since)
 	s.tokensOf(run).assume(s.cfg.QueueRate, r.Since)

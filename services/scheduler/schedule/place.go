@@ -11,17 +11,17 @@ type seek struct {
 	job     int32
 	request Vec
 	match   bitset
-	// avoid are nodes that it may not be; label and value what it must have, if any.
-	avoid        []NodeID
-	label, value string
+	// avoid are nodes that it may not be, in the domains where it must be.
+	avoid []NodeID
+	in    scope
 	// later: room that is being released counts.
 	later bool
 }
 
 // seekFor is what a node for a job is looked for by.
-func (p *planner) seekFor(job int32, label, value string) seek {
+func (p *planner) seekFor(job int32, in scope) seek {
 	sh := &p.shapes[p.kinds[p.jobs[job].kind].shape]
-	k := seek{job: job, request: sh.onNode, match: p.matches(sh), label: label, value: value}
+	k := seek{job: job, request: sh.onNode, match: p.matches(sh), in: in}
 	if p.jobs[job].extra {
 		k.avoid = p.extras[job].avoid
 	}
@@ -30,8 +30,7 @@ func (p *planner) seekFor(job int32, label, value string) seek {
 
 // mayTry says whether a node that takes jobs is one for a job, whatever room it has.
 func (p *planner) mayTry(k *seek, n int32) bool {
-	row := &p.State.nodes[n]
-	return k.match.has(n) && (k.label == "" || row.Labels[k.label] == k.value) && (len(k.avoid) == 0 || !slices.Contains(k.avoid, row.ID))
+	return k.match.has(n) && k.in.has(n) && (len(k.avoid) == 0 || !slices.Contains(k.avoid, p.State.nodes[n].ID))
 }
 
 // holds says whether a node has the room that a job asks for, and a place for its pod.
@@ -76,6 +75,11 @@ func (k *seek) firstWins() bool {
 // it, mostly.
 func (p *planner) tightest(k *seek) (best int32) {
 	list, room := p.list(k)
+	if len(k.in) > 0 {
+		if few := p.candidates(k.in); len(few)*fewOf <= len(p.nodes) {
+			return p.tightestOf(k, few, room)
+		}
+	}
 	best = none
 	var at nodeKey
 	second := k.second()
@@ -112,6 +116,25 @@ func (p *planner) tightest(k *seek) (best int32) {
 		}
 	}
 	return best
+}
+
+// fewOf is how small a part of the pool's nodes is looked at one by one.
+const fewOf = 8
+
+// tightestOf is tightest among some nodes.
+func (p *planner) tightestOf(k *seek, nodes []int32, room []int64) (best int32) {
+	best = none
+	for _, n := range nodes {
+		if p.fits(k, n) && (best == none || p.leavesLess(room, n, best, k.request)) {
+			best = n
+		}
+	}
+	return best
+}
+
+// fits says whether a node takes jobs of the pool, and this one has room there.
+func (p *planner) fits(k *seek, n int32) bool {
+	return p.index.takes[n] && p.State.nodes[n].pool == p.pool && p.mayTry(k, n) && p.holds(k, n)
 }
 
 // leavesLess says whether of two nodes with room the first is to be chosen.
@@ -194,7 +217,7 @@ func (p *planner) hasPlace(q *queueRound) bool {
 	if !avoids && p.hasRoom(q.shape) {
 		return true
 	}
-	k := p.seekFor(q.job, "", "")
+	k := p.seekFor(q.job, nil)
 	if avoids && p.roomFor(&k) != none {
 		return true
 	}
@@ -225,7 +248,7 @@ func (p *planner) place(q *queueRound) {
 		p.placeGang(q)
 		return
 	}
-	k := p.seekFor(q.job, "", "")
+	k := p.seekFor(q.job, nil)
 	if p.shapes[q.shape].full != p.began || len(k.avoid) > 0 {
 		if n := p.roomFor(&k); n != none {
 			p.lay(q, q.job, n, "")
@@ -243,35 +266,6 @@ func (p *planner) displace(q *queueRound, job int32, at *choice, domain string) 
 		p.take(v.run)
 	}
 	p.lay(q, job, at.node, domain)
-}
-
-// placeGang lays all members of a gang over the state, or none. Under a label they are on
-// nodes with one value of it: that with the fewest victims, then that where least is left,
-// then the smallest.
-func (p *planner) placeGang(q *queueRound) bool {
-	label := p.gangs[q.gang].Label
-	if label == "" {
-		return p.placeIn(q, "", "")
-	}
-	request := make(Vec, len(p.total))
-	for _, j := range q.members {
-		request.add(p.onNode(p.jobs[j].kind))
-	}
-	var best *domain
-	for _, value := range p.values(q.gang) {
-		preempts := len(p.plan.Preempts)
-		p.trial(func() bool {
-			if !p.placeIn(q, label, value) {
-				return false
-			}
-			found := &domain{value: value, victims: len(p.plan.Preempts) - preempts, left: p.leftIn(label, value)}
-			if best == nil || found.better(best, request) {
-				best = found
-			}
-			return true
-		})
-	}
-	return best != nil && p.placeIn(q, label, best.value)
 }
 
 // trial does something and takes back what it laid over the state.
@@ -294,81 +288,6 @@ func (p *planner) undo(lays, takes int) {
 		p.takes = p.takes[:len(p.takes)-1]
 		p.untake(last)
 	}
-}
-
-// domain is the nodes with one value of a gang's label, as they are once it is there.
-type domain struct {
-	value   string
-	victims int
-	// left is what they have in all, when what is releasing is gone.
-	left Vec
-}
-
-// better says whether a domain is to be chosen before another whose value is smaller.
-func (d *domain) better(than *domain, request Vec) bool {
-	return d.victims < than.victims || d.victims == than.victims && tighter(d.left, than.left, request)
-}
-
-// leftIn sums what the nodes with a value of a label have.
-func (p *planner) leftIn(label, value string) Vec {
-	sum := make(Vec, len(p.total))
-	for _, n := range p.nodes {
-		if p.State.nodes[n].Labels[label] == value {
-			sum.add(p.room(p.later, n))
-		}
-	}
-	return sum
-}
-
-// values are those of its label among which a gang may choose: that of its members
-// that run, the one with the smallest id deciding, else those of the pool's nodes, sorted.
-func (p *planner) values(gang int32) (values []string) {
-	g := &p.gangs[gang]
-	least, on := RunID{}, none
-	consider := func(id RunID, n int32) {
-		if p.State.nodes[n].known && (on == none || bytes.Compare(id[:], least[:]) < 0) {
-			least, on = id, n
-		}
-	}
-	for _, r := range g.runs {
-		if p.runs[r].phase != Releasing && !p.gone.has(r) {
-			consider(p.runIDs.ids[r], p.runs[r].node)
-		}
-	}
-	for _, l := range p.lays {
-		if l.gang == gang {
-			consider(p.jobIDs.ids[l.job], l.node)
-		}
-	}
-	if on != none {
-		return []string{p.State.nodes[on].Labels[g.Label]}
-	}
-	for _, n := range p.nodes {
-		if value, ok := p.State.nodes[n].Labels[g.Label]; ok {
-			values = append(values, value)
-		}
-	}
-	slices.Sort(values)
-	return slices.Compact(values)
-}
-
-// placeIn places every member, on nodes with a value of a label where one is given.
-func (p *planner) placeIn(q *queueRound, label, value string) bool {
-	m := p.mark()
-	for _, j := range q.members {
-		k := p.seekFor(j, label, value)
-		if n := p.roomFor(&k); n != none {
-			p.lay(q, j, n, value)
-			continue
-		}
-		if !p.preemptFor(q, &k) {
-			p.undoTo(m)
-			return false
-		}
-		p.displace(q, j, &q.spot, value)
-	}
-	p.putBack(m)
-	return true
 }
 
 // tighter says whether less is left on a than on b of what is asked for, the first

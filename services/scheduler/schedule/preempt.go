@@ -143,7 +143,7 @@ func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 	}
 	best := &p.hunt.best
 	best.node, best.lowest = none, false
-	for _, n := range p.nodes {
+	for _, n := range p.candidates(k.in) {
 		// Where the best has victims of the lowest class there is, a better one has fewer, or
 		// as many and less that is left.
 		if best.lowest && len(best.victims) == 1 && !p.mayLeaveLess(best, k, n) || !p.mayHold(k, n, level) {
@@ -202,7 +202,7 @@ func (p *planner) fewest(k *seek, n int32) (fewest int) {
 // mayHold says whether a node that is one for a job could hold it if all went that may go
 // for it by themselves.
 func (p *planner) mayHold(k *seek, n, level int32) bool {
-	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.softOn(n)) || !p.mayTry(k, n) {
+	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.softOn(n)) || !p.mayTry(k, n) || p.State.nodes[n].pool != p.pool {
 		return false
 	}
 	sum := append(p.hunt.after[:0], make(Vec, len(p.total))...)

@@ -11,92 +11,6 @@ import (
 	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
 )
 
-// place lays the next gang of a queue on nodes: all members or none. Under a label they
-// all are on nodes with one value of it: that with the fewest victims, then that where
-// least is left, then the smallest.
-func (r *ref) place(q *refQueue) bool {
-	gang := q.next[0].Gang
-	label := ""
-	if gang != "" {
-		i := slices.IndexFunc(r.rows.Gangs, func(g schedule.GangRow) bool { return g.Queue == q.ID && g.ID == gang })
-		label = r.rows.Gangs[i].Label
-	}
-	if label == "" {
-		return r.placeIn(q, "", "")
-	}
-	request := make(schedule.Vec, len(r.cfg.Resources))
-	for _, j := range q.next {
-		addTo(request, r.onNode(j.Shape))
-	}
-	best, victims, left := "", -1, schedule.Vec(nil)
-	for _, value := range r.values(q, gang, label) {
-		before := len(r.plan.Preempts)
-		r.trial(func() bool {
-			if !r.placeIn(q, label, value) {
-				return false
-			}
-			n, sum := len(r.plan.Preempts)-before, make(schedule.Vec, len(request))
-			for i := range r.nodes {
-				if r.nodes[i].Pool == r.pool && r.nodes[i].Labels[label] == value {
-					addTo(sum, r.later(&r.nodes[i]))
-				}
-			}
-			if victims < 0 || n < victims || n == victims && refTighter(sum, left, request) {
-				best, victims, left = value, n, sum
-			}
-			return true
-		})
-	}
-	return victims >= 0 && r.placeIn(q, label, best)
-}
-
-// values are those of a label among which a gang may choose: that of a member that runs,
-// else all of the pool's nodes.
-func (r *ref) values(q *refQueue, gang schedule.GangID, label string) []string {
-	for _, run := range r.gangRuns(q.ID, gang) {
-		if n := r.node(run.Node); n != nil && run.Phase != schedule.Releasing {
-			return []string{n.Labels[label]}
-		}
-	}
-	values := map[string]bool{}
-	for i := range r.nodes {
-		if value, has := r.nodes[i].Labels[label]; has && r.nodes[i].Pool == r.pool {
-			values[value] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(values))
-}
-
-// gangRuns are the runs of a gang, by id.
-func (r *ref) gangRuns(queue schedule.QueueID, gang schedule.GangID) (out []*refRun) {
-	for i := range r.runs {
-		if r.runs[i].Queue == queue && r.runs[i].Gang == gang {
-			out = append(out, &r.runs[i])
-		}
-	}
-	slices.SortFunc(out, func(a, b *refRun) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-	return out
-}
-
-func (r *ref) placeIn(q *refQueue, label, value string) bool {
-	starts, preempts := len(r.plan.Starts), len(r.plan.Preempts)
-	return r.trialUnless(func() bool {
-		for _, j := range q.next {
-			n, victims := r.find(q, j, label, value)
-			if n == nil {
-				return false
-			}
-			for _, v := range victims {
-				r.plan.Preempts = append(r.plan.Preempts, schedule.Preempt{Run: v.run.ID, For: j.ID, Rule: v.rule, Lost: r.lost(v.run)})
-				v.run.Phase = schedule.Releasing
-			}
-			r.start(q, j, n, value)
-		}
-		r.putBack(starts, preempts)
-		return true
-	})
-}
-
 // trialUnless takes back what was tried when it failed.
 func (r *ref) trialUnless(try func() bool) (ok bool) {
 	r.trial(func() bool { ok = try(); return ok })
@@ -133,7 +47,7 @@ func (r *ref) releasingOn(node schedule.NodeID) (out []schedule.RunID) {
 
 // find finds where a job fits: in free room, else in room that is being released, else
 // by preemption. Of several nodes that on which least is left; then by name.
-func (r *ref) find(q *refQueue, j schedule.Job, label, value string) (*schedule.Node, []refVictim) {
+func (r *ref) find(q *refQueue, j schedule.Job, in []refDomain) (*schedule.Node, []refVictim) {
 	all := func(*refRun) bool { return true }
 	for _, room := range []struct {
 		of     func(*schedule.Node) schedule.Vec
@@ -142,7 +56,7 @@ func (r *ref) find(q *refQueue, j schedule.Job, label, value string) (*schedule.
 		var best *schedule.Node
 		for i := range r.nodes {
 			n := &r.nodes[i]
-			if r.mayTry(j, n, label, value) && r.holds(n, room.of(n), j, room.counts) && (best == nil || refTighter(room.of(n), room.of(best), r.onNode(j.Shape))) {
+			if r.mayTry(j, n, in) && r.holds(n, room.of(n), j, room.counts) && (best == nil || refTighter(room.of(n), room.of(best), r.onNode(j.Shape))) {
 				best = n
 			}
 		}
@@ -150,16 +64,16 @@ func (r *ref) find(q *refQueue, j schedule.Job, label, value string) (*schedule.
 			return best, nil
 		}
 	}
-	return r.preemptFor(q, j, label, value)
+	return r.preemptFor(q, j, in)
 }
 
 func refStays(run *refRun) bool { return run.Phase != schedule.Releasing }
 
 // mayTry says whether a node takes jobs and a job may run on it, whatever room it has.
-func (r *ref) mayTry(j schedule.Job, n *schedule.Node, label, value string) bool {
+func (r *ref) mayTry(j schedule.Job, n *schedule.Node, in []refDomain) bool {
 	match := r.shape(j.Shape).Match
 	return n.Pool == r.pool && !n.Unschedulable && !slices.Contains(r.rows.Lost, n.Executor) && match.Mismatch(n) == "" &&
-		(label == "" || n.Labels[label] == value) && !slices.Contains(j.Avoid, n.ID)
+		refIn(n, in) && !slices.Contains(j.Avoid, n.ID)
 }
 
 // free is what nobody holds of a node, later the same once the releasing runs are gone.

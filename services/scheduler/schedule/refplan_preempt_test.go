@@ -24,14 +24,14 @@ type refUnit struct {
 
 // preemptFor finds the node on which a job fits at the least cost to others: the lowest
 // class of a victim, then the least work lost if that is asked for, then the fewest victims, then where least is left, then the name.
-func (r *ref) preemptFor(q *refQueue, j schedule.Job, label, value string) (best *schedule.Node, victims []refVictim) {
+func (r *ref) preemptFor(q *refQueue, j schedule.Job, in []refDomain) (best *schedule.Node, victims []refVictim) {
 	var left schedule.Vec
 	highest := func(list []refVictim) int32 {
 		return slices.MaxFunc(list, func(a, b refVictim) int { return cmp.Compare(a.run.Level, b.run.Level) }).run.Level
 	}
 	for i := range r.nodes {
 		n := &r.nodes[i]
-		if !r.mayTry(j, n, label, value) {
+		if !r.mayTry(j, n, in) {
 			continue
 		}
 		found, room := r.victimsOn(q, j, n)

@@ -32,6 +32,9 @@ func BenchmarkRound(b *testing.B) {
 	b.Run("shapes-full", func(b *testing.B) { benchFull(b, shapes) })
 	b.Run("shapes-churn", func(b *testing.B) { benchChurn(b, shapes) })
 	b.Run("shapes-unchanged", func(b *testing.B) { benchUnchanged(b, shapes) })
+	racks := racksWorld()
+	b.Run("racks", func(b *testing.B) { benchFull(b, racks) })
+	b.Run("racks-waiting", func(b *testing.B) { benchRacksWaiting(b, racks) })
 }
 
 // benchLoad: a state of a world's rows.
@@ -314,4 +317,23 @@ func benchSnapshot(b *testing.B, w *benchWorld) {
 			clock.report(b, "", 0)
 		})
 	}
+}
+
+// benchRacksWaiting: the gang of racks waits, for one rack has not room enough.
+func benchRacksWaiting(b *testing.B, w *benchWorld) {
+	b.Helper()
+	var clock watch
+	l := newBench(b, w)
+	n := w.Nodes[0]
+	n.Unschedulable = true
+	l.apply(schedule.NodeSet{Node: n})
+	for b.Loop() {
+		l.state = l.state.Fork()
+		clock.measure(func() {
+			if len(l.plan().Starts) > 0 {
+				b.Fatal("it starts")
+			}
+		})
+	}
+	clock.report(b, "", 0)
 }

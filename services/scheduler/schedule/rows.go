@@ -105,7 +105,7 @@ func (s *State) unrefKind(k int32) {
 // addJobRow makes a row of a job that is in no queue yet.
 func (s *State) addJobRow(j *Job, kind, gang int32) int32 {
 	h := s.jobIDs.add(j.ID)
-	row := jobRow{submitted: j.Submitted, priority: j.Priority, kind: kind, gang: gang}
+	row := jobRow{submitted: j.Submitted, priority: j.Priority, kind: kind, gang: gang, group: s.groupOf(gang, j.Group)}
 	if j.NotBefore != 0 || len(j.Avoid) > 0 {
 		row.extra = true
 		s.extras[h] = jobExtra{j.NotBefore, j.Avoid}
@@ -133,7 +133,7 @@ func (s *State) jobOf(h int32) Job {
 	k := &s.kinds[row.kind]
 	j := Job{ID: s.jobIDs.ids[h], Queue: s.queues[k.queue].ID, Shape: s.shapes[k.shape].id, Priority: row.priority, Submitted: row.submitted}
 	if row.gang != none {
-		j.Gang = s.gangs[row.gang].ID
+		j.Gang, j.Group = s.gangs[row.gang].ID, s.gangs[row.gang].groupID(row.group)
 	}
 	if row.extra {
 		j.NotBefore, j.Avoid = s.extras[h].notBefore, s.extras[h].avoid
@@ -203,9 +203,9 @@ func (s *State) release(h int32) {
 }
 
 // goAway notes that a member of a gang has a run.
-func (s *State) goAway(gang int32, job JobID, run RunID) {
-	if gang != none {
-		s.away[job] = awayMember{gang: gang, run: run}
+func (s *State) goAway(row int32, run RunID) {
+	if gang := s.jobs[row].gang; gang != none {
+		s.away[s.jobIDs.ids[row]] = awayMember{gang: gang, group: s.jobs[row].group, run: run}
 		s.gangs[gang].placed++
 	}
 }
@@ -214,7 +214,7 @@ func (s *State) goAway(gang int32, job JobID, run RunID) {
 func (s *State) lose(run int32) {
 	job := s.runs[run].job
 	if m, is := s.away[job]; is && m.run == s.runIDs.ids[run] {
-		s.away[job] = awayMember{gang: m.gang}
+		s.away[job] = awayMember{gang: m.gang, group: m.group}
 		s.gangs[m.gang].placed--
 		s.gangs[m.gang].between++
 	}
@@ -248,7 +248,7 @@ func (s *State) dropGang(gang int32) {
 	}
 }
 
-func noGang() gang { return gang{queue: none} }
+func noGang() gang { return gang{queue: none, bound: none} }
 
 // occupy makes a run hold its node, and be on the accounts of its queue and its gang.
 func (s *State) occupy(run int32) {

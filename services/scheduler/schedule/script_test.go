@@ -50,6 +50,7 @@ func TestScenarios(t *testing.T) {
 // script is a small world, told in words.
 //
 //	config resources=cpu,mem dominant=cpu pools=p protected=1 lookback=9 rate=10s/3 queuerate=1s/1 leastlost
+//	    tiers=block:l,rack:k           by the labels l and k
 //	    count=cpu:0.5                  a share of cpu counts half
 //	    preemption=armada short=p:60   runs of less than 60 s in p are charged
 //	    protect=p:0.5 override=p:a:2   in pool p: what is protected, and queue a's weight
@@ -59,8 +60,9 @@ func TestScenarios(t *testing.T) {
 //	                                   priority 10; at most half of a pool's cpu a queue
 //	node n1 cpu=4 other.cpu=1 pool=p exec=c label=k:v taint=k:v:NoSchedule maxpods=2 unschedulable
 //	queue a in=team weight=2 cordoned limit=c:cpu:0.5 limit=c@p:cpu:0.5
-//	gang g a 2 label=rack
-//	job j1..j5 a cpu=1 class=c prio=1 at=10 gang=g notbefore=60 avoid=n1 pools=p
+//	gang g a 2 label=rack tier=rack
+//	group x1..x2 g a in=y tier=rack label=rack
+//	job j1..j5 a cpu=1 class=c prio=1 at=10 gang=g group=x notbefore=60 avoid=n1 pools=p
 //	    select=k:v affinity=k:In:x,y field=In:n1 tolerate=k:v:NoSchedule
 //	run r1..r5 a n1 cpu=1              as job, and it runs there since at=
 //	now 10
@@ -173,8 +175,17 @@ func (s *script) fact(c command) bool {
 	case "gang":
 		s.apply(schedule.GangAdded{Gang: schedule.Gang{
 			ID: schedule.GangID(c.args[0]), Queue: schedule.QueueID(c.args[1]),
-			Cardinality: uint32(number(s.t, c.args[2])), Label: c.value("label"),
+			Cardinality: uint32(number(s.t, c.args[2])), Label: c.value("label"), Tier: schedule.TierID(c.value("tier")),
 		}})
+	case "group":
+		for _, name := range names(s.t, c.args[0]) {
+			s.apply(schedule.GangAdded{Gang: schedule.Gang{
+				ID: schedule.GangID(c.args[1]), Queue: schedule.QueueID(c.args[2]), Cardinality: 1,
+				Groups: []schedule.Group{{
+					ID: schedule.GroupID(name), Parent: schedule.GroupID(c.value("in")), Label: c.value("label"), Tier: schedule.TierID(c.value("tier")),
+				}},
+			}})
+		}
 	case "job":
 		for _, name := range names(s.t, c.args[0]) {
 			s.apply(schedule.JobQueued{Job: s.job(c, name, c.args[1])})

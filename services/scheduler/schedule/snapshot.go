@@ -51,6 +51,8 @@ type MemberRow struct {
 	Job   JobID
 	Queue QueueID
 	Gang  GangID
+	// Group is empty where it is in no group of its gang.
+	Group GroupID
 	// Run is its run; zero once that is gone, and it is not known whether the job ended.
 	Run RunID
 }
@@ -123,7 +125,7 @@ func (g *gang) row(u underGang) (GangRow, bool) {
 	bare.placed -= u.leases
 	bare.runs = bare.runs[:len(bare.runs)-u.leases]
 	bare.missed += u.gone
-	return GangRow{Gang: g.Gang, Ended: uint32(bare.ended), Missed: uint32(bare.missed)}, !bare.over() //nolint:gosec // counts of jobs
+	return GangRow{Gang: g.content(), Ended: uint32(bare.ended), Missed: uint32(bare.missed)}, !bare.over() //nolint:gosec // counts of jobs
 }
 
 // jobRows gives the jobs that wait and those that are held, and counts the gangs' members
@@ -194,7 +196,7 @@ func (s *State) runRows(out *Snapshot, assumed bool) { //nolint:revive // as row
 		if run, leasing := s.leasing[id]; leasing && !assumed && s.runIDs.ids[run] == m.run {
 			continue
 		}
-		out.Members = append(out.Members, MemberRow{Job: id, Queue: s.gangs[m.gang].Queue, Gang: s.gangs[m.gang].ID, Run: m.run})
+		out.Members = append(out.Members, MemberRow{Job: id, Queue: s.gangs[m.gang].Queue, Gang: s.gangs[m.gang].ID, Group: s.gangs[m.gang].groupID(m.group), Run: m.run})
 	}
 	slices.SortFunc(out.Members, func(a, b MemberRow) int { return bytes.Compare(a.Job[:], b.Job[:]) })
 }
@@ -233,6 +235,7 @@ func (s *State) Fork() *State {
 	f.resources = s.resources
 	f.poolOf, f.poolName = maps.Clone(s.poolOf), slices.Clone(s.poolName)
 	f.shapes, f.shapeOf = slices.Clone(s.shapes), maps.Clone(s.shapeOf)
+	f.bindings, f.bindingOf = slices.Clone(s.bindings), maps.Clone(s.bindingOf)
 	f.matchers, f.matcherOf = slices.Clone(s.matchers), maps.Clone(s.matcherOf)
 	f.jobIDs, f.jobs, f.extras = s.jobIDs.clone(), slices.Clone(s.jobs), maps.Clone(s.extras)
 	f.runIDs, f.runs = s.runIDs.clone(), slices.Clone(s.runs)
@@ -240,7 +243,7 @@ func (s *State) Fork() *State {
 	f.kindOf, f.freeKinds = maps.Clone(s.kindOf), slices.Clone(s.freeKinds)
 	f.queues = cloneEach(s.queues, func(q *queue) { q.gangs, q.kinds = maps.Clone(q.gangs), slices.Clone(q.kinds) })
 	f.queueOf = maps.Clone(s.queueOf)
-	f.gangs = cloneEach(s.gangs, func(g *gang) { g.queued, g.runs = slices.Clone(g.queued), slices.Clone(g.runs) })
+	f.gangs = cloneEach(s.gangs, (*gang).clone)
 	f.freeGangs, f.away = slices.Clone(s.freeGangs), maps.Clone(s.away)
 	f.nodes, f.nodeOf, f.freeNodes = slices.Clone(s.nodes), maps.Clone(s.nodeOf), slices.Clone(s.freeNodes)
 	f.free, f.later = slices.Clone(s.free), slices.Clone(s.later)

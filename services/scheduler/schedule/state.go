@@ -30,6 +30,9 @@ type State struct {
 	shapeOf   map[ShapeID]int32
 	matchers  []matcher
 	matcherOf map[string]int32
+	// bindings are the ways in which gangs and groups are bound to nodes that agree.
+	bindings  []binding
+	bindingOf map[string]int32
 
 	// jobIDs are the jobs that wait, are held, or have an assumed lease; jobs are their
 	// rows, and extras what few of them have.
@@ -113,6 +116,8 @@ type jobRow struct {
 	priority  uint32
 	kind      int32
 	gang      int32
+	// group is its group in the gang; none: the gang itself.
+	group int16
 	// waits: it is in its queue; leased: its lease is assumed; held: it is kept from its
 	// queue, or would be without that lease.
 	waits, leased, held bool
@@ -179,6 +184,10 @@ type queue struct {
 type gang struct {
 	Gang
 	queue int32
+	// bound is how all are bound, groups its groups as they came to be known.
+	bound   int32
+	groups  []groupRow
+	groupOf map[GroupID]int16
 	// queued are its jobs that wait, in order; runs its runs, by id.
 	queued, runs []int32
 	// held counts the members that are not to start and have not ended.
@@ -193,7 +202,8 @@ type gang struct {
 
 // awayMember is a member of a gang between its lease and its end, or its return.
 type awayMember struct {
-	gang int32
+	gang  int32
+	group int16
 	// run is its run; zero once that is gone.
 	run RunID
 }

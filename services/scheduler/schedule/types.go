@@ -31,6 +31,10 @@ type (
 	ClassID string
 	// GangID is a gang's name, unique in its queue.
 	GangID string
+	// GroupID is the name of a group, unique in its gang.
+	GroupID string
+	// TierID is the name of a tier of the topology.
+	TierID string
 	// ShapeID is the caller's handle of a shape.
 	ShapeID uint32
 	// DecisionID names what Assume laid over the state.
@@ -57,6 +61,8 @@ type Config struct {
 	Multipliers map[string]int64
 	// Pools are planned in this order; PoolsMax at most.
 	Pools []PoolID
+	// Tiers are the levels of the topology, from the widest to the narrowest.
+	Tiers []Tier
 	// Classes are the priority classes.
 	Classes []Class
 	// Protected is the part of its share, in millionths, up to which fair-share
@@ -94,6 +100,18 @@ const (
 	// as Armada does: what is started last of the two queues.
 	ArmadaOrder
 )
+
+// Tier is a level of the topology: block, rack, host. A domain of it is the nodes that agree
+// on its label and on those of all wider tiers; a node without one of them is in none.
+type Tier struct {
+	ID TierID
+	// Label is the node label that names its domains within one of the next wider tier.
+	Label string
+}
+
+// ExecutorLabel is a label that every node has, by that name, whatever its own labels: its
+// executor. A gang under it runs within one cluster.
+const ExecutorLabel = "fairlead/executor"
 
 // Class is a priority class.
 type Class struct {
@@ -134,8 +152,9 @@ type Job struct {
 	// Priority: the smaller goes first within the class.
 	Priority  uint32
 	Submitted Time
-	// Gang is empty for a job of its own.
-	Gang GangID
+	// Gang is empty for a job of its own, Group for one that is in no group of its gang.
+	Gang  GangID
+	Group GroupID
 	// NotBefore is when it may start at the earliest; zero: at once.
 	NotBefore Time
 	// Avoid are nodes on which it was tried.
@@ -149,6 +168,21 @@ type Gang struct {
 	// Cardinality is how many members start together.
 	Cardinality uint32
 	// Label: all run on nodes with one value of it; empty: no such rule.
+	Label string
+	// Tier: all run in one domain of it; empty: no such rule. It goes before Label.
+	Tier TierID
+	// Groups are parts of the gang, by name. More may be told of later; one that is known
+	// stays as it is.
+	Groups []Group
+}
+
+// Group is jobs of a gang that belong together, and the groups within it.
+type Group struct {
+	ID GroupID
+	// Parent is the group that it is part of; empty: the gang itself.
+	Parent GroupID
+	// Tier and Label bind it as they do a gang, to a domain within its parent's.
+	Tier  TierID
 	Label string
 }
 
@@ -264,7 +298,8 @@ type Start struct {
 	Pool  PoolID
 	Node  NodeID
 	Level int32
-	// Domain is the value of the gang's label.
+	// Domain is that of the gang: the value of its label, or those of its tier's labels and
+	// of all wider ones, with slashes between. Empty: it has no such rule.
 	Domain string
 	// After are the runs whose pods must be gone first.
 	After []RunID

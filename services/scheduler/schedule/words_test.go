@@ -65,6 +65,12 @@ func (s *script) config(c command) {
 			s.cfg.Pools = append(s.cfg.Pools, schedule.PoolID(p))
 		}
 	}
+	var tiers []string
+	list("tiers", &tiers)
+	for _, v := range tiers {
+		p := parts(s.t, v, 2)
+		s.cfg.Tiers = append(s.cfg.Tiers, schedule.Tier{ID: schedule.TierID(p[0]), Label: p[1]})
+	}
 	if v := c.value("protected"); v != "" {
 		s.cfg.Protected = millionths(s.t, v)
 	}
@@ -174,7 +180,7 @@ func (s *script) queue(c command) schedule.Queue {
 // job is a job of a command, its shape made known.
 func (s *script) job(c command, name, queue string) schedule.Job {
 	s.t.Helper()
-	j := schedule.Job{ID: jobID(name), Queue: schedule.QueueID(queue), Shape: s.shape(c), Gang: schedule.GangID(c.value("gang"))}
+	j := schedule.Job{ID: jobID(name), Queue: schedule.QueueID(queue), Shape: s.shape(c), Gang: schedule.GangID(c.value("gang")), Group: schedule.GroupID(c.value("group"))}
 	if v := c.value("prio"); v != "" {
 		j.Priority = uint32(number(s.t, v))
 	}

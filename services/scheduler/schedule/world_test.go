@@ -180,6 +180,9 @@ func drawConfig(t *rapid.T) schedule.Config {
 		cfg.Classes[0].MinRunTime = schedule.Time(rapid.Int64Range(995, 1010).Draw(t, "least"))
 		cfg.Classes[2].MinRunTime = schedule.Time(rapid.Int64Range(0, 1).Draw(t, "least") * 999)
 	}
+	if rapid.Bool().Draw(t, "tiers") {
+		cfg.Tiers = []schedule.Tier{{ID: "block", Label: "l/block"}, {ID: "rack", Label: "l/rack"}}
+	}
 	cfg.LeastLostWork = rapid.Bool().Draw(t, "work")
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
 	if rapid.IntRange(0, 2).Draw(t, "short") == 0 {
@@ -225,6 +228,11 @@ func drawNode(t *rapid.T, cfg schedule.Config, i int) schedule.Node {
 		Total:  vecOf(cfg, rapid.SampledFrom([]int64{1, 2, 4, 5, 8}).Draw(t, "cpu"), rapid.SampledFrom([]int64{2, 4, 8}).Draw(t, "mem")),
 		Other:  vecOf(cfg),
 		Labels: map[string]string{"zone": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "zone")},
+	}
+	for tier, values := range [][]string{{"k", "l", ""}, {"r", "s", "r", "s", ""}} {
+		if value := rapid.SampledFrom(values).Draw(t, "tier"); value != "" && len(cfg.Tiers) > tier {
+			n.Labels[cfg.Tiers[tier].Label] = value
+		}
 	}
 	switch rapid.IntRange(0, 9).Draw(t, "node") {
 	case 0:
@@ -315,11 +323,10 @@ func (w *world) drawMates(t *rapid.T, j schedule.Job) {
 		return
 	}
 	g := schedule.Gang{ID: schedule.GangID(fmt.Sprintf("g%d", len(w.gangs))), Queue: j.Queue, Cardinality: uint32(n + 1)}
-	if rapid.Bool().Draw(t, "label") {
-		g.Label = "zone"
-	}
+	g.Tier, g.Label = drawBound(t, w.cfg)
+	g.Groups = drawGroups(t, w.cfg)
 	w.gangs[g.ID] = g
-	j.Gang = g.ID
+	j.Gang, j.Group = g.ID, anyGroup(t, g)
 	w.waiting[j.ID] = j
 	mates := []schedule.Job{j}
 	mixed := []schedule.ShapeID{j.Shape}
@@ -327,17 +334,50 @@ func (w *world) drawMates(t *rapid.T, j schedule.Job) {
 		mixed = slices.DeleteFunc(slices.Sorted(maps.Keys(w.shapes)), func(id schedule.ShapeID) bool { return w.shapes[id].Class != w.shapeOf(j).Class })
 	}
 	for range n {
-		j.ID, j.Shape = w.id(), rapid.SampledFrom(mixed).Draw(t, "shape")
+		j.ID, j.Shape, j.Group = w.id(), rapid.SampledFrom(mixed).Draw(t, "shape"), anyGroup(t, g)
 		mates = append(mates, j)
 		w.waiting[j.ID] = j
 	}
-	if g.Label == "" && rapid.Bool().Draw(t, "runs") {
+	if g.Label == "" && g.Tier == "" && rapid.Bool().Draw(t, "runs") {
 		for _, mate := range mates {
 			delete(w.waiting, mate.ID)
 			w.drawRun(t, mate)
 		}
 		w.wholeOrNothing(mates)
 	}
+}
+
+// drawBound draws how a gang or a group is bound: mostly not at all.
+func drawBound(t *rapid.T, cfg schedule.Config) (tier schedule.TierID, label string) {
+	switch n := rapid.IntRange(0, 7).Draw(t, "bound"); {
+	case n == 1:
+		return "", schedule.ExecutorLabel
+	case n < 4:
+		return "", "zone"
+	case n < 4+len(cfg.Tiers):
+		return cfg.Tiers[n-4].ID, ""
+	}
+	return "", ""
+}
+
+// drawGroups draws groups of a gang, by name: none, or some of which one is in another.
+func drawGroups(t *rapid.T, cfg schedule.Config) (groups []schedule.Group) {
+	if rapid.Bool().Draw(t, "groups") {
+		return nil
+	}
+	for _, g := range []schedule.Group{{ID: "x"}, {ID: "x/1", Parent: "x"}, {ID: "y"}} {
+		g.Tier, g.Label = drawBound(t, cfg)
+		groups = append(groups, g)
+	}
+	return groups
+}
+
+func anyGroup(t *rapid.T, g schedule.Gang) schedule.GroupID {
+	ids := []schedule.GroupID{""}
+	for _, group := range g.Groups {
+		ids = append(ids, group.ID)
+	}
+	return rapid.SampledFrom(ids).Draw(t, "group")
 }
 
 // wholeOrNothing has all members wait where not all have a run.
