@@ -15,9 +15,14 @@ func (s Scheduling) validatePeriod(check *fault.Check) {
 	for resource, limit := range s.MaximumResourceFractionToSchedule {
 		fraction(check, "maximumResourceFractionToSchedule."+resource, limit)
 	}
-	for pool, limits := range s.MaximumResourceFractionToScheduleByPool {
-		at := "maximumResourceFractionToScheduleByPool." + pool
-		if !slices.Contains(s.Pools, Pool{Name: pool}) {
+	s.validateByPool(check, "maximumResourceFractionToScheduleByPool", s.MaximumResourceFractionToScheduleByPool)
+}
+
+// validateByPool checks fractions by pool and by resource.
+func (s Scheduling) validateByPool(check *fault.Check, field string, byPool map[string]map[string]float64) {
+	for pool, limits := range byPool {
+		at := field + "." + pool
+		if !slices.ContainsFunc(s.Pools, func(known Pool) bool { return known.Name == pool }) {
 			check.Violate(at, pool, "must be one of pools")
 		}
 		for resource, limit := range limits {
@@ -31,12 +36,16 @@ func (s Scheduling) periodLimit() schedule.PeriodLimit {
 	if len(s.MaximumResourceFractionToSchedule)+len(s.MaximumResourceFractionToScheduleByPool) == 0 {
 		return schedule.PeriodLimit{}
 	}
-	out := schedule.PeriodLimit{Length: schedule.Time(s.SchedulePeriod), Limit: fractions(s.MaximumResourceFractionToSchedule)}
-	for pool, limits := range s.MaximumResourceFractionToScheduleByPool {
-		if out.ByPool == nil {
-			out.ByPool = map[schedule.PoolID]map[string]int64{}
-		}
-		out.ByPool[schedule.PoolID(pool)] = fractions(limits)
+	return schedule.PeriodLimit{
+		Length: schedule.Time(s.SchedulePeriod), Limit: fractions(s.MaximumResourceFractionToSchedule),
+		ByPool: fractionsByPool(s.MaximumResourceFractionToScheduleByPool),
+	}
+}
+
+func fractionsByPool(of map[string]map[string]float64) map[schedule.PoolID]map[string]int64 {
+	out := make(map[schedule.PoolID]map[string]int64, len(of))
+	for pool, limits := range of {
+		out[schedule.PoolID(pool)] = fractions(limits)
 	}
 	return out
 }

@@ -48,6 +48,9 @@ type Scheduling struct {
 	PriorityFactorsByPool map[string]map[string]float64
 	// LookbackMax is how many queued jobs of a queue a round looks at. Default 100000.
 	LookbackMax uint32
+	// MaximumGangCardinality is the most members of a gang that may start; larger ones wait and
+	// say so. Submit has a limit of the same name and refuses them. 0: any. Default 0.
+	MaximumGangCardinality uint32
 	// MaximumResourceFractionToSchedule is the most of a pool's total that may start within a
 	// SchedulePeriod, by resource, 0 to 1; a resource without an entry has no limit. Periods
 	// begin at multiples of their length. Default: none.
@@ -100,6 +103,8 @@ type PriorityClass struct {
 	// MaximumFractionPerQueue is the most of a pool's total that jobs of the class may
 	// hold in one queue, by resource, 0 to 1. A resource without an entry has no limit.
 	MaximumFractionPerQueue map[string]float64
+	// MaximumFractionPerQueueByPool are the limits of single pools instead, by name.
+	MaximumFractionPerQueueByPool map[string]map[string]float64
 }
 
 // Rate is a token bucket. Zero Burst: no limit.
@@ -163,6 +168,7 @@ func (s Scheduling) Validate() error {
 		for resource, limit := range class.MaximumFractionPerQueue {
 			fraction(&check, fmt.Sprintf("priorityClasses.%s.maximumFractionPerQueue.%s", name, resource), limit)
 		}
+		s.validateByPool(&check, fmt.Sprintf("priorityClasses.%s.maximumFractionPerQueueByPool", name), class.MaximumFractionPerQueueByPool)
 	}
 	if s.LookbackMax == 0 {
 		check.Violate("lookbackMax", s.LookbackMax, "must be at least 1")
@@ -187,19 +193,16 @@ func (s Scheduling) Round() (schedule.Config, error) {
 	for _, p := range s.Pools {
 		cfg.Pools = append(cfg.Pools, schedule.PoolID(p.Name))
 	}
-	cfg.PeriodLimit = s.periodLimit()
+	cfg.PeriodLimit, cfg.GangMax = s.periodLimit(), s.MaximumGangCardinality
 	for _, f := range s.FloatingResources {
 		cfg.Resources = append(cfg.Resources, f.Name)
 		cfg.Floating = append(cfg.Floating, f.round())
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.PriorityClasses)) {
 		class := s.PriorityClasses[name]
-		limit := make(map[string]int64, len(class.MaximumFractionPerQueue))
-		for resource, fraction := range class.MaximumFractionPerQueue {
-			limit[resource] = millionths(fraction)
-		}
 		cfg.Classes = append(cfg.Classes, schedule.Class{
-			ID: schedule.ClassID(name), Priority: class.Priority, Preemptible: class.Preemptible, MinRunTime: schedule.Time(class.MinRunTime), Limit: limit,
+			ID: schedule.ClassID(name), Priority: class.Priority, Preemptible: class.Preemptible, MinRunTime: schedule.Time(class.MinRunTime),
+			Limit: fractions(class.MaximumFractionPerQueue), LimitIn: fractionsByPool(class.MaximumFractionPerQueueByPool),
 		})
 	}
 	if _, err := schedule.New(cfg); err != nil {

@@ -216,6 +216,8 @@ func gangsWhole(w *world, plan *schedule.Plan, after *world) error {
 			}
 		}
 		switch {
+		case started > 0 && w.cfg.GangMax > 0 && g.Cardinality > w.cfg.GangMax:
+			return fmt.Errorf("gang %s: it is of %d, over %d, and starts", id, g.Cardinality, w.cfg.GangMax)
 		case started > 0 && (started < waiting || started+ran < int(g.Cardinality)):
 			return fmt.Errorf("gang %s: %d start, %d wait, %d run of %d", id, started, waiting, ran, g.Cardinality)
 		case preempted > 0 && preempted < ran:
@@ -286,6 +288,9 @@ func (w *world) classHeld(queue schedule.QueueID, class schedule.ClassID, pool s
 // overLimit is the resource of which an amount is above a limit; empty: none.
 func (w *world) overLimit(queue schedule.QueueID, class schedule.ClassID, pool schedule.PoolID, held schedule.Vec) string {
 	limit := w.classes[class].Limit
+	if own, has := w.classes[class].LimitIn[pool]; has {
+		limit = own
+	}
 	for _, l := range w.queues[queue].Limits {
 		if l.Class == class && (l.Pool == pool || l.Pool == "") {
 			limit = l.Limit

@@ -9,6 +9,9 @@ import (
 // limits reads what a config says of how much may start.
 func (s *script) limits(c command) {
 	s.t.Helper()
+	if v := c.value("gangmax"); v != "" {
+		s.cfg.GangMax = uint32(number(s.t, v))
+	}
 	l := &s.cfg.PeriodLimit
 	if v := c.value("period"); v != "" {
 		l.Length = seconds(number(s.t, v))

@@ -46,6 +46,9 @@ func New(cfg Config) (*State, error) {
 	for _, id := range cfg.Pools {
 		s.pool(id)
 	}
+	if err := s.checkClassPools(); err != nil {
+		return nil, err
+	}
 	if err := s.initFloating(); err != nil {
 		return nil, err
 	}
@@ -88,6 +91,22 @@ func (s *State) setMultipliers() error {
 			s.multipliers = slices.Repeat([]uint64{Million}, len(s.cfg.Dominant))
 		}
 		s.multipliers[at] = uint64(m)
+	}
+	return nil
+}
+
+// checkClassPools refuses limits of classes in pools that are not planned, or of nothing.
+func (s *State) checkClassPools() error {
+	for i := range s.cfg.Classes {
+		class := &s.cfg.Classes[i]
+		for _, pool := range slices.Sorted(maps.Keys(class.LimitIn)) {
+			if _, known := s.poolOf[pool]; !known {
+				return fmt.Errorf("%w: class %q: limit in pool %q, which is not planned", ErrInvalid, class.ID, pool)
+			}
+			if err := checkLimit(class.LimitIn[pool]); err != nil {
+				return fmt.Errorf("class %q in pool %q: %w", class.ID, pool, err)
+			}
+		}
 	}
 	return nil
 }

@@ -415,7 +415,7 @@ func (p *planner) findLimits() {
 }
 
 // limit is the limit of a class in a queue: the pool's own, else the queue's, else
-// the class's.
+// the class's of the pool, else the class's.
 func (p *planner) limit(q *queue, class ClassID) map[string]int64 {
 	for _, pool := range []PoolID{p.cfg.Pools[p.pool], ""} {
 		for _, l := range q.Limits {
@@ -424,7 +424,11 @@ func (p *planner) limit(q *queue, class ClassID) map[string]int64 {
 			}
 		}
 	}
-	return p.cfg.Classes[p.classOf[class]].Limit
+	c := &p.cfg.Classes[p.classOf[class]]
+	if own, has := c.LimitIn[p.cfg.Pools[p.pool]]; has {
+		return own
+	}
+	return c.Limit
 }
 
 // mayUse says whether a shape's jobs may run in a pool.

@@ -48,6 +48,8 @@ const (
 	GangIncomplete
 	// GangAboveBurst: it has Need members, and no more than Have may start at a time.
 	GangAboveBurst
+	// GangAboveMax: it is of Need members, and gangs of more than Have do not start.
+	GangAboveMax
 	// BeyondLookback: it is number Need of its queue, of which Have are looked at.
 	BeyondLookback
 	// TooEarly: it is not to start before Until.

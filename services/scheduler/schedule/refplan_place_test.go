@@ -156,6 +156,9 @@ func (r *ref) limitOf(q *refQueue, c schedule.Class) map[string]int64 {
 			}
 		}
 	}
+	if own, has := c.LimitIn[r.pool]; has {
+		return own
+	}
 	return c.Limit
 }
 

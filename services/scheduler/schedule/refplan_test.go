@@ -268,6 +268,9 @@ func (r *ref) wakeAt(at schedule.Time) {
 // of a single job that has no place is not tried again in the walk, unless the job is
 // kept off nodes.
 func (r *ref) canStart(q *refQueue) bool {
+	if r.aboveGangMax(q) {
+		return false
+	}
 	above := r.aboveAPeriod(q)
 	if !above && !r.inPeriod(q) {
 		return false
@@ -305,6 +308,13 @@ func (r *ref) wakeForYoung(q *refQueue) {
 			r.wakeAt(stays + 1)
 		}
 	}
+}
+
+// aboveGangMax says whether the gang of a queue is larger than any may be.
+func (r *ref) aboveGangMax(q *refQueue) bool {
+	return r.cfg.GangMax > 0 && slices.ContainsFunc(r.rows.Gangs, func(g schedule.GangRow) bool {
+		return g.Queue == q.ID && g.ID == q.next[0].Gang && g.Cardinality > r.cfg.GangMax
+	})
 }
 
 // hasTokens says whether a bucket has a token for each member. One that has not ends the

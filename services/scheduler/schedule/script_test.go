@@ -54,7 +54,7 @@ func TestScenarios(t *testing.T) {
 //	    count=cpu:0.5                  a share of cpu counts half
 //	    preemption=armada short=p:60   runs of less than 60 s in p are charged
 //	    protect=p:0.5 override=p:a:2   in pool p: what is protected, and queue a's weight
-//	    period=10 perperiod=cpu:0.5 perperiod@p=cpu:1
+//	    gangmax=9 period=10 perperiod=cpu:0.5 perperiod@p=cpu:1
 //	    floating=license:p:3           p has 3, on no node
 //	class c 10 preemptible cpu=0.5 minrun=60
 //	                                   priority 10; at most half of a pool's cpu a queue

@@ -85,6 +85,9 @@ func (p *planner) blocks(t *asked, now Time) (out []Block) {
 		if g := &p.gangs[t.gang]; !g.whole() {
 			out = append(out, Block{Rule: GangIncomplete, Have: int64(g.members()), Need: int64(g.Cardinality)})
 		}
+		if p.aboveGangMax(t.gang) {
+			out = append(out, Block{Rule: GangAboveMax, Have: int64(p.cfg.GangMax), Need: int64(p.gangs[t.gang].Cardinality)})
+		}
 	}
 	if t.position > p.cfg.Lookback {
 		out = append(out, Block{Rule: BeyondLookback, Have: int64(p.cfg.Lookback), Need: int64(t.position)})

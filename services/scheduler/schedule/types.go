@@ -84,6 +84,8 @@ type Config struct {
 	LeastLostWork bool
 	// Rate and QueueRate limit the jobs started in all, and of each queue.
 	Rate, QueueRate Rate
+	// GangMax is the most members of a gang that may start, by its cardinality; zero: any.
+	GangMax uint32
 	// PeriodLimit is how much may start in a pool within a period.
 	PeriodLimit PeriodLimit
 	// Floating are the resources that stand on no node; none: all do.
@@ -124,8 +126,10 @@ type Class struct {
 	// when each member has.
 	MinRunTime Time
 	// Limit is the most of a pool's total that its jobs may hold in one queue, in
-	// millionths, by resource; one without an entry has no limit.
-	Limit map[string]int64
+	// millionths, by resource; one without an entry has no limit. LimitIn are the limits of
+	// single pools instead.
+	Limit   map[string]int64
+	LimitIn map[PoolID]map[string]int64
 }
 
 // Rate is a token bucket: a token every PerToken nanoseconds, Burst at most. The

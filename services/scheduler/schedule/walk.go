@@ -192,7 +192,7 @@ func (p *planner) weigh(amounts Vec, weight int64) uint64 {
 // Where they do not it notes that: a single job's shape is not tried again in this
 // walk. Mixed gangs prove nothing of their shapes, nor does a job that avoids nodes.
 func (p *planner) canStart(q *queueRound) bool {
-	if !p.inPeriod(q) {
+	if p.aboveGangMax(q.gang) || !p.inPeriod(q) {
 		return false
 	}
 	n := q.size()
@@ -245,6 +245,11 @@ func (p *planner) endQueue(q *queueRound, ready Time) {
 	if p.plan.Stop == StopDone {
 		p.plan.Stop = StopLimit
 	}
+}
+
+// aboveGangMax says whether a gang is larger than any may be: it waits, and holds up nobody.
+func (p *planner) aboveGangMax(gang int32) bool {
+	return p.cfg.GangMax > 0 && gang != none && p.gangs[gang].Cardinality > p.cfg.GangMax
 }
 
 // overLimit says whether the next gang would take its queue above the limit of a class.

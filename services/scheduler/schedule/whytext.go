@@ -70,6 +70,8 @@ func (b Block) text(w *Why) string {
 		return fmt.Sprintf("gang %q has %d of %d members", w.Gang, b.Have, b.Need)
 	case GangAboveBurst:
 		return fmt.Sprintf("gang %q has %d members, more than the %d that may start at a time", w.Gang, b.Need, b.Have)
+	case GangAboveMax:
+		return fmt.Sprintf("gang %q is of %d members, and gangs of more than %d do not start", w.Gang, b.Need, b.Have)
 	case BeyondLookback:
 		return fmt.Sprintf("it is number %d of its queue, and %d are looked at", b.Need, b.Have)
 	case TooEarly:

@@ -132,6 +132,13 @@ func (s *script) class(c command) {
 			class.Limit[name] = millionths(s.t, v)
 		}
 	}
+	for _, v := range c.values("in") { // in=p:cpu:0.5
+		p := parts(s.t, v, 3)
+		if class.LimitIn == nil {
+			class.LimitIn = map[schedule.PoolID]map[string]int64{}
+		}
+		class.LimitIn[schedule.PoolID(p[0])] = map[string]int64{p[1]: millionths(s.t, p[2])}
+	}
 	s.cfg.Classes = append(s.cfg.Classes, class)
 }
 

@@ -207,6 +207,12 @@ func drawConfig(t *rapid.T) schedule.Config {
 			cfg.Dominant = append(cfg.Dominant, "license")
 		}
 	}
+	if rapid.IntRange(0, 4).Draw(t, "gangs") == 0 {
+		cfg.GangMax = rapid.Uint32Range(2, 3).Draw(t, "largest")
+	}
+	if rapid.IntRange(0, 4).Draw(t, "limited in") == 0 {
+		cfg.Classes[2].LimitIn = map[schedule.PoolID]map[string]int64{"p": {"mem": 500_000}}
+	}
 	if rapid.IntRange(0, 3).Draw(t, "period") == 0 {
 		cfg.PeriodLimit = schedule.PeriodLimit{
 			Length: schedule.Time(rapid.SampledFrom([]int64{7, 100, 2000}).Draw(t, "length")),

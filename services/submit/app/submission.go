@@ -59,6 +59,9 @@ type Submission struct {
 	// DefaultActiveDeadlineByResourceRequest is that for jobs which request a resource;
 	// the longest counts. Default nvidia.com/gpu 336h.
 	DefaultActiveDeadlineByResourceRequest map[string]time.Duration
+	// MaximumGangCardinality is the most members of a gang; 0: any. What the scheduler's setting
+	// of this name does not start should not be taken here. Default 0.
+	MaximumGangCardinality uint32
 	// DefaultGangNodeUniformityLabel is the node label on which gangs stay together
 	// that name none. Default none.
 	DefaultGangNodeUniformityLabel string
@@ -139,6 +142,7 @@ func (s Submission) rules() admit.Rules {
 		FractionalInitCPU:   s.AssertInitContainersRequestFractionalCPU,
 		GraceSecondsMin:     int64(s.MinTerminationGracePeriod / time.Second), GraceSecondsMax: int64(s.MaxTerminationGracePeriod / time.Second),
 		RestrictedTolerations: s.RestrictedTolerationKeys,
+		GangMax:               s.MaximumGangCardinality,
 		GangUniformityLabel:   s.DefaultGangNodeUniformityLabel, GangIDLabel: s.AddGangIDLabel,
 		CustomServiceNames: s.AllowCustomServiceNames,
 	}

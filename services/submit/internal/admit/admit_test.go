@@ -28,6 +28,7 @@ func rules() admit.Rules {
 		FractionalInitCPU:     true,
 		GraceSecondsMin:       1,
 		GraceSecondsMax:       300,
+		GangMax:               1000,
 		RestrictedTolerations: []string{"secret"},
 	}
 }
@@ -124,6 +125,10 @@ func TestEveryRule(t *testing.T) {
 		"R2 cardinality zero": {
 			in:   withItem(func(it *admit.Item) { it.Annotations = gang("g", "0") }),
 			want: []string{cardinality + "0 | invalid gang information: gang cardinality 0 is non-positive"},
+		},
+		"R2 cardinality above the maximum": {
+			in:   withItem(func(it *admit.Item) { it.Annotations = gang("g", "1001") }),
+			want: []string{cardinality + "1001 | invalid gang information: gang cardinality 1001 is larger than the maximum of 1000"},
 		},
 		"R2 fail fast": {
 			in: withItem(func(it *admit.Item) {

@@ -66,6 +66,9 @@ func (r Rules) gangOf(annotations map[string]string) (gang job.Gang, field, why 
 	if cardinality <= 0 {
 		return job.Gang{}, GangCardinalityAnnotation, fmt.Sprintf("gang cardinality %d is non-positive", cardinality)
 	}
+	if r.GangMax > 0 && cardinality > int64(r.GangMax) {
+		return job.Gang{}, GangCardinalityAnnotation, fmt.Sprintf("gang cardinality %d is larger than the maximum of %d", cardinality, r.GangMax)
+	}
 	label, ok := annotations[GangUniformityAnnotation]
 	if !ok {
 		label = r.GangUniformityLabel

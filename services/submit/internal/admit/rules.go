@@ -55,6 +55,8 @@ type Rules struct {
 	GraceSecondsMin, GraceSecondsMax int64
 	// RestrictedTolerations are keys that users may not tolerate.
 	RestrictedTolerations []string
+	// GangMax is the most members of a gang; zero: any.
+	GangMax uint32
 	// GangUniformityLabel is the node label on which gangs stay together when they
 	// name none; empty: no such rule.
 	GangUniformityLabel string
