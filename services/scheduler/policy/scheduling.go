@@ -41,6 +41,9 @@ type Scheduling struct {
 	// takes only what leaves the two less apart, or armada, which takes what would not be
 	// given back if the queues were served anew in their order. Default: fairlead.
 	PreemptionRule string
+	// UsageHalfLife: what a queue held counts beside what it holds, and half as much after so
+	// long: a multiple of 30s up to 90 days. Zero: what it held counts for nothing. Default 0.
+	UsageHalfLife time.Duration
 	// ProtectedFractionByPool is the same for single pools, by name. Default: none.
 	ProtectedFractionByPool map[string]float64
 	// PriorityFactorsByPool are the priority factors of queues in single pools, by pool and

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
 	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
@@ -21,6 +22,9 @@ func (s Scheduling) validateShares(check *fault.Check, pools map[string]bool) {
 		if p.ShortJobPenaltyCutoff < 0 {
 			check.Violate(fmt.Sprintf("pools[%d].shortJobPenaltyCutoff", i), p.ShortJobPenaltyCutoff, "must not be below zero")
 		}
+	}
+	if h := s.UsageHalfLife; h < 0 || h > 90*24*time.Hour || h%(30*time.Second) != 0 {
+		check.Violate("usageHalfLife", h, "must be a multiple of 30s up to 2160h")
 	}
 	if _, is := preemptionRule(s.PreemptionRule); !is {
 		check.Violate("preemptionRule", s.PreemptionRule, "must be fairlead or armada")
@@ -59,6 +63,7 @@ func (s Scheduling) setShares(cfg *schedule.Config) {
 			cfg.ShortJob[schedule.PoolID(p.Name)] = int64(p.ShortJobPenaltyCutoff)
 		}
 	}
+	cfg.UsageHalfLife = int64(s.UsageHalfLife)
 	cfg.PreemptionRule, _ = preemptionRule(s.PreemptionRule)
 	cfg.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{}
 	for pool, factors := range s.PriorityFactorsByPool {

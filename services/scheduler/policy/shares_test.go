@@ -18,6 +18,7 @@ func TestShares(t *testing.T) {
 	s.DominantResourceMultipliers = map[string]float64{"nvidia.com/gpu": 2.5}
 	s.ProtectedFractionByPool = map[string]float64{"default": 0.25}
 	s.PriorityFactorsByPool = map[string]map[string]float64{"default": {"a": 4}}
+	s.UsageHalfLife = time.Hour
 	s.PreemptionRule, s.Pools[0].ShortJobPenaltyCutoff = "armada", time.Minute
 	if err := s.Validate(); err != nil {
 		t.Fatal(err)
@@ -27,11 +28,11 @@ func TestShares(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := schedule.Config{
-		PreemptionRule: schedule.ArmadaOrder, ShortJob: map[schedule.PoolID]int64{"default": 60e9},
+		UsageHalfLife: 3600e9, PreemptionRule: schedule.ArmadaOrder, ShortJob: map[schedule.PoolID]int64{"default": 60e9},
 		Multipliers: map[string]int64{"nvidia.com/gpu": 2_500_000}, ProtectedIn: map[schedule.PoolID]int64{"default": 250_000},
 		Weights: map[schedule.PoolID]map[schedule.QueueID]int64{"default": {"a": 250_000}},
 	}
-	got := schedule.Config{PreemptionRule: cfg.PreemptionRule, ShortJob: cfg.ShortJob, Multipliers: cfg.Multipliers, ProtectedIn: cfg.ProtectedIn, Weights: cfg.Weights}
+	got := schedule.Config{UsageHalfLife: cfg.UsageHalfLife, PreemptionRule: cfg.PreemptionRule, ShortJob: cfg.ShortJob, Multipliers: cfg.Multipliers, ProtectedIn: cfg.ProtectedIn, Weights: cfg.Weights}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
@@ -44,6 +45,7 @@ func TestSharesRefused(t *testing.T) {
 		"dominantResourceMultipliers.disk": func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"disk": 1} },
 		"dominantResourceMultipliers.cpu":  func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"cpu": 0} },
 		"pools[0].shortJobPenaltyCutoff":   func(s *policy.Scheduling) { s.Pools[0].ShortJobPenaltyCutoff = -1 },
+		"usageHalfLife":                    func(s *policy.Scheduling) { s.UsageHalfLife = 31 * time.Second },
 		"preemptionRule":                   func(s *policy.Scheduling) { s.PreemptionRule = "random" },
 		"protectedFractionByPool.gpu":      func(s *policy.Scheduling) { s.ProtectedFractionByPool = map[string]float64{"gpu": 1} },
 		"protectedFractionByPool.default":  func(s *policy.Scheduling) { s.ProtectedFractionByPool = map[string]float64{"default": 2} },

@@ -41,7 +41,7 @@ func (s *State) apply(d Delta) error {
 	case RunPhased:
 		return s.phased(d)
 	case RunGone:
-		s.goneRun(d)
+		s.goneRun(&d)
 	case TimePassed:
 		s.pass(d.Now)
 	case NodeSet:
@@ -316,13 +316,14 @@ func (s *State) phased(d RunPhased) error {
 	return nil
 }
 
-func (s *State) goneRun(d RunGone) {
+func (s *State) goneRun(d *RunGone) {
 	h := s.runIDs.find((*[16]byte)(&d.Run))
 	if h == none {
 		return
 	}
 	s.leaseIsFact(h)
-	s.chargeShort(h, d.At)
+	s.chargeShort(h, d)
+	s.use(h, d.At)
 	s.vacate(h)
 	s.lose(h)
 	gang, kind := s.runs[h].gang, s.runs[h].kind

@@ -39,10 +39,10 @@ func (s *State) cutoff(pool int32) Time {
 }
 
 // chargeShort charges a run that ends, by the facts on it, if it was short.
-func (s *State) chargeShort(run int32, at Time) {
+func (s *State) chargeShort(run int32, d *RunGone) {
 	r := &s.runs[run]
 	cutoff := s.cutoff(r.pool)
-	if at == 0 || cutoff == 0 || r.before != Running || r.since > math.MaxInt64-cutoff || r.since+cutoff <= at {
+	if !d.Ended || cutoff == 0 || r.before != Running || r.since > math.MaxInt64-cutoff || r.since+cutoff <= d.At {
 		return
 	}
 	if s.charges == nil {
@@ -51,8 +51,11 @@ func (s *State) chargeShort(run int32, at Time) {
 	s.charges[s.runIDs.ids[run]] = charge{s.kinds[r.kind].queue, r.pool, s.request(r.kind), r.since + cutoff}
 }
 
-// pass forgets the charges that have ended.
+// pass forgets the charges that have ended, and brings usage up to date.
 func (s *State) pass(now Time) {
+	if len(s.usage) > 0 {
+		s.fadeUsage(now)
+	}
 	for id, c := range s.charges { //archcheck:unordered each by itself
 		if c.until <= now {
 			delete(s.charges, id)
@@ -60,9 +63,11 @@ func (s *State) pass(now Time) {
 	}
 }
 
-// addCharges adds, to what the queues of the pool cost, what they are charged, and has the
-// round wake when a charge ends.
+// addCharges adds, to what the queues of the pool cost, what they are charged, and their
+// usage, and has the round wake when a charge ends.
 func (p *planner) addCharges() {
+	p.surcharged = false
+	p.addUsage()
 	for _, c := range p.charges { //archcheck:unordered a sum, and the least
 		at := p.at[c.queue]
 		if c.pool != p.pool || c.until <= p.round.Now || at == none {

@@ -48,13 +48,14 @@ type RunPhased struct {
 // RunGone: the run holds its node no more.
 type RunGone struct {
 	Run RunID
-	// At is when it ended, where that was of itself; zero: it was not. A short one is
-	// charged: see charge.go.
-	At Time
+	// At is when; zero: it never held anything. Ended says that it ended of itself: a short
+	// one is charged, see charge.go.
+	At    Time
+	Ended bool
 }
 
 // TimePassed: no plan is asked for that is before this time. What ended until then is
-// forgotten.
+// forgotten, and usage is as of then.
 type TimePassed struct{ Now Time }
 
 // NodeSet: the node is this now.

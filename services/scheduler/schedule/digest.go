@@ -31,6 +31,7 @@ func (s *State) Digest() [32]byte {
 		d.number(int64(b.Free))
 	}
 	d.charges(rows.Charges)
+	d.usage(rows.Usage)
 	d.count(len(rows.Started))
 	for _, row := range rows.Started {
 		text(d, row.Pool)

@@ -60,7 +60,8 @@
 //     fair-share preemption go by the same tree: two queues are compared where they part.
 //   - What a queue should have: its ideal share, along what it wants of each resource; see
 //     ideal.go. Armada's figures, of one number, are in armada.go and are reported.
-//   - Short runs stay charged to their queue for a while after their end: see charge.go.
+//   - Short runs stay charged to their queue for a while after their end: see charge.go. What a queue
+//     held can count too, less and less: see usage.go.
 //   - Within a queue: higher class, smaller priority number, earlier submission, id.
 //     A gang stands where its last member does, and starts whole or not at all. A
 //     member that was given back starts again by itself, beside its mates that run or
@@ -100,5 +101,5 @@
 //   - A fact that Apply refuses leaves the state as it was.
 //
 // What the page of rules also knows and this round does not do yet (reservations,
-// usage with decay, bids) has no field here.
+// bids) has no field here.
 package schedule

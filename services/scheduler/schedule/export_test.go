@@ -43,6 +43,9 @@ func (s *State) Dump() string {
 		put("started in %s: %+v", s.cfg.Pools[pool], s.startedIn[pool])
 	}
 	put("tokens %+v", s.global)
+	for key, sums := range s.usage {
+		put("usage of %s in %s at %d %v", s.queues[key.queue].ID, s.poolName[key.pool], key.epoch, sums)
+	}
 	for id, c := range s.charges {
 		put("charge %x of %s in %s %v until %d", id, s.queues[c.queue].ID, s.poolName[c.pool], c.amount, c.until)
 	}

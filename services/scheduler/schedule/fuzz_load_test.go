@@ -23,7 +23,7 @@ func FuzzLoad(f *testing.F) {
 	cfg := schedule.Config{
 		Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
 		Classes: []schedule.Class{{ID: "c", Preemptible: true}}, Lookback: 10,
-		Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5},
+		Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5}, UsageHalfLife: 60e9,
 		PeriodLimit: schedule.PeriodLimit{Length: 3, Limit: map[string]int64{"cpu": schedule.Million}},
 		Tiers:       hostileTiers,
 	}
@@ -85,6 +85,9 @@ func (d *decoder) snapshot() schedule.Snapshot {
 				content.Nodes = append(content.Nodes, set.Node)
 			}
 		case 8:
+			content.Usage = append(content.Usage, schedule.Usage{
+				Queue: schedule.QueueID(d.name("q")), Pool: schedule.PoolID(d.name("")), Epoch: d.number(), Amount: []schedule.Used{{Hi: uint64(d.number()), Lo: uint64(d.number())}},
+			})
 			content.Charges = append(content.Charges, schedule.Charge{Run: d.id(), Queue: schedule.QueueID(d.name("q")), Pool: schedule.PoolID(d.name("")), Amount: d.vec(), Until: d.time()})
 		case 7:
 			content.Buckets = append(content.Buckets, schedule.Bucket{Queue: schedule.QueueID(d.name("q")), Free: d.time()})

@@ -101,6 +101,9 @@ func TestNewRefuses(t *testing.T) {
 		"no class":                      func(c *schedule.Config) { c.Classes = nil },
 		"a class twice":                 func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
 		"a negative limit":              func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },
+		"a half-life between epochs":    func(c *schedule.Config) { c.UsageHalfLife = 31e9 },
+		"a negative half-life":          func(c *schedule.Config) { c.UsageHalfLife = -30e9 },
+		"a huge half-life":              func(c *schedule.Config) { c.UsageHalfLife = 30e9 << 20 },
 		"short jobs elsewhere":          func(c *schedule.Config) { c.ShortJob = map[schedule.PoolID]int64{"other": 1} },
 		"short jobs of no time":         func(c *schedule.Config) { c.ShortJob = map[schedule.PoolID]int64{"p": 0} },
 		"an unknown rule":               func(c *schedule.Config) { c.PreemptionRule = 2 },
@@ -159,7 +162,7 @@ func FuzzApply(f *testing.F) {
 		cfg := schedule.Config{
 			Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
 			Classes: []schedule.Class{{ID: "c", Preemptible: true, MinRunTime: 1 << 60}}, Lookback: 10, LeastLostWork: true, Tiers: hostileTiers,
-			Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5},
+			Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5}, UsageHalfLife: 60e9,
 			PeriodLimit: schedule.PeriodLimit{Length: 3, Limit: map[string]int64{"cpu": schedule.Million}},
 		}
 		s, err := schedule.New(cfg)
@@ -301,7 +304,7 @@ func (d *decoder) delta() schedule.Delta {
 	case 9:
 		return schedule.RunPhased{Run: d.id(), Phase: schedule.Phase(d.byte() % 6)}
 	case 10:
-		return schedule.RunGone{Run: d.id(), At: d.time()}
+		return schedule.RunGone{Run: d.id(), At: d.time(), Ended: d.byte() < 128}
 	case 11:
 		return d.node()
 	case 12:

@@ -19,7 +19,7 @@ func Load(cfg *Config, content Snapshot) (*State, error) {
 	s.runIDs.reserve(len(content.Runs))
 	s.runs = make([]runRow, 0, len(content.Runs))
 	for _, load := range []func(*Snapshot) error{
-		s.loadQueues, s.loadNodes, s.loadShapes, s.loadGangs, s.loadJobs, s.loadRuns, s.loadMembers, s.loadBuckets, s.loadCharges, s.loadStarted,
+		s.loadQueues, s.loadNodes, s.loadShapes, s.loadGangs, s.loadJobs, s.loadRuns, s.loadMembers, s.loadBuckets, s.loadCharges, s.loadUsage, s.loadStarted,
 	} {
 		if err := load(&content); err != nil {
 			return nil, fmt.Errorf("load: %w", err)

@@ -30,6 +30,12 @@ func New(cfg Config) (*State, error) {
 	if err := s.setMultipliers(); err != nil {
 		return nil, err
 	}
+	if h := cfg.UsageHalfLife; h != 0 {
+		if h < 0 || h > usageHalfLifeMax || h%usageEpoch != 0 {
+			return nil, fmt.Errorf("%w: usage half-life of %d ns must be a multiple of 30 s up to 90 days", ErrInvalid, h)
+		}
+		s.decay = decayTable(h)
+	}
 	if err := s.checkPools(); err != nil {
 		return nil, err
 	}

@@ -99,6 +99,7 @@ type planner struct {
 	// surcharges are what counts in the cost of each beside what it holds, where surcharged.
 	surcharges []int64
 	surcharged bool
+	used       []wide
 	// at is where each queue stands in queues; none: it has no part in the pool.
 	at   []int32
 	heap []int32

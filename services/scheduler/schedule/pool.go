@@ -115,7 +115,6 @@ func (p *planner) enter(pool int32) {
 		}
 	}
 	p.plant()
-	p.surcharged = false
 	p.addCharges()
 	p.hunt.enter(len(p.queues), len(p.kinds))
 	width := len(p.total)

@@ -208,14 +208,14 @@ func (w *world) drawChange(t *rapid.T, s *schedule.State, plan *schedule.Plan) {
 			}
 		}
 	}
-	w.now += schedule.Time(rapid.SampledFrom([]int64{0, 0, 1, 5, 100}).Draw(t, "later"))
+	w.now += schedule.Time(rapid.SampledFrom([]int64{0, 0, 1, 5, 100, 30e9}).Draw(t, "later"))
 	for range rapid.IntRange(0, 4).Draw(t, "changes") {
 		rows = s.Snapshot()
 		switch rapid.IntRange(0, 9).Draw(t, "change") {
 		case 0, 1, 2:
 			if len(rows.Runs) > 0 {
 				r := rapid.SampledFrom(rows.Runs).Draw(t, "run")
-				apply(schedule.RunGone{Run: r.ID, At: schedule.Time(rapid.SampledFrom([]int64{0, int64(w.now)}).Draw(t, "ended"))}, schedule.JobGone{Job: r.Job})
+				apply(schedule.RunGone{Run: r.ID, At: schedule.Time(rapid.SampledFrom([]int64{0, int64(w.now)}).Draw(t, "ended at")), Ended: rapid.Bool().Draw(t, "ended")}, schedule.JobGone{Job: r.Job})
 			}
 		case 3:
 			if len(rows.Jobs) > 0 {

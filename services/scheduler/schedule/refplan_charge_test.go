@@ -4,7 +4,7 @@ import "github.com/fairlead-batch/fairlead/services/scheduler/schedule"
 
 // charged is what counts in the cost of a queue in the pool beside what it holds.
 func (r *ref) charged(q *refQueue) schedule.Vec {
-	sum := make(schedule.Vec, len(r.cfg.Resources))
+	sum := r.usage(q)
 	for _, c := range r.rows.Charges {
 		if c.Queue == q.ID && c.Pool == r.pool && c.Until > r.round.Now {
 			addTo(sum, c.Amount)

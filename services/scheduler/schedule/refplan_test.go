@@ -136,6 +136,7 @@ func (r *ref) enter(pool schedule.PoolID) {
 	for _, q := range r.queues {
 		r.wakeForCharges(q)
 	}
+	r.wakeForUsage()
 	r.again()
 	if r.pass == 0 { // the shares are those when the round began
 		r.reportShares()

@@ -53,6 +53,7 @@ func TestScenarios(t *testing.T) {
 //	    tiers=block:l,rack:k           by the labels l and k
 //	    count=cpu:0.5                  a share of cpu counts half
 //	    preemption=armada short=p:60   runs of less than 60 s in p are charged
+//	    halflife=60                    what was held so long ago counts half
 //	    protect=p:0.5 override=p:a:2   in pool p: what is protected, and queue a's weight
 //	    gangmax=9 period=10 perperiod=cpu:0.5 perperiod@p=cpu:1
 //	    floating=license:p:3           p has 3, on no node
@@ -203,7 +204,7 @@ func (s *script) fact(c command) bool {
 		}
 	case "ended":
 		for _, name := range names(s.t, c.args[0]) {
-			s.apply(schedule.RunGone{Run: runID(name), At: seconds(s.now)})
+			s.apply(schedule.RunGone{Run: runID(name), At: seconds(s.now), Ended: true})
 		}
 	case "gone", "requeue":
 		for _, name := range names(s.t, c.args[0]) {

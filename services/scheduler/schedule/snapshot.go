@@ -27,6 +27,7 @@ type Snapshot struct {
 	Lost    []ExecutorID
 	Buckets []Bucket
 	Charges []Charge
+	Usage   []Usage
 	// Started is what started in the newest period of each pool in which that is limited.
 	Started []StartedRow
 }
@@ -70,7 +71,7 @@ type Bucket struct {
 func (s *State) Snapshot() Snapshot { return s.rows(false) }
 
 // Folds is the part of the content that follows from no unfinished job, alone: Gangs,
-// Buckets, Charges and Started. It costs a look at each job's row, and no copy of it.
+// Buckets, Charges, Usage and Started. It costs a look at each job's row, and no copy of it.
 func (s *State) Folds() Snapshot {
 	under := map[int32]underGang{}
 	for h := range s.jobs {
@@ -81,7 +82,8 @@ func (s *State) Folds() Snapshot {
 	var out Snapshot
 	s.queueRows(&out, under, false)
 	s.chargeRows(&out)
-	return Snapshot{Gangs: out.Gangs, Buckets: out.Buckets, Charges: out.Charges, Started: s.startedRows(false)}
+	s.usageRows(&out)
+	return Snapshot{Gangs: out.Gangs, Buckets: out.Buckets, Charges: out.Charges, Usage: out.Usage, Started: s.startedRows(false)}
 }
 
 // rows gives the content, what is assumed left out or counted as facts.
@@ -102,6 +104,7 @@ func (s *State) rows(assumed bool) Snapshot {
 	s.runRows(&out, assumed)
 	s.queueRows(&out, under, assumed)
 	s.chargeRows(&out)
+	s.usageRows(&out)
 	return out
 }
 
@@ -249,7 +252,10 @@ func (s *State) Fork() *State {
 	f.free, f.later = slices.Clone(s.free), slices.Clone(s.later)
 	f.held, f.byClass = slices.Clone(s.held), slices.Clone(s.byClass)
 	f.floatingHeld = slices.Clone(s.floatingHeld)
-	f.charges = maps.Clone(s.charges)
+	f.charges, f.usage = maps.Clone(s.charges), maps.Clone(s.usage)
+	for key, sums := range f.usage { //archcheck:unordered each by itself
+		f.usage[key] = slices.Clone(sums)
+	}
 	f.startedIn = slices.Clone(s.startedIn)
 	for i := range f.startedIn {
 		f.startedIn[i] = s.startedIn[i].clone()

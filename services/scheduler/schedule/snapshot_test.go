@@ -19,7 +19,7 @@ func shuffled(in schedule.Snapshot, order *rand.Rand) schedule.Snapshot {
 	return schedule.Snapshot{
 		Shapes: mixed(in.Shapes, order), Gangs: mixed(in.Gangs, order), Jobs: mixed(in.Jobs, order), Held: mixed(in.Held, order),
 		Runs: mixed(in.Runs, order), Members: mixed(in.Members, order), Nodes: mixed(in.Nodes, order), Queues: mixed(in.Queues, order),
-		Lost: mixed(in.Lost, order), Buckets: mixed(in.Buckets, order), Charges: mixed(in.Charges, order), Started: mixed(in.Started, order),
+		Lost: mixed(in.Lost, order), Buckets: mixed(in.Buckets, order), Charges: mixed(in.Charges, order), Usage: mixed(in.Usage, order), Started: mixed(in.Started, order),
 	}
 }
 
@@ -49,11 +49,11 @@ func drawLived(t *rapid.T) (*world, *schedule.State) {
 	for _, r := range byID(w.runs) {
 		switch rapid.IntRange(0, 7).Draw(t, "fate") {
 		case 0:
-			apply(schedule.RunGone{Run: r.ID}, schedule.JobQueued{Job: r.job})
+			apply(schedule.RunGone{Run: r.ID, At: w.now - 1}, schedule.JobQueued{Job: r.job})
 		case 1:
-			apply(schedule.JobGone{Job: r.Job}, schedule.RunGone{Run: r.ID, At: w.now - 20})
+			apply(schedule.JobGone{Job: r.Job}, schedule.RunGone{Run: r.ID, At: w.now - 20, Ended: true})
 		case 2:
-			apply(schedule.RunGone{Run: r.ID, At: w.now})
+			apply(schedule.RunGone{Run: r.ID, At: w.now, Ended: true})
 		case 3:
 			apply(schedule.JobGone{Job: r.Job})
 		}
@@ -217,7 +217,7 @@ func TestDigestTells(t *testing.T) {
 		"a queue":        schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 2}},
 		"a parent":       schedule.QueueSet{Queue: schedule.Queue{ID: "q", Parent: "team", Weight: 1}},
 		"no queue":       schedule.QueueGone{Queue: "q"},
-		"a short run":    schedule.RunGone{Run: runID("r"), At: 1},
+		"a short run":    schedule.RunGone{Run: runID("r"), At: 1, Ended: true},
 		"a lost cluster": schedule.ExecutorLost{Executor: "e"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,6 +245,7 @@ func TestLoadRefuses(t *testing.T) {
 	inGang := job("in gang")
 	inGang.Gang = "g"
 	charge := schedule.Charge{Run: runID("gone"), Queue: "q", Pool: "p", Amount: schedule.Vec{1}, Until: 9}
+	usage := schedule.Usage{Queue: "q", Pool: "p", Epoch: 1, Amount: []schedule.Used{{Lo: 1}}}
 	member := schedule.MemberRow{Job: jobID("m"), Queue: "q", Gang: "g"}
 	tests := map[string]func(c *schedule.Snapshot){
 		"a shape twice":           func(c *schedule.Snapshot) { c.Shapes = append(c.Shapes, c.Shapes[0]) },
@@ -291,6 +292,14 @@ func TestLoadRefuses(t *testing.T) {
 		"a negative charge": func(c *schedule.Snapshot) {
 			c.Charges = append(c.Charges, charge)
 			c.Charges[0].Amount = schedule.Vec{-1}
+		},
+		"a usage twice":       func(c *schedule.Snapshot) { c.Usage = append(c.Usage, usage, usage) },
+		"a usage of nobody":   func(c *schedule.Snapshot) { c.Usage = append(c.Usage, usage); c.Usage[0].Queue = "" },
+		"a usage of nothing":  func(c *schedule.Snapshot) { c.Usage = append(c.Usage, usage); c.Usage[0].Amount = nil },
+		"a usage beyond time": func(c *schedule.Snapshot) { c.Usage = append(c.Usage, usage); c.Usage[0].Epoch = math.MaxInt64 },
+		"a usage of all there could be": func(c *schedule.Snapshot) {
+			c.Usage = append(c.Usage, usage)
+			c.Usage[0].Amount = []schedule.Used{{Hi: math.MaxUint64}}
 		},
 		"a bucket beyond time": func(c *schedule.Snapshot) { c.Buckets = append(c.Buckets, schedule.Bucket{Free: math.MaxInt64}) },
 	}

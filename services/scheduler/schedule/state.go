@@ -77,6 +77,9 @@ type State struct {
 	global account
 	// charges are those of runs that ended; nil: none.
 	charges map[RunID]charge
+	// usage is that of runs that are gone, and decay the weights of time; nil: none counts.
+	usage map[usedBy][]wide
+	decay []uint64
 
 	// assumed are the decisions that lie over the facts, leasing are the runs among
 	// them whose leases are no facts.

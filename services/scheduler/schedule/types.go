@@ -72,6 +72,9 @@ type Config struct {
 	// ShortJob is, of pools whose short runs are charged after their end, until how long after
 	// their lease that is, in nanoseconds above zero: see charge.go.
 	ShortJob map[PoolID]int64
+	// UsageHalfLife is after how long what a queue held counts half in its cost, in nanoseconds:
+	// a multiple of 30 s up to 90 days, or zero: what it held counts for nothing. See usage.go.
+	UsageHalfLife int64
 	// PreemptionRule is which queue may lose to which for a share.
 	PreemptionRule PreemptionRule
 	// Weights are those of queues in single pools, above zero, in millionths; a queue without

@@ -77,6 +77,9 @@ func (s *script) config(c command) {
 	if c.value("preemption") == "armada" {
 		s.cfg.PreemptionRule = schedule.ArmadaOrder
 	}
+	if v := c.value("halflife"); v != "" {
+		s.cfg.UsageHalfLife = int64(seconds(number(s.t, v)))
+	}
 	for _, v := range c.values("short") {
 		p := parts(s.t, v, 2)
 		s.cfg.ShortJob = map[schedule.PoolID]int64{schedule.PoolID(p[0]): int64(seconds(number(s.t, p[1])))}

@@ -128,6 +128,9 @@ func drawWorld(t *rapid.T) *world {
 		gangs: map[schedule.GangID]schedule.Gang{}, waiting: map[schedule.JobID]schedule.Job{},
 		runs: map[schedule.RunID]worldRun{}, lost: map[schedule.ExecutorID]bool{}, now: 1000,
 	}
+	if w.cfg.UsageHalfLife > 0 {
+		w.now = 97e9
+	}
 	for _, c := range w.cfg.Classes {
 		w.classes[c.ID] = c
 	}
@@ -185,6 +188,9 @@ func drawConfig(t *rapid.T) schedule.Config {
 	}
 	cfg.LeastLostWork = rapid.Bool().Draw(t, "work")
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
+	if rapid.IntRange(0, 2).Draw(t, "decays") == 0 {
+		cfg.UsageHalfLife = rapid.SampledFrom([]int64{30e9, 60e9, 210e9}).Draw(t, "half-life")
+	}
 	if rapid.IntRange(0, 2).Draw(t, "short") == 0 {
 		cfg.ShortJob = map[schedule.PoolID]int64{"p": rapid.SampledFrom([]int64{1, 900, 1200, 1 << 40}).Draw(t, "cutoff")}
 	}

@@ -143,10 +143,19 @@ func (b *board) releasing(run job.RunID) {
 	b.settled(decision{run: run, going: true})
 }
 
-// freed: the run holds its node no more. Where it ended of itself, at says when, else it is
-// zero.
+// freed: the run holds its node no more, since a time; zero: it never did.
 func (b *board) freed(run job.RunID, at job.Time) {
-	b.apply(schedule.RunGone{Run: schedule.RunID(run), At: schedule.Time(at)})
+	b.gone(schedule.RunGone{Run: schedule.RunID(run), At: schedule.Time(at)})
+}
+
+// finished: the run ended of itself.
+func (b *board) finished(run job.RunID, at job.Time) {
+	b.gone(schedule.RunGone{Run: schedule.RunID(run), At: schedule.Time(at), Ended: true})
+}
+
+func (b *board) gone(d schedule.RunGone) {
+	run := job.RunID(d.Run)
+	b.apply(d)
 	b.settled(decision{run: run, going: true})
 }
 

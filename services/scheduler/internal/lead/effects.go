@@ -72,8 +72,8 @@ func (f effects) Reprioritized(e job.ReprioritizedEvent) none {
 	return none{}
 }
 
-func (f effects) RunExpired(job.RunExpiredEvent) none {
-	f.givenUp(StopOver)
+func (f effects) RunExpired(e job.RunExpiredEvent) none {
+	f.givenUp(StopOver, e.Time)
 	return none{}
 }
 
@@ -81,14 +81,14 @@ func (f effects) Succeeded(job.SucceededEvent) none { return f.ended() }
 func (f effects) Failed(job.FailedEvent) none       { return f.ended() }
 func (f effects) Rejected(job.RejectedEvent) none   { return f.ended() }
 
-func (f effects) Preempted(job.PreemptedEvent) none {
-	f.givenUp(StopPreempted)
+func (f effects) Preempted(e job.PreemptedEvent) none {
+	f.givenUp(StopPreempted, e.Time)
 	return f.ended()
 }
 
-func (f effects) Cancelled(job.CancelledEvent) none {
+func (f effects) Cancelled(e job.CancelledEvent) none {
 	if f.before.Run.State.Live() {
-		f.givenUp(StopCancelled)
+		f.givenUp(StopCancelled, e.Time)
 	}
 	return f.ended()
 }
@@ -102,11 +102,11 @@ func (f effects) RunRunning(e job.RunRunningEvent) none {
 	return none{}
 }
 
-func (f effects) RunSucceeded(e job.RunSucceededEvent) none { return f.freed(e.Time) }
+func (f effects) RunSucceeded(e job.RunSucceededEvent) none { return f.finished(e.Time) }
 
 func (f effects) RunFailed(e job.RunFailedEvent) none {
 	f.rec.end = endOf(e)
-	return f.freed(e.Time)
+	return f.finished(e.Time)
 }
 
 func (f effects) RunReturned(e job.RunReturnedEvent) none {
@@ -117,12 +117,19 @@ func (f effects) RunReturned(e job.RunReturnedEvent) none {
 		}
 		f.rec.tried.nodes = append(f.rec.tried.nodes, string(nodeID(f.rec.place.executor.name, f.rec.place.leased.Node)))
 	}
-	return f.freed(0)
+	return f.freed(e.Time)
 }
 
-func (f effects) RunReleased(job.RunReleasedEvent) none { return f.freed(0) }
+func (f effects) RunReleased(e job.RunReleasedEvent) none { return f.freed(e.Time) }
 
-// freed: the run holds its node no more. Where it ended of itself, at says when.
+// finished: the run ended of itself, and holds its node no more.
+func (f effects) finished(at job.Time) none {
+	f.board.finished(f.rec.job.Run.ID, at)
+	f.lead.stale = true
+	return none{}
+}
+
+// freed: the run holds its node no more.
 func (f effects) freed(at job.Time) none {
 	f.board.freed(f.rec.job.Run.ID, at)
 	f.lead.stale = true
@@ -131,11 +138,11 @@ func (f effects) freed(at job.Time) none {
 
 // givenUp: a live run must go. Where a pod may be there, it holds its node until
 // the executor says that it is gone.
-func (f effects) givenUp(why StopReason) {
+func (f effects) givenUp(why StopReason, at job.Time) {
 	if f.rec.job.Run.Releasing {
 		f.board.releasing(f.rec.job.Run.ID)
 	} else {
-		f.board.freed(f.rec.job.Run.ID, 0)
+		f.board.freed(f.rec.job.Run.ID, at)
 	}
 	f.lead.stale = true
 	f.stop(f.rec.place.executor, Stop{Run: f.rec.job.Run.ID, Job: f.rec.job.ID, Why: why})

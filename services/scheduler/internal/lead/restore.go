@@ -19,6 +19,22 @@ type RoundSnapshot struct {
 	Charges []ChargeSnapshot
 	// Started is what started in the newest period of each pool.
 	Started []schedule.StartedRow
+	// Usage is what runs that are gone held.
+	Usage []UsageSnapshot
+}
+
+// UsageSnapshot is usage whose amounts bear the names of their resources, as in
+// ChargeSnapshot.
+type UsageSnapshot struct {
+	Queue, Pool string
+	Epoch       int64
+	Amounts     []UsedAmount
+}
+
+// UsedAmount is an amount in 2^-32 of the unit of a resource: Hi x 2^64 + Lo.
+type UsedAmount struct {
+	Resource string
+	Hi, Lo   uint64
 }
 
 // ChargeSnapshot is a charge whose amounts bear the names of their resources, which may be
@@ -31,7 +47,7 @@ type ChargeSnapshot struct {
 }
 
 func (b *board) snapshot(now job.Time) RoundSnapshot {
-	if len(b.cfg.ShortJob) > 0 {
+	if len(b.cfg.ShortJob) > 0 || b.cfg.UsageHalfLife > 0 {
 		b.apply(schedule.TimePassed{Now: schedule.Time(now)})
 	}
 	folds := b.state.Folds()
@@ -46,7 +62,30 @@ func (b *board) snapshot(now job.Time) RoundSnapshot {
 		}
 		s.Charges = append(s.Charges, row)
 	}
+	for _, u := range folds.Usage {
+		row := UsageSnapshot{Queue: string(u.Queue), Pool: string(u.Pool), Epoch: u.Epoch}
+		for r, name := range b.cfg.Resources {
+			if u.Amount[r] != (schedule.Used{}) {
+				row.Amounts = append(row.Amounts, UsedAmount{Resource: name, Hi: u.Amount[r].Hi, Lo: u.Amount[r].Lo})
+			}
+		}
+		s.Usage = append(s.Usage, row)
+	}
 	return s
+}
+
+// usage is that of a snapshot, in the resources of now.
+func (b *board) usage(rows []UsageSnapshot) (list []schedule.Usage) {
+	for _, u := range rows {
+		row := schedule.Usage{Queue: schedule.QueueID(u.Queue), Pool: schedule.PoolID(u.Pool), Epoch: u.Epoch, Amount: make([]schedule.Used, len(b.cfg.Resources))}
+		for _, a := range u.Amounts {
+			if r := slices.Index(b.cfg.Resources, a.Resource); r >= 0 {
+				row.Amount[r] = schedule.Used{Hi: a.Hi, Lo: a.Lo}
+			}
+		}
+		list = append(list, row)
+	}
+	return list
 }
 
 // charges are those of a snapshot, in the resources of now.
@@ -62,7 +101,7 @@ func (b *board) charges(rows []ChargeSnapshot) (list []schedule.Charge) {
 // load makes the round's state that of the jobs of a table. What the configuration of
 // now cannot plan is left out, as it is when it is submitted.
 func (b *board) load(t *table, s RoundSnapshot) error {
-	content := schedule.Snapshot{Gangs: slices.Clone(s.Gangs), Buckets: s.Buckets, Charges: b.charges(s.Charges), Started: s.Started, Jobs: make([]schedule.Job, 0, len(t.jobs))}
+	content := schedule.Snapshot{Gangs: slices.Clone(s.Gangs), Buckets: s.Buckets, Charges: b.charges(s.Charges), Usage: b.usage(s.Usage), Started: s.Started, Jobs: make([]schedule.Job, 0, len(t.jobs))}
 	known := slices.SortedFunc(maps.Values(b.specs.byKey), func(a, b *spec) int { return cmp.Compare(a.id, b.id) })
 	for _, spec := range known {
 		added := schedule.ShapeAdded{ID: spec.id, Shape: b.shapeOf(spec)}

@@ -72,6 +72,13 @@ func round(r lead.RoundSnapshot) *schedulerv1.Round {
 		}
 		out.Charges = append(out.Charges, row)
 	}
+	for _, u := range r.Usage {
+		row := &schedulerv1.Usage{Queue: u.Queue, Pool: u.Pool, Epoch: u.Epoch}
+		for _, a := range u.Amounts {
+			row.Amounts = append(row.Amounts, &schedulerv1.UsedAmount{Resource: a.Resource, Hi: a.Hi, Lo: a.Lo})
+		}
+		out.Usage = append(out.Usage, row)
+	}
 	for _, row := range r.Started {
 		out.Started = append(out.Started, &schedulerv1.PoolStarted{Pool: string(row.Pool), From: int64(row.From), Amounts: row.Amounts})
 	}
@@ -104,6 +111,7 @@ func decodeControl(b []byte, s *lead.Snapshot) error {
 		s.Control.Settings = append(s.Control.Settings, setting)
 	}
 	s.Round = roundFrom(in.GetRound())
+	s.Round.Usage = usageFrom(in.GetRound().GetUsage())
 	if err := decodeCharges(in.GetRound(), &s.Round); err != nil {
 		return err
 	}
@@ -149,6 +157,17 @@ func decodeCharges(in *schedulerv1.Round, r *lead.RoundSnapshot) error {
 		r.Charges = append(r.Charges, row)
 	}
 	return nil
+}
+
+func usageFrom(in []*schedulerv1.Usage) (list []lead.UsageSnapshot) {
+	for _, u := range in {
+		row := lead.UsageSnapshot{Queue: u.GetQueue(), Pool: u.GetPool(), Epoch: u.GetEpoch()}
+		for _, a := range u.GetAmounts() {
+			row.Amounts = append(row.Amounts, lead.UsedAmount{Resource: a.GetResource(), Hi: a.GetHi(), Lo: a.GetLo()})
+		}
+		list = append(list, row)
+	}
+	return list
 }
 
 func decodePlans(in *schedulerv1.ControlSnapshot, s *lead.Snapshot) error {

@@ -107,6 +107,7 @@ func everything() lead.Snapshot {
 		}}},
 		Round: lead.RoundSnapshot{
 			Gangs: []schedule.GangRow{{Gang: schedule.Gang{ID: "g", Queue: "ops", Cardinality: 2, Label: "rack"}, Ended: 1, Missed: 1}},
+			Usage: []lead.UsageSnapshot{{Queue: "ops", Pool: "gpu", Epoch: 59_000_000, Amounts: []lead.UsedAmount{{Resource: "cpu", Hi: 1, Lo: 2}}}},
 			Charges: []lead.ChargeSnapshot{{
 				Run: job.RunID{7}, Queue: "ops", Pool: "gpu", Amounts: []job.Amount{{Resource: "cpu", Value: 5}, {Resource: "memory", Value: 6}}, Until: 99,
 			}},
@@ -249,7 +250,7 @@ func TestEncoded(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := everything()
-	want.Round.Charges, want.Round.Started = nil, nil // they came later
+	want.Round.Charges, want.Round.Usage, want.Round.Started = nil, nil, nil // they came later
 	if diff := cmp.Diff(&want, got, alike...); diff != "" {
 		t.Errorf("%s reads differently (-want +got):\n%s", golden, diff)
 	}

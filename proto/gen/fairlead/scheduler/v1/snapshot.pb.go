@@ -1044,6 +1044,7 @@ type Round struct {
 	QueueBuckets []*QueueBucket `protobuf:"bytes,2,rep,name=queue_buckets,json=queueBuckets,proto3" json:"queue_buckets,omitempty"`
 	Gangs        []*GangPast    `protobuf:"bytes,3,rep,name=gangs,proto3" json:"gangs,omitempty"`
 	Charges      []*Charge      `protobuf:"bytes,100,rep,name=charges,proto3" json:"charges,omitempty"`
+	Usage        []*Usage       `protobuf:"bytes,101,rep,name=usage,proto3" json:"usage,omitempty"`
 	// What started in the newest period of each pool in which that is limited.
 	Started       []*PoolStarted `protobuf:"bytes,180,rep,name=started,proto3" json:"started,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1104,6 +1105,13 @@ func (x *Round) GetGangs() []*GangPast {
 func (x *Round) GetCharges() []*Charge {
 	if x != nil {
 		return x.Charges
+	}
+	return nil
+}
+
+func (x *Round) GetUsage() []*Usage {
+	if x != nil {
+		return x.Usage
 	}
 	return nil
 }
@@ -1195,6 +1203,137 @@ func (x *Charge) GetUntil() int64 {
 	return 0
 }
 
+// Usage is the usage of a queue and a pool that runs left which are gone.
+type Usage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Queue string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Pool  string                 `protobuf:"bytes,2,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Counted in 30 s since 1970.
+	Epoch         int64         `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Amounts       []*UsedAmount `protobuf:"bytes,4,rep,name=amounts,proto3" json:"amounts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Usage) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *Usage) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *Usage) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Usage) GetAmounts() []*UsedAmount {
+	if x != nil {
+		return x.Amounts
+	}
+	return nil
+}
+
+// UsedAmount is in 2^-32 of the resource's unit: hi x 2^64 + lo.
+type UsedAmount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Resource      string                 `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
+	Hi            uint64                 `protobuf:"varint,2,opt,name=hi,proto3" json:"hi,omitempty"`
+	Lo            uint64                 `protobuf:"varint,3,opt,name=lo,proto3" json:"lo,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsedAmount) Reset() {
+	*x = UsedAmount{}
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsedAmount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsedAmount) ProtoMessage() {}
+
+func (x *UsedAmount) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsedAmount.ProtoReflect.Descriptor instead.
+func (*UsedAmount) Descriptor() ([]byte, []int) {
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *UsedAmount) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *UsedAmount) GetHi() uint64 {
+	if x != nil {
+		return x.Hi
+	}
+	return 0
+}
+
+func (x *UsedAmount) GetLo() uint64 {
+	if x != nil {
+		return x.Lo
+	}
+	return 0
+}
+
 type QueueBucket struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
@@ -1205,7 +1344,7 @@ type QueueBucket struct {
 
 func (x *QueueBucket) Reset() {
 	*x = QueueBucket{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1356,7 @@ func (x *QueueBucket) String() string {
 func (*QueueBucket) ProtoMessage() {}
 
 func (x *QueueBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1369,7 @@ func (x *QueueBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueBucket.ProtoReflect.Descriptor instead.
 func (*QueueBucket) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{15}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *QueueBucket) GetQueue() string {
@@ -1264,7 +1403,7 @@ type GangPast struct {
 
 func (x *GangPast) Reset() {
 	*x = GangPast{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1415,7 @@ func (x *GangPast) String() string {
 func (*GangPast) ProtoMessage() {}
 
 func (x *GangPast) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1428,7 @@ func (x *GangPast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GangPast.ProtoReflect.Descriptor instead.
 func (*GangPast) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{16}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GangPast) GetQueue() string {
@@ -1346,7 +1485,7 @@ type PoolStarted struct {
 
 func (x *PoolStarted) Reset() {
 	*x = PoolStarted{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1497,7 @@ func (x *PoolStarted) String() string {
 func (*PoolStarted) ProtoMessage() {}
 
 func (x *PoolStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1510,7 @@ func (x *PoolStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolStarted.ProtoReflect.Descriptor instead.
 func (*PoolStarted) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{17}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PoolStarted) GetPool() string {
@@ -1486,12 +1625,13 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
 	"\x05parts\x18\x02 \x01(\rR\x05parts\x12\x12\n" +
 	"\x04seen\x18\x03 \x03(\rR\x04seen\x12\x16\n" +
-	"\x06leases\x18\x04 \x01(\fR\x06leases\"\x97\x02\n" +
+	"\x06leases\x18\x04 \x01(\fR\x06leases\"\xcb\x02\n" +
 	"\x05Round\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\x03R\x06bucket\x12G\n" +
 	"\rqueue_buckets\x18\x02 \x03(\v2\".fairlead.scheduler.v1.QueueBucketR\fqueueBuckets\x125\n" +
 	"\x05gangs\x18\x03 \x03(\v2\x1f.fairlead.scheduler.v1.GangPastR\x05gangs\x127\n" +
-	"\acharges\x18d \x03(\v2\x1d.fairlead.scheduler.v1.ChargeR\acharges\x12=\n" +
+	"\acharges\x18d \x03(\v2\x1d.fairlead.scheduler.v1.ChargeR\acharges\x122\n" +
+	"\x05usage\x18e \x03(\v2\x1c.fairlead.scheduler.v1.UsageR\x05usage\x12=\n" +
 	"\astarted\x18\xb4\x01 \x03(\v2\".fairlead.scheduler.v1.PoolStartedR\astarted\"\xdc\x01\n" +
 	"\x06Charge\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\fR\x03run\x12\x14\n" +
@@ -1501,7 +1641,17 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x05until\x18\x05 \x01(\x03R\x05until\x1a:\n" +
 	"\fAmountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\";\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x84\x01\n" +
+	"\x05Usage\x12\x14\n" +
+	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
+	"\x04pool\x18\x02 \x01(\tR\x04pool\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x03R\x05epoch\x12;\n" +
+	"\aamounts\x18\x04 \x03(\v2!.fairlead.scheduler.v1.UsedAmountR\aamounts\"H\n" +
+	"\n" +
+	"UsedAmount\x12\x1a\n" +
+	"\bresource\x18\x01 \x01(\tR\bresource\x12\x0e\n" +
+	"\x02hi\x18\x02 \x01(\x04R\x02hi\x12\x0e\n" +
+	"\x02lo\x18\x03 \x01(\x04R\x02lo\";\n" +
 	"\vQueueBucket\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x16\n" +
 	"\x06bucket\x18\x02 \x01(\x03R\x06bucket\"\xb8\x01\n" +
@@ -1532,7 +1682,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP() []byte {
 	return file_fairlead_scheduler_v1_snapshot_proto_rawDescData
 }
 
-var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*PartitionSnapshot)(nil), // 0: fairlead.scheduler.v1.PartitionSnapshot
 	(*JobSet)(nil),            // 1: fairlead.scheduler.v1.JobSet
@@ -1549,48 +1699,52 @@ var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*OpenPlan)(nil),          // 12: fairlead.scheduler.v1.OpenPlan
 	(*Round)(nil),             // 13: fairlead.scheduler.v1.Round
 	(*Charge)(nil),            // 14: fairlead.scheduler.v1.Charge
-	(*QueueBucket)(nil),       // 15: fairlead.scheduler.v1.QueueBucket
-	(*GangPast)(nil),          // 16: fairlead.scheduler.v1.GangPast
-	(*PoolStarted)(nil),       // 17: fairlead.scheduler.v1.PoolStarted
-	nil,                       // 18: fairlead.scheduler.v1.ClassLimit.FractionsEntry
-	nil,                       // 19: fairlead.scheduler.v1.Charge.AmountsEntry
-	nil,                       // 20: fairlead.scheduler.v1.PoolStarted.AmountsEntry
-	(*v1.Shape)(nil),          // 21: fairlead.events.v1.Shape
-	(*v1.Gang)(nil),           // 22: fairlead.events.v1.Gang
-	(*v1.Event)(nil),          // 23: fairlead.events.v1.Event
-	(*v1.Failure)(nil),        // 24: fairlead.events.v1.Failure
+	(*Usage)(nil),             // 15: fairlead.scheduler.v1.Usage
+	(*UsedAmount)(nil),        // 16: fairlead.scheduler.v1.UsedAmount
+	(*QueueBucket)(nil),       // 17: fairlead.scheduler.v1.QueueBucket
+	(*GangPast)(nil),          // 18: fairlead.scheduler.v1.GangPast
+	(*PoolStarted)(nil),       // 19: fairlead.scheduler.v1.PoolStarted
+	nil,                       // 20: fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	nil,                       // 21: fairlead.scheduler.v1.Charge.AmountsEntry
+	nil,                       // 22: fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	(*v1.Shape)(nil),          // 23: fairlead.events.v1.Shape
+	(*v1.Gang)(nil),           // 24: fairlead.events.v1.Gang
+	(*v1.Event)(nil),          // 25: fairlead.events.v1.Event
+	(*v1.Failure)(nil),        // 26: fairlead.events.v1.Failure
 }
 var file_fairlead_scheduler_v1_snapshot_proto_depIdxs = []int32{
 	1,  // 0: fairlead.scheduler.v1.PartitionSnapshot.job_sets:type_name -> fairlead.scheduler.v1.JobSet
 	2,  // 1: fairlead.scheduler.v1.PartitionSnapshot.specs:type_name -> fairlead.scheduler.v1.Spec
 	3,  // 2: fairlead.scheduler.v1.PartitionSnapshot.more:type_name -> fairlead.scheduler.v1.More
-	21, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
+	23, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
 	4,  // 4: fairlead.scheduler.v1.More.run:type_name -> fairlead.scheduler.v1.Run
-	22, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
-	23, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
+	24, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
+	25, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
 	5,  // 7: fairlead.scheduler.v1.More.cancel:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 8: fairlead.scheduler.v1.More.preempt:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 9: fairlead.scheduler.v1.More.reprioritize:type_name -> fairlead.scheduler.v1.Asked
-	24, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
+	26, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
 	7,  // 11: fairlead.scheduler.v1.ControlSnapshot.created:type_name -> fairlead.scheduler.v1.Created
 	8,  // 12: fairlead.scheduler.v1.ControlSnapshot.settings:type_name -> fairlead.scheduler.v1.Setting
 	11, // 13: fairlead.scheduler.v1.ControlSnapshot.plans:type_name -> fairlead.scheduler.v1.EpochPlans
 	13, // 14: fairlead.scheduler.v1.ControlSnapshot.round:type_name -> fairlead.scheduler.v1.Round
 	9,  // 15: fairlead.scheduler.v1.Setting.queue:type_name -> fairlead.scheduler.v1.Queue
 	10, // 16: fairlead.scheduler.v1.Queue.limits:type_name -> fairlead.scheduler.v1.ClassLimit
-	18, // 17: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	20, // 17: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
 	12, // 18: fairlead.scheduler.v1.EpochPlans.plans:type_name -> fairlead.scheduler.v1.OpenPlan
-	15, // 19: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
-	16, // 20: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
+	17, // 19: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
+	18, // 20: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
 	14, // 21: fairlead.scheduler.v1.Round.charges:type_name -> fairlead.scheduler.v1.Charge
-	17, // 22: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
-	19, // 23: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
-	20, // 24: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	15, // 22: fairlead.scheduler.v1.Round.usage:type_name -> fairlead.scheduler.v1.Usage
+	19, // 23: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
+	21, // 24: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
+	16, // 25: fairlead.scheduler.v1.Usage.amounts:type_name -> fairlead.scheduler.v1.UsedAmount
+	22, // 26: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_scheduler_v1_snapshot_proto_init() }
@@ -1608,7 +1762,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairlead_scheduler_v1_snapshot_proto_rawDesc), len(file_fairlead_scheduler_v1_snapshot_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
