@@ -23,7 +23,8 @@ type nodeIndex struct {
 	touched   []int32
 	isTouched []bool
 	// soft are the runs of each node that may be preempted.
-	soft softNodes
+	soft    softNodes
+	singles singles
 	// byFree are the nodes of each pool by what is free; byLater those with releasing runs
 	// by what will be.
 	byFree, byLater []sortedNodes
@@ -230,7 +231,7 @@ func (x *nodeIndex) key(n int32, room Vec) nodeKey {
 
 // move puts a node where its room has it stand.
 func (x *nodeIndex) move(s *State, n int32, free, later []int64, releasing int32) {
-	if !x.takes[n] {
+	if int(n) >= len(x.takes) || !x.takes[n] { // a node that only runs know may be new
 		return
 	}
 	pool := s.nodes[n].pool

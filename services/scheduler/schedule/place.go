@@ -59,6 +59,16 @@ func (k *seek) second() int64 {
 	return 0
 }
 
+// asksMore says whether anything is asked for but of the first two resources.
+func (k *seek) asksMore() bool {
+	for i := 2; i < len(k.request); i++ {
+		if k.request[i] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // firstWins says whether the order of nodes is that of what is left of what is asked for: all
 // of the first two resources and nothing else.
 func (k *seek) firstWins() bool {
@@ -373,6 +383,7 @@ func (p *planner) releasingOn(n int32) (out []RunID) {
 func (p *planner) move(n int32) {
 	p.index.move(p.State, n, p.free, p.later, p.releasing[n])
 	p.nodeLog = append(p.nodeLog, n)
+	p.index.singles.mark(n)
 	if !p.isMoved.has(n) {
 		p.isMoved.set(n)
 		p.moved = append(p.moved, n)

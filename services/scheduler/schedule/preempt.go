@@ -143,6 +143,10 @@ func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 	}
 	best := &p.hunt.best
 	best.node, best.lowest = none, false
+	if len(k.in) == 0 && p.bestSingle(q, k, level) {
+		q.spot.copyOf(best)
+		return true
+	}
 	for _, n := range p.candidates(k.in) {
 		// Where the best has victims of the lowest class there is, a better one has fewer, or
 		// as many and less that is left.
@@ -293,14 +297,19 @@ func (p *planner) isHeavier(than uint64) bool {
 // mayGo says whether a run may go for the share of the queue that anyVictim was asked for,
 // if it goes alone and first of its queue.
 func (p *planner) mayGo(r *softRun) bool {
-	at, least := p.at[r.queue], p.hunt.before
+	return p.kindMayGo(r.queue, r.kind)
+}
+
+// kindMayGo says whether a run of a queue and kind may.
+func (p *planner) kindMayGo(queue, kind int32) bool {
+	at, least := p.at[queue], p.hunt.before
 	switch {
 	case p.tree.on:
 		least = 0
 	case p.cfg.PreemptionRule == ArmadaOrder:
 		least = 1
 	}
-	return at != none && p.hunt.fair[at] == p.hunt.number && p.hunt.without[r.kind] >= least
+	return at != none && p.hunt.fair[at] == p.hunt.number && p.hunt.without[kind] >= least
 }
 
 // leastOf is the most that a queue weighs after the loss of one of its preemptible runs;

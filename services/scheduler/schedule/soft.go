@@ -54,7 +54,7 @@ func (x *softNodes) read(s *State, known int) {
 	width := len(s.cfg.Resources)
 	from := min(known, len(x.nodes)) // the nodes beyond are names in runs, of which nobody notes changes
 	if x.all {
-		from, x.all = 0, false
+		from, x.all, s.index.singles.built = 0, false, false
 		x.nodes = make([]softNode, 0, len(s.nodes))
 		x.isUnread = make([]bool, len(s.nodes))
 		x.unread = x.unread[:0]
@@ -85,6 +85,7 @@ func (x *softNodes) read(s *State, known int) {
 }
 
 func (x *softNodes) readNode(s *State, n int32) {
+	s.index.singles.mark(n)
 	row, held, pool := &x.nodes[n], s.room(x.held, n), s.nodes[n].pool
 	*row = softNode{runs: row.runs[:0], asks: row.asks[:0], lowest: math.MaxInt32, youngest: math.MinInt64}
 	clear(held)
