@@ -53,6 +53,7 @@ func (s *State) apply(d Delta) error {
 	case QueueGone:
 		if q, is := s.queueOf[d.Queue]; is {
 			s.setParent(q, none)
+			s.countQuotas(q, nil)
 			s.queues[q].Queue, s.queues[q].known = undefined(d.Queue), false
 		}
 	case ExecutorLost:
@@ -393,6 +394,9 @@ func (s *State) setQueue(q Queue) error {
 			return fmt.Errorf("queue %q: %w", q.ID, err)
 		}
 	}
+	if err := checkQuotas(q.Quotas); err != nil {
+		return fmt.Errorf("queue %q: %w", q.ID, err)
+	}
 	if err := s.checkParent(&q); err != nil {
 		return err
 	}
@@ -401,6 +405,7 @@ func (s *State) setQueue(q Queue) error {
 		parent = s.queue(q.Parent)
 	}
 	s.setParent(h, parent)
+	s.countQuotas(h, q.Quotas)
 	s.queues[h].Queue, s.queues[h].known = q, true
 	return nil
 }

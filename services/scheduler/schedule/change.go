@@ -41,7 +41,9 @@ func (c *changes) inPool(w *PoolWhy) {
 	c.match(w)
 	c.class()
 	c.raise(w)
-	c.nodes(w)
+	if !slices.ContainsFunc(w.Blocks, func(b Block) bool { return b.Rule == AboveQuota }) {
+		c.nodes(w)
+	}
 }
 
 // keep keeps a change if it is the least of its kind so far.

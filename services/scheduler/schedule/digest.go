@@ -240,5 +240,12 @@ func (d *digester) queues(rows []Queue) {
 			text(d, l.Pool)
 			d.limit(l.Limit)
 		}
+		d.count(len(q.Quotas))
+		for _, quota := range q.Quotas {
+			text(d, quota.Pool)
+			d.limit(quota.Guarantee)
+			d.limit(quota.Borrow)
+			d.limit(quota.Lend)
+		}
 	}
 }

@@ -93,6 +93,9 @@
 //     that is asked to keep the shares.
 //   - Pools are planned in their order, and all again until a pass decides nothing: what
 //     is decided in one may leave room in another, or change the shares there.
+//   - Quotas: what a queue has a guarantee for it gets before others, keeps against them, and
+//     takes back at once from who is above theirs; and it holds no more than it may borrow
+//     beyond. See quota.go.
 //   - The place of a preempted run is not free until its pod is gone: who gets it
 //     names the run in [Start.After], and no second victim is taken meanwhile.
 //   - Of a pool's total a part may start within a period. See period.go.

@@ -61,9 +61,10 @@ func (p *planner) whyIn(t *asked, found *changes) PoolWhy {
 	}
 	w.After = p.dominant(after, p.total)
 	w.Blocks = slices.Concat(p.limitBlocks(q), p.floatingBlocks(t), p.periodBlocks(q))
+	over := len(w.Blocks) > 0
+	w.Blocks = append(w.Blocks, p.quotaBlocks(t)...)
 	p.countReasons(t, &w)
 	w.Placed = p.placed(t, &w)
-	over := len(w.Blocks) > 0
 	can := p.canStart(q)
 	if can || !over {
 		w.Preemption = p.preemption(t, q, can, w.Placed)
@@ -73,7 +74,7 @@ func (p *planner) whyIn(t *asked, found *changes) PoolWhy {
 	if can && len(found.blocks) == 0 {
 		return w
 	}
-	if !can && !over && w.Placed == len(t.all()) && p.plainGang(t) && len(found.blocks) == 0 {
+	if !can && len(w.Blocks) == 0 && w.Placed == len(t.all()) && p.plainGang(t) && len(found.blocks) == 0 {
 		w.Blocks = append(w.Blocks, Block{Rule: OtherRule})
 	}
 	found.inPool(&w)

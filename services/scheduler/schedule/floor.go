@@ -24,6 +24,9 @@ func (p *planner) generous(owner, to *queueRound) bool {
 // surelyOn says whether a job certainly has victims on a node, which is one for it: so many
 // of its runs may go whatever else does that it fits.
 func (p *planner) surelyOn(q *queueRound, request Vec, level, n int32) bool {
+	if p.tree.quotas.on {
+		return false // what one may lose depends on what others lost before
+	}
 	if most := p.State.nodes[n].MaxPods; most > 0 && p.pods[n]-p.releasing[n] >= most {
 		return false
 	}

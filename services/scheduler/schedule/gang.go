@@ -116,9 +116,11 @@ func (p *planner) placeMembers(q *queueRound, t *gangTree, at int16, in scope, d
 	m := p.mark()
 	for _, j := range t.groups[at].members {
 		k := p.seekFor(j, in)
-		if n := p.roomFor(&k); n != none {
-			p.lay(q, j, n, *domain)
-			continue
+		if p.mayHoldMore(q, p.request(p.jobs[j].kind)) {
+			if n := p.roomFor(&k); n != none {
+				p.lay(q, j, n, *domain)
+				continue
+			}
 		}
 		if !p.preemptFor(q, &k) {
 			p.undoTo(m)

@@ -65,6 +65,9 @@ func TestApplyRefuses(t *testing.T) {
 		"queue with a huge weight":      schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: math.MaxInt64}},
 		"queue that is its own part":    schedule.QueueSet{Queue: schedule.Queue{ID: "new", Parent: "new", Weight: 1}},
 		"queue in a ring":               schedule.QueueSet{Queue: schedule.Queue{ID: "q", Parent: "q", Weight: 1}},
+		"queue with a negative quota":   schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Quotas: []schedule.Quota{{Guarantee: map[string]int64{"cpu": -1}}}}},
+		"queue with a huge quota":       schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Quotas: []schedule.Quota{{Lend: map[string]int64{"cpu": math.MaxInt64}}}}},
+		"queue with two quotas":         schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Quotas: []schedule.Quota{{Pool: "p"}, {Pool: "p"}}}},
 		"queue with a negative limit":   schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Limits: []schedule.ClassLimit{{Limit: map[string]int64{"cpu": -1}}}}},
 		"queue with a huge limit":       schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Limits: []schedule.ClassLimit{{Limit: map[string]int64{"cpu": math.MaxInt64}}}}},
 	}
@@ -398,6 +401,13 @@ func (d *decoder) queue() schedule.Delta {
 	q := schedule.Queue{ID: schedule.QueueID(d.name("q")), Weight: d.number(), Cordoned: d.byte() > 200}
 	if d.byte() < 100 {
 		q.Parent = schedule.QueueID(d.name("q"))
+	}
+	if d.byte() < 100 {
+		quota := schedule.Quota{Pool: schedule.PoolID(d.name("")), Guarantee: map[string]int64{"cpu": d.number()}}
+		if d.byte() < 100 {
+			quota.Borrow, quota.Lend = map[string]int64{"cpu": d.number()}, map[string]int64{"cpu": d.number()}
+		}
+		q.Quotas = []schedule.Quota{quota}
 	}
 	if d.byte() > 128 {
 		q.Limits = []schedule.ClassLimit{{Class: "c", Pool: schedule.PoolID(d.name("")), Limit: map[string]int64{"cpu": d.number()}}, {}}

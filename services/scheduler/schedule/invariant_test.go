@@ -339,9 +339,10 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 		switch {
 		case p.Rule == schedule.Urgency && r.Level >= start.Level,
 			p.Rule == schedule.FairShare && (r.Level != start.Level || r.job.Queue == by.Queue),
+			p.Rule == schedule.Reclaim && r.job.Queue == by.Queue,
 			p.Rule == schedule.GangMate && r.job.Gang == "",
 			p.Rule != schedule.GangMate && r.Node != start.Node,
-			p.Rule < schedule.Urgency || p.Rule > schedule.GangMate:
+			p.Rule < schedule.Urgency || p.Rule > schedule.Reclaim:
 			return fmt.Errorf("preempt %x for %x: not by rule %d", p.Run, p.For, p.Rule)
 		case r.Node == start.Node && !slices.Contains(start.After, p.Run):
 			return fmt.Errorf("start %x does not wait for %x, which goes for it", start.Job, p.Run)
@@ -359,8 +360,8 @@ func victimsNeeded(_ *world, plan *schedule.Plan, after *world) error {
 	start := plan.Starts[0]
 	for _, p := range plan.Preempts {
 		v := after.runs[p.Run]
-		if v.Node != start.Node {
-			continue
+		if v.Node != start.Node || after.bounds(after.jobOf(start).Queue) {
+			continue // it may go for what the queue may hold
 		}
 		back := func(r worldRun) bool {
 			return stays(r) || r.ID == v.ID || v.job.Gang != "" && r.job.Gang == v.job.Gang && slices.ContainsFunc(plan.Preempts, func(p schedule.Preempt) bool { return p.Run == r.ID })
@@ -402,7 +403,7 @@ func gangVictimsNeeded(_ *world, plan *schedule.Plan, after *world) error {
 	for _, p := range plan.Preempts {
 		v := after.runs[p.Run]
 		n := after.nodes[v.Node]
-		if v.job.Gang == "" && holds(after.room(v.Node, stays), after.shapeOf(v.job).Request) && (n.MaxPods == 0 || after.pods(v.Node, stays) < n.MaxPods) {
+		if v.job.Gang == "" && !after.bounds(v.job.Queue) && holds(after.room(v.Node, stays), after.shapeOf(v.job).Request) && (n.MaxPods == 0 || after.pods(v.Node, stays) < n.MaxPods) {
 			return fmt.Errorf("gang %s starts, and its victim %x fits beside it", plan.Starts[0].Gang, v.ID)
 		}
 	}
@@ -416,7 +417,7 @@ func workConserved(_ *world, plan *schedule.Plan, after *world) error {
 		return nil
 	}
 	for _, j := range after.waiting {
-		if j.Gang != "" {
+		if j.Gang != "" || after.bounds(j.Queue) {
 			continue
 		}
 		shape := after.shapeOf(j)

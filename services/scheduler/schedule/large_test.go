@@ -59,6 +59,9 @@ func newCrowd(t *testing.T, seed uint64) *crowd {
 		if seed%3 == 1 { // the first four are part of two, of which one has jobs and is part of the other
 			q.Parent = []schedule.QueueID{"q4", "q5", "q4", "q5", "q5", ""}[i]
 		}
+		if seed%4 == 2 && i%2 == 0 {
+			q.Quotas = []schedule.Quota{{Guarantee: map[string]int64{"cpu": int64(10 + 5*i)}, Borrow: map[string]int64{"cpu": 30}, Lend: map[string]int64{"cpu": int64(8 + i)}}}
+		}
 		rows.Queues = append(rows.Queues, q)
 	}
 	for range 60 {

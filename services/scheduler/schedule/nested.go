@@ -61,6 +61,16 @@ func (s *State) setParent(h, parent int32) {
 	row.parent = parent
 }
 
+// countQuotas notes that a queue has other quotas now.
+func (s *State) countQuotas(h int32, now []Quota) {
+	if len(s.queues[h].Quotas) > 0 {
+		s.quoted--
+	}
+	if len(now) > 0 {
+		s.quoted++
+	}
+}
+
 // cordoned says whether a queue, or one that it is part of, starts nothing.
 func (s *State) cordoned(h int32) bool {
 	for ; h != none; h = s.queues[h].parent {

@@ -223,12 +223,13 @@ func (p *planner) hasPlace(q *queueRound) bool {
 		return p.trial(func() bool { return p.placeGang(q) })
 	}
 	avoids := p.avoids(q.job)
-	p.setFragile(q, avoids)
-	if !avoids && p.hasRoom(q.shape) {
+	p.setFragile(q, avoids || p.tree.quotas.on && p.tree.quotas.shared)
+	mayHold := p.mayHoldMore(q, p.shapes[q.shape].Request)
+	if mayHold && !avoids && p.hasRoom(q.shape) {
 		return true
 	}
 	k := p.seekFor(q.job, nil)
-	if avoids && p.roomFor(&k) != none {
+	if mayHold && avoids && p.roomFor(&k) != none {
 		return true
 	}
 	p.setFragile(q, true)
@@ -259,7 +260,7 @@ func (p *planner) place(q *queueRound) {
 		return
 	}
 	k := p.seekFor(q.job, nil)
-	if p.shapes[q.shape].full != p.began || len(k.avoid) > 0 {
+	if (p.shapes[q.shape].full != p.began || len(k.avoid) > 0) && p.mayHoldMore(q, p.shapes[q.shape].Request) {
 		if n := p.roomFor(&k); n != none {
 			p.lay(q, q.job, n, "")
 			return

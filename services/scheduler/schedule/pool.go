@@ -61,6 +61,9 @@ type queueRound struct {
 	walk   uint64
 	missed missed
 	anew   bool
+	// claimFrom and claimTo are the depths of the places at which it may take back what it
+	// has a guarantee for; none: nowhere.
+	claimFrom, claimTo int32
 	// young is when the earliest of its runs began that began at this moment or later.
 	young Time
 	place int32 // in the heap; none: it is not in it

@@ -13,10 +13,13 @@ type hunt struct {
 	fragile int
 	after   Vec
 	change  Vec
-	ranked  []int32
-	units   []unit
-	taken   []int32
-	room    Vec
+	rest    Vec
+	// asks is the queue that anyVictim was asked for, where quotas are.
+	asks   int32
+	ranked []int32
+	units  []unit
+	taken  []int32
+	room   Vec
 	// largest and single are what mayHold has met: the most of each resource that a run
 	// holds, and the least that is left when one run goes; empty: none is enough.
 	largest, single Vec
@@ -70,7 +73,7 @@ func (c *choice) copyOf(from *choice) {
 // in the queue's spot.
 func (p *planner) victimsAnywhere(q *queueRound, k *seek) bool {
 	level := p.classPriority(k.job)
-	if p.hunt.hopeful = level > p.lowestLevel || !p.round.KeepShares && p.isHeavier(q.cost); !p.hunt.hopeful {
+	if p.hunt.hopeful = p.tree.quotas.on || level > p.lowestLevel || !p.round.KeepShares && p.isHeavier(q.cost); !p.hunt.hopeful {
 		return false // and nothing need be looked at
 	}
 	p.look()
@@ -217,7 +220,7 @@ func (p *planner) mayHold(k *seek, n, level int32) bool {
 	row, width := &p.index.soft.nodes[n], len(p.total)
 	for j := range row.runs {
 		r := &row.runs[j]
-		if r.level >= level && !p.mayGo(r) || p.gone.has(r.run) || p.shielded(r) {
+		if !p.mayGoFor(r, level) || p.gone.has(r.run) || p.shielded(r) {
 			continue
 		}
 		some = true
@@ -269,6 +272,8 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	p.hunt.number++
 	urgent := p.survey.lowest < level
 	switch {
+	case p.tree.quotas.on:
+		return p.anyVictimByQuota(q, level)
 	case p.round.KeepShares:
 		return urgent
 	case p.tree.on:
@@ -292,6 +297,19 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 // that weighs so much.
 func (p *planner) isHeavier(than uint64) bool {
 	return p.tree.on || p.heaviest > than || p.heaviest == than && p.cfg.PreemptionRule == ArmadaOrder
+}
+
+// mayGoFor says whether a run may go for a job of a level of the queue that anyVictim was
+// asked for, if it goes alone.
+func (p *planner) mayGoFor(r *softRun, level int32) bool {
+	if !p.tree.quotas.on {
+		return r.level < level || p.mayGo(r)
+	}
+	at := p.at[r.queue]
+	if at == none || at == p.hunt.asks {
+		return r.level < level
+	}
+	return p.hunt.fair[at] == p.hunt.number
 }
 
 // mayGo says whether a run may go for the share of the queue that anyVictim was asked for,

@@ -65,7 +65,9 @@ func (p *planner) stayAll(unit []int32) bool {
 	for i, run := range unit {
 		r := &p.runs[run]
 		k, known := seek{request: p.onNode(r.kind), later: true}, p.State.nodes[r.node].known
-		if known && p.holds(&k, r.node) {
+		at := p.at[p.kinds[r.kind].queue]
+		may := at == none || r.pool != p.pool || p.mayHoldMore(&p.queues[at], p.request(r.kind))
+		if known && may && p.holds(&k, r.node) {
 			p.untake(run)
 			continue
 		}

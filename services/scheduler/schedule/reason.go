@@ -29,7 +29,7 @@ type Block struct {
 	Until Time
 	// Have and Need are figures of the rule, in the resource's unit where it has one.
 	Have, Need int64
-	// Queue is the one that is cordoned.
+	// Queue is the one that is cordoned, or whose quota it is.
 	Queue QueueID
 	// Class and Resource are those of a limit.
 	Class    ClassID
@@ -60,6 +60,9 @@ const (
 	NoQueueTokens
 	// AboveLimit: with it the queue would hold Need of Resource by Class, over Have.
 	AboveLimit
+	// AboveQuota: with it Queue would hold Need of Resource, over the Have that it may; without
+	// a queue, the pool would, for the rest is kept for others.
+	AboveQuota
 	// ShortOfFloating: it asks for Need of Resource, of which the pool has Have left.
 	ShortOfFloating
 	// AboveAPeriod: it asks for Need of Resource, and in a whole period no more than Have may

@@ -53,6 +53,9 @@ func (r *ref) find(q *refQueue, j schedule.Job, in []refDomain) (*schedule.Node,
 		of     func(*schedule.Node) schedule.Vec
 		counts func(*refRun) bool
 	}{{r.free, all}, {r.later, refStays}} {
+		if !r.mayHoldMore(q, r.shape(j.Shape).Request, nil) {
+			break
+		}
 		var best *schedule.Node
 		for i := range r.nodes {
 			n := &r.nodes[i]

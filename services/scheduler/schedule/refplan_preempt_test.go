@@ -53,13 +53,12 @@ func (r *ref) preemptFor(q *refQueue, j schedule.Job, in []refDomain) (best *sch
 // lowest in rank go first, until it fits; then each, from the best on, is kept if the job
 // still fits.
 func (r *ref) victimsOn(q *refQueue, j schedule.Job, n *schedule.Node) ([]refVictim, schedule.Vec) {
-	gone := map[schedule.RunID]bool{}
+	gone, lost := map[schedule.RunID]bool{}, map[schedule.QueueID]schedule.Vec{}
 	fits := func() bool {
 		counts := func(run *refRun) bool { return refStays(run) && (run.laid || !gone[run.ID]) }
-		return r.holds(n, r.room(n, counts), j, counts)
+		return r.holds(n, r.room(n, counts), j, counts) && r.mayHoldMore(q, r.shape(j.Shape).Request, lost)
 	}
 	units := r.unitsOn(n)
-	lost := map[schedule.QueueID]schedule.Vec{}
 	var taken []*refUnit
 	for _, u := range slices.Backward(units) {
 		if fits() {
@@ -86,9 +85,11 @@ func (r *ref) victimsOn(q *refQueue, j schedule.Job, n *schedule.Node) ([]refVic
 		for _, run := range u.runs {
 			gone[run.ID] = false
 		}
+		subFrom(lost[u.runs[0].Queue], r.unitHolds(u))
 		if fits() {
 			continue // it is kept
 		}
+		addTo(lost[u.runs[0].Queue], r.unitHolds(u))
 		for _, run := range u.runs {
 			gone[run.ID] = true
 			victims = append(victims, refVictim{run, u.rule})
@@ -155,25 +156,34 @@ func (r *ref) mayTake(q *refQueue, j schedule.Job, u *refUnit, lost map[schedule
 	}
 	owner := r.queueOf(u.runs[0].Queue)
 	switch {
+	case r.quoted() && owner != nil && owner != q:
+		if since >= r.round.Now {
+			return 0
+		}
+		return r.takeByQuota(q, owner, u, priority, lost)
 	case level < priority:
 		return schedule.Urgency
 	case level > priority || r.round.KeepShares || owner == nil || owner == q || since >= r.round.Now:
 		return 0
+	case r.mayShare(q, owner, u, lost):
+		return schedule.FairShare
 	}
+	return 0
+}
+
+// mayShare is the rule of fair-share preemption.
+func (r *ref) mayShare(q, owner *refQueue, u *refUnit, lost map[schedule.QueueID]schedule.Vec) bool {
 	if !r.mayLose(owner, q, lost) {
-		return 0
+		return false
 	}
 	if r.cfg.PreemptionRule == schedule.ArmadaOrder {
-		return schedule.FairShare
+		return true
 	}
 	x, y := r.sides(q, owner)
 	held := r.withoutLost(y, lost)
 	subFrom(held, r.unitHolds(u))
 	after := refWeigh(r.share(held), y.weight)
-	if after > x.before || after == x.before && x.after <= refWeigh(max(x.ideal, x.fair), x.weight) {
-		return schedule.FairShare
-	}
-	return 0
+	return after > x.before || after == x.before && x.after <= refWeigh(max(x.ideal, x.fair), x.weight)
 }
 
 // mayLose says whether a queue may lose to the next gang of another when the queues have

@@ -16,8 +16,9 @@ func (r *ref) putBack(starts, preempts int) {
 		stays := true
 		for _, run := range unit {
 			// The run is no row of a job that waits, yet asks for the same.
-			n := r.node(run.Node)
-			stays = stays && n != nil && r.holds(n, r.later(n), schedule.Job{Shape: run.Shape}, refStays)
+			n, owner := r.node(run.Node), r.queueOf(run.Queue)
+			may := owner == nil || run.Pool != r.pool || r.mayHoldMore(owner, r.shape(run.Shape).Request, nil)
+			stays = stays && n != nil && may && r.holds(n, r.later(n), schedule.Job{Shape: run.Shape}, refStays)
 			if stays {
 				run.Phase = schedule.Running
 			}

@@ -296,7 +296,7 @@ func (r *ref) canStart(q *refQueue) bool {
 
 // wakeForYoung: what began at this moment, or has not had its minimum run time, may lose to a queue later.
 func (r *ref) wakeForYoung(q *refQueue) {
-	if r.round.KeepShares {
+	if r.round.KeepShares && !r.quoted() {
 		return
 	}
 	for i := range r.runs {
@@ -305,7 +305,8 @@ func (r *ref) wakeForYoung(q *refQueue) {
 		if run.Pool != r.pool || run.Phase == schedule.Releasing || run.laid || stays < r.round.Now || !r.class(run.Shape).Preemptible {
 			continue
 		}
-		if owner := r.queueOf(run.Queue); owner != nil && owner != q && r.mayLose(owner, q, nil) {
+		owner := r.queueOf(run.Queue)
+		if owner != nil && owner != q && (r.quoted() && !r.guarded(owner, q, nil) || !r.quoted() && r.mayLose(owner, q, nil)) {
 			r.wakeAt(stays + 1)
 		}
 	}

@@ -19,6 +19,8 @@ type refPlace struct {
 	fair, ideal uint64
 	// before and after are what it weighs without the gang that is being placed, and with it.
 	before, after uint64
+	// claimed: that gang may take back there what it has a guarantee for.
+	claimed bool
 }
 
 // settings are those of a queue: of one that nobody defined, weight 1.
@@ -44,6 +46,17 @@ func (r *ref) plant() {
 	places := map[schedule.QueueID]*refPlace{"": r.root}
 	for _, q := range r.queues {
 		for _, up := range slices.Backward(r.above(q.ID)) {
+			if places[up.ID] == nil {
+				places[up.ID] = places[up.Parent].add(up, r.weightOf(up))
+			}
+		}
+	}
+	for _, row := range r.rows.Queues { // what keeps something of its guarantee
+		quota, _ := r.quotaOf(row.ID)
+		if r.queueOf(row.ID) != nil || !slices.ContainsFunc(r.cfg.Resources, func(name string) bool { return refKept(quota, name) > 0 }) {
+			continue
+		}
+		for _, up := range slices.Backward(append([]schedule.Queue{row}, r.above(row.ID)...)) {
 			if places[up.ID] == nil {
 				places[up.ID] = places[up.Parent].add(up, r.weightOf(up))
 			}
@@ -123,8 +136,11 @@ func (r *ref) goesFirst(n *refPlace) (first *refQueue) {
 }
 
 // goesBefore says whether of two places with the gangs that would start at each the first
-// goes first: by class, by what the place weighs then, by name.
+// goes first: by whether it is within a guarantee, by class, by what the place weighs then, by name.
 func (r *ref) goesBefore(a *refPlace, aq *refQueue, b *refPlace, bq *refQueue) bool {
+	if claims := r.claims(a, aq); claims != r.claims(b, bq) {
+		return claims
+	}
 	cost := func(n *refPlace, q *refQueue) uint64 {
 		return refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n), r.asks(q))), n.weight)
 	}
@@ -138,6 +154,7 @@ func (r *ref) stand(q *refQueue) {
 	for n := q.place; n != r.root; n = n.parent {
 		n.before = refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n))), n.weight)
 		n.after = refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n), r.asks(q))), n.weight)
+		n.claimed = r.claims(n, q)
 	}
 }
 
@@ -175,6 +192,10 @@ func (r *ref) reportBelow(n *refPlace) {
 		if b.id == n.id {
 			continue
 		}
+		r.reportBelow(b)
+		if b.leaf == nil && r.share(r.wantsBelow(b)) == 0 {
+			continue
+		}
 		demand, constrained, uncapped := min(r.share(r.wantsBelow(b)), 1<<32), uint64(0), uint64(0)
 		for _, q := range b.leaves() {
 			constrained, uncapped = constrained+q.constrained, uncapped+q.uncapped
@@ -184,7 +205,6 @@ func (r *ref) reportBelow(n *refPlace) {
 			Constrained: min(constrained, demand), DemandCapped: r.cappedBelow(b), Uncapped: min(uncapped, 1<<32),
 		}
 		r.plan.Shares = append(r.plan.Shares, s)
-		r.reportBelow(b)
 	}
 }
 

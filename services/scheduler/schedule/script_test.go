@@ -61,6 +61,7 @@ func TestScenarios(t *testing.T) {
 //	                                   priority 10; at most half of a pool's cpu a queue
 //	node n1 cpu=4 other.cpu=1 pool=p exec=c label=k:v taint=k:v:NoSchedule maxpods=2 unschedulable
 //	queue a in=team weight=2 cordoned limit=c:cpu:0.5 limit=c@p:cpu:0.5
+//	    guarantee=cpu:4 borrow=cpu:2 lend=cpu:1
 //	gang g a 2 label=rack tier=rack
 //	group x1..x2 g a in=y tier=rack label=rack
 //	job j1..j5 a cpu=1 class=c prio=1 at=10 gang=g group=x notbefore=60 avoid=n1 pools=p

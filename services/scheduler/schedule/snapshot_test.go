@@ -216,6 +216,7 @@ func TestDigestTells(t *testing.T) {
 		"no node":        schedule.NodeGone{Node: "e/n"},
 		"a queue":        schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 2}},
 		"a parent":       schedule.QueueSet{Queue: schedule.Queue{ID: "q", Parent: "team", Weight: 1}},
+		"a quota":        schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Quotas: []schedule.Quota{{Borrow: map[string]int64{"cpu": 1}}}}},
 		"no queue":       schedule.QueueGone{Queue: "q"},
 		"a short run":    schedule.RunGone{Run: runID("r"), At: 1, Ended: true},
 		"a lost cluster": schedule.ExecutorLost{Executor: "e"},

@@ -28,6 +28,8 @@ type softNode struct {
 	// gangs: a run of the node is of a gang. Strays: a run is on the account of another pool
 	// than the node's.
 	gangs, strays bool
+	// mixed: the level of a run is not that of its class.
+	mixed bool
 	// lowest is the lowest level of a run, youngest when the last of them began.
 	lowest   int32
 	youngest Time
@@ -99,6 +101,7 @@ func (x *softNodes) readNode(s *State, n int32) {
 		request := s.request(r.kind)
 		row.asks = append(row.asks, request...)
 		held.add(request)
+		row.mixed = row.mixed || r.level != s.classOfKind(r.kind).Priority
 		row.strays = row.strays || r.pool != pool
 		row.lowest, row.youngest = min(row.lowest, r.level), max(row.youngest, r.since)
 	}

@@ -47,8 +47,9 @@ type State struct {
 	freeKinds []int32
 	queues    []queue
 	queueOf   map[QueueID]int32
-	// nested counts the queues that are part of another.
-	nested    int
+	// nested counts the queues that are part of another, quoted those with quotas.
+	nested, quoted int
+
 	gangs     []gang
 	freeGangs []int32
 	// away are the members of gangs that were leased and neither wait nor have ended.

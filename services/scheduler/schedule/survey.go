@@ -14,6 +14,9 @@ type survey struct {
 	// protected are the runs on the pool's nodes that could go but for their minimum run
 	// time: until when of each level.
 	protected []protection
+	// mixed: the level of some run is not that of its class; others: there are runs of a queue
+	// that has no part in the pool. Both are known where quotas are.
+	mixed, others bool
 	// most is at least what the preemptible runs of one node hold.
 	most Vec
 }
@@ -50,6 +53,9 @@ func (p *planner) look() {
 		if p.protects || row.youngest >= p.round.Now {
 			p.findYoung(row)
 		}
+	}
+	if p.tree.quotas.on {
+		p.lookAtOthers()
 	}
 	p.young = p.young[:0]
 	for i := range p.queues {

@@ -24,9 +24,7 @@ type tree struct {
 	held, want []int64
 	// surcharges are what counts in the cost of each beside what it holds, where there is some.
 	surcharges []int64
-	// lost is what the places lost to the gang that is being placed, and losers those that did.
-	lost   []int64
-	losers []int32
+	quotas     quotas
 	// vectors are the demand vectors of the places, and filling the memory of their shares.
 	vectors []uint64
 	filling filling
@@ -50,6 +48,11 @@ type place struct {
 	next  int32
 	class int32
 	cost  uint64
+	// guaranteed: it has a guarantee. Fits: the next gang is within every guarantee at and
+	// below it; claims: and there is one.
+	guaranteed, fits, claims bool
+	// exposed is where it stands among the leaves that are not within their guarantee.
+	exposed int32
 	// The same as in queueRound, with all that is below.
 	share, weighted, guard uint64
 	need, fair, ideal      uint64
@@ -64,7 +67,8 @@ const root int32 = 0
 // plant makes the tree of the pool's queues.
 func (p *planner) plant() {
 	t := &p.tree
-	t.on, t.places = p.hasTree(), t.places[:0]
+	t.quotas.on = p.anyQuota()
+	t.on, t.places = t.quotas.on || p.hasTree(), t.places[:0]
 	if !t.on {
 		return
 	}
@@ -75,6 +79,9 @@ func (p *planner) plant() {
 	p.addPlace(none, none, Million)
 	for i := range p.queues {
 		p.addAbove(p.State.queues[p.queues[i].queue].parent)
+	}
+	if t.quotas.on {
+		p.addKeepers()
 	}
 	for i := range p.queues {
 		q := &p.queues[i]
@@ -93,7 +100,10 @@ func (p *planner) plant() {
 	size := len(t.places) * len(p.total)
 	t.held = append(t.held[:0], make([]int64, size)...)
 	t.want = append(t.want[:0], make([]int64, size)...)
-	t.lost, t.losers = append(t.lost[:0], make([]int64, size)...), t.losers[:0]
+	t.quotas.lost, t.quotas.losers = t.quotas.lost[:0], t.quotas.losers[:0]
+	if t.quotas.on {
+		p.readQuotas()
+	}
 }
 
 // hasTree says whether some queue of the round is part of another.
@@ -156,6 +166,9 @@ func (p *planner) climb(q *queueRound) {
 			row.weighted = weighted(row.share, row.weight)
 		}
 	}
+	if t.quotas.on {
+		p.use(q.seat, change)
+	}
 }
 
 // reseat puts a queue, and all that it is part of, where they stand among the others now.
@@ -187,6 +200,8 @@ func (p *planner) renew(n int32) {
 		row.next, row.class, row.cost = none, q.class, q.cost
 		if q.has {
 			row.next = row.leaf
+			row.claims = p.tree.quotas.on && p.within(n, q.asks)
+			row.fits = row.claims || !row.guaranteed
 		}
 		return
 	}
@@ -194,7 +209,12 @@ func (p *planner) renew(n int32) {
 	if len(row.ready) > 0 {
 		first := &p.tree.places[row.ready[0]]
 		row.next, row.class = first.next, first.class
-		row.cost = p.weighWith(n, p.queues[first.next].asks)
+		asks := p.queues[first.next].asks
+		row.cost = p.weighWith(n, asks)
+		if p.tree.quotas.on {
+			row.fits = first.fits && (!row.guaranteed || p.within(n, asks))
+			row.claims = row.fits && (first.claims || row.guaranteed)
+		}
 	}
 }
 
@@ -231,6 +251,8 @@ func (t *tree) clear() {
 func (p *planner) sooner(a, b int32) bool {
 	x, y := &p.tree.places[a], &p.tree.places[b]
 	switch {
+	case x.claims != y.claims:
+		return x.claims
 	case x.class != y.class:
 		return x.class > y.class
 	case x.cost != y.cost:
@@ -290,6 +312,9 @@ func (p *planner) stand(q *queueRound) {
 			row.before = p.weighWith(n, nil)
 		}
 	}
+	if p.tree.quotas.on {
+		p.standQuota(q)
+	}
 }
 
 // sides are the places of two queues that stand below one: there the queues part.
@@ -317,22 +342,42 @@ func (p *planner) mayLoseTo(y, x *place, share uint64) bool {
 		p.State.queues[x.queue].ID < p.State.queues[y.queue].ID
 }
 
-// loseBelow notes what the queue of a unit, and all that it is part of, lose with it.
-func (p *planner) loseBelow(q *queueRound, u *unit) {
-	t := &p.tree
-	for n := q.seat; n != root; n = t.places[n].parent {
-		t.losers = append(t.losers, n)
-		p.addHeld(u, p.room(t.lost, n))
+// loseAt notes what the queue of a unit, and all that it is part of, lose with it to the gang
+// that is being placed, or regain where it is kept after all.
+func (p *planner) loseAt(q *queueRound, u *unit, kept bool) { //nolint:revive // there and back
+	x := &p.tree.quotas
+	x.losers, x.lost = append(x.losers, q.seat), append(x.lost, make([]int64, len(p.total))...)
+	amounts := Vec(x.lost[len(x.lost)-len(p.total):])
+	p.addHeld(u, amounts)
+	for i := range amounts {
+		if !kept {
+			amounts[i] = -amounts[i]
+		}
+	}
+	p.holdAt(q.seat, amounts)
+}
+
+// holdAt changes what is held at a leaf and above.
+func (p *planner) holdAt(leaf int32, change Vec) {
+	for n := leaf; n != none; n = p.tree.places[n].parent {
+		p.heldBelow(n).add(change)
+	}
+	if p.tree.quotas.on {
+		p.use(leaf, change)
 	}
 }
 
-// clearLost forgets what was lost.
+// clearLost has nothing be lost any more.
 func (p *planner) clearLost() {
-	t := &p.tree
-	for _, n := range t.losers {
-		clear(p.room(t.lost, n))
+	x := &p.tree.quotas
+	for i, leaf := range x.losers {
+		amounts := p.room(x.lost, int32(i)) //nolint:gosec // runs of a node
+		for r := range amounts {
+			amounts[r] = -amounts[r]
+		}
+		p.holdAt(leaf, amounts)
 	}
-	t.losers = t.losers[:0]
+	x.losers, x.lost = x.losers[:0], x.lost[:0]
 }
 
 // mayFairIn says whether something of a queue may be taken for the share of another, in a
@@ -372,7 +417,6 @@ func (p *planner) mayShareIn(q *queueRound, u *unit, owner *queueRound) bool {
 	x, y := &p.tree.places[a], &p.tree.places[b]
 	held := append(p.hunt.after[:0], p.heldBelow(b)...)
 	p.hunt.after = held
-	held.sub(p.room(p.tree.lost, b))
 	if !p.mayLoseTo(y, x, p.dominant(held, p.total)) {
 		return false
 	}
@@ -508,8 +552,8 @@ func (p *planner) reportTree() {
 	p.sumArmada()
 	for i := range t.places {
 		n := &t.places[i]
-		if int32(i) == root || n.leaf != none && t.at[n.queue] != none { //nolint:gosec // queues are few
-			continue
+		if int32(i) == root || n.leaf != none && t.at[n.queue] != none || n.leaf == none && n.need == 0 { //nolint:gosec // queues are few
+			continue // what stands for it is another, or there is nothing
 		}
 		p.plan.Shares = append(p.plan.Shares, Share{
 			Pool: p.cfg.Pools[p.pool], Queue: p.State.queues[n.queue].ID, Actual: n.share, Ideal: n.ideal, Fair: n.fair,

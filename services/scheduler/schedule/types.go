@@ -248,6 +248,23 @@ type Queue struct {
 	Cordoned bool
 	// Limits override those of the classes.
 	Limits []ClassLimit
+	// Quotas are what it may count on, and the most it may hold: see quota.go. One a pool.
+	Quotas []Quota
+}
+
+// Quota is what a queue, with all its parts, may count on in a pool, and the most that it
+// may hold there. Amounts are by resource.
+type Quota struct {
+	// Pool is empty for every pool that has no other.
+	Pool PoolID
+	// Guarantee is what it gets before others and loses to none of them.
+	Guarantee map[string]int64
+	// Borrow is how much more than its guarantee it may hold; one without an entry may hold
+	// what there is.
+	Borrow map[string]int64
+	// Lend is how much of its guarantee others may hold while it does not; without an entry
+	// they may hold all of it.
+	Lend map[string]int64
 }
 
 // ClassLimit is a limit of a class in a queue. An empty Pool means every pool.
@@ -333,6 +350,8 @@ const (
 	FairShare
 	// GangMate: another member of its gang is preempted.
 	GangMate
+	// Reclaim: for a queue within its guarantee, from one above its own or without.
+	Reclaim
 )
 
 // String is the rule in words.
@@ -344,6 +363,8 @@ func (r Rule) String() string {
 		return "its queue is above its fair share"
 	case GangMate:
 		return "another member of its gang was preempted"
+	case Reclaim:
+		return "another queue takes back what it has a guarantee for"
 	}
 	return "no rule"
 }

@@ -18,12 +18,22 @@ type unit struct {
 // lowest in rank go first, until it fits; then each, from the best in rank on, is
 // kept if the job still fits. It is left in what the hunt found.
 func (p *planner) victimsOn(q *queueRound, k *seek, n int32) bool {
+	p.clearLosses()
+	found := p.findVictims(q, k, n)
+	if p.tree.on {
+		p.clearLost()
+	}
+	return found
+}
+
+func (p *planner) findVictims(q *queueRound, k *seek, n int32) bool {
 	h := &p.hunt
 	h.room = append(h.room[:0], p.room(p.later, n)...)
 	pods, most := p.pods[n]-p.releasing[n], p.State.nodes[n].MaxPods
-	fits := func() bool { return h.room.holds(k.request) && (most == 0 || pods < most) }
+	fits := func() bool {
+		return h.room.holds(k.request) && (most == 0 || pods < most) && p.mayHoldMore(q, p.request(p.jobs[k.job].kind))
+	}
 	p.unitsOn(n)
-	p.clearLosses()
 	h.taken = h.taken[:0]
 	level := p.classPriority(k.job)
 	for i := len(h.units) - 1; i >= 0 && !fits(); i-- {
@@ -36,7 +46,7 @@ func (p *planner) victimsOn(q *queueRound, k *seek, n int32) bool {
 			h.room.add(p.request(p.runs[r].kind))
 		}
 		pods -= int32(len(u.runs)) //nolint:gosec // runs of a node
-		p.lossOf(u)
+		p.lossOf(u, false)
 	}
 	if len(h.taken) == 0 || !fits() {
 		return false
@@ -48,11 +58,13 @@ func (p *planner) victimsOn(q *queueRound, k *seek, n int32) bool {
 			h.room.sub(p.request(p.runs[r].kind))
 		}
 		pods += int32(len(u.runs)) //nolint:gosec // runs of a node
+		p.lossOf(u, true)
 		if fits() {
 			h.taken[i] = none
 			continue // it is kept
 		}
 		pods -= int32(len(u.runs)) //nolint:gosec // runs of a node
+		p.lossOf(u, false)
 		for _, r := range u.runs {
 			h.room.add(p.request(p.runs[r].kind))
 			h.found.victims = append(h.found.victims, victim{r, u.rule})
@@ -147,18 +159,17 @@ func (p *planner) clearLosses() {
 	h.lossOf = h.lossOf[:0]
 }
 
-// lossOf notes what the queue of a unit loses with it.
-func (p *planner) lossOf(u *unit) {
+// lossOf notes what the queue of a unit loses with it, or keeps after all.
+func (p *planner) lossOf(u *unit, kept bool) {
 	at := p.at[p.kinds[p.runs[u.runs[0]].kind].queue]
-	if at == none {
-		return
+	switch {
+	case at == none:
+	case p.tree.on:
+		p.loseAt(&p.queues[at], u, kept)
+	case !kept:
+		p.hunt.lossOf = append(p.hunt.lossOf, at)
+		p.addHeld(u, p.room(p.hunt.lost, at))
 	}
-	if p.tree.on {
-		p.loseBelow(&p.queues[at], u)
-		return
-	}
-	p.hunt.lossOf = append(p.hunt.lossOf, at)
-	p.addHeld(u, p.room(p.hunt.lost, at))
 }
 
 // mayTake says by which rule a job of queue q may preempt a unit, when the queues
@@ -182,10 +193,16 @@ func (p *planner) mayTake(q *queueRound, priority int32, u *unit) Rule {
 			level, since = max(level, row.level), max(since, row.since)
 		}
 	}
+	at := p.at[p.kinds[first.kind].queue]
+	if p.tree.quotas.on && at != none && &p.queues[at] != q {
+		if since >= p.round.Now {
+			return 0
+		}
+		return p.takeByQuota(q, u, at, level < priority, level == priority && !p.round.KeepShares)
+	}
 	if level < priority {
 		return Urgency
 	}
-	at := p.at[p.kinds[first.kind].queue]
 	if level > priority || p.round.KeepShares || at == none || since >= p.round.Now || &p.queues[at] == q || !p.mayShare(q, u, at) {
 		return 0
 	}

@@ -287,19 +287,28 @@ func (p *planner) over(q *queueRound, class int32, more Vec) bool {
 // wakeForYoung has the round wake when what began at this moment may lose to the next gang
 // of a queue, which has no place.
 func (p *planner) wakeForYoung(q *queueRound) {
-	if p.round.KeepShares {
+	if p.round.KeepShares && !p.tree.quotas.on {
 		return
 	}
 	p.look()
 	for _, i := range p.young {
 		owner := &p.queues[i]
-		if owner == q {
-			continue
-		}
-		if p.tree.on && p.mayFairIn(q, owner) || !p.tree.on && p.mayLose(owner, q, owner.share) {
+		if owner != q && p.mayLoseLater(owner, q) {
 			p.wakeAt(owner.young + 1)
 		}
 	}
+}
+
+// mayLoseLater says whether a queue may lose to the next gang of another what began at this
+// moment.
+func (p *planner) mayLoseLater(owner, to *queueRound) bool {
+	switch {
+	case p.tree.quotas.on:
+		return !p.guarded(owner, to)
+	case p.tree.on:
+		return p.mayFairIn(to, owner)
+	}
+	return p.mayLose(owner, to, owner.share)
 }
 
 // refresh asks again whether the next gang of a queue can start, and puts the queue where

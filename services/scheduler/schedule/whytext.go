@@ -80,6 +80,11 @@ func (b Block) text(w *Why) string {
 		return "as many jobs as may have started; the next may at " + b.Until.text()
 	case NoQueueTokens:
 		return "as many jobs of its queue as may have started; the next may at " + b.Until.text()
+	case AboveQuota:
+		if b.Queue == "" {
+			return fmt.Sprintf("with it %s %s would be held or kept for others, of %s", Amount(b.Resource, b.Need), b.Resource, Amount(b.Resource, b.Have))
+		}
+		return fmt.Sprintf("queue %q would hold %s %s, and may hold %s", b.Queue, Amount(b.Resource, b.Need), b.Resource, Amount(b.Resource, b.Have))
 	case AboveLimit:
 		return fmt.Sprintf("queue %q would hold %s %s by class %q, over its limit of %s", w.Queue, Amount(b.Resource, b.Need), b.Resource, b.Class, Amount(b.Resource, b.Have))
 	case ShortOfFloating:

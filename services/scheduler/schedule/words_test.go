@@ -174,6 +174,9 @@ func (s *script) queue(c command) schedule.Queue {
 	s.t.Helper()
 	q := schedule.Queue{ID: schedule.QueueID(c.args[0]), Weight: schedule.Million, Cordoned: c.has("cordoned")}
 	q.Parent = schedule.QueueID(c.value("in"))
+	if quota := (schedule.Quota{Guarantee: s.byName(c, "guarantee"), Borrow: s.byName(c, "borrow"), Lend: s.byName(c, "lend")}); quota.Guarantee != nil || quota.Borrow != nil {
+		q.Quotas = []schedule.Quota{quota}
+	}
 	if v := c.value("weight"); v != "" {
 		q.Weight = millionths(s.t, v)
 	}
@@ -185,6 +188,19 @@ func (s *script) queue(c command) schedule.Queue {
 		})
 	}
 	return q
+}
+
+// byName is amounts that are given as key=resource:amount; nil: there are none.
+func (s *script) byName(c command, key string) (out map[string]int64) {
+	s.t.Helper()
+	for _, v := range c.values(key) {
+		p := parts(s.t, v, 2)
+		if out == nil {
+			out = map[string]int64{}
+		}
+		out[p[0]] = number(s.t, p[1])
+	}
+	return out
 }
 
 // job is a job of a command, its shape made known.

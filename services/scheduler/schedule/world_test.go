@@ -149,6 +149,11 @@ func drawWorld(t *rapid.T) *world {
 	}
 	if rapid.IntRange(0, 2).Draw(t, "team") > 0 {
 		w.queues["team"] = schedule.Queue{ID: "team", Weight: 2 * schedule.Million, Cordoned: rapid.IntRange(0, 9).Draw(t, "cordoned") == 0}
+		if rapid.IntRange(0, 3).Draw(t, "quota") == 0 {
+			team := w.queues["team"]
+			team.Quotas = drawQuotas(t)
+			w.queues["team"] = team
+		}
 	}
 	for i := range rapid.SampledFrom([]int{1, 2, 3, 4, 5}).Draw(t, "shapes") {
 		w.shapes[schedule.ShapeID(i+1)] = drawShape(t, w.cfg)
@@ -276,10 +281,31 @@ func drawQueue(t *rapid.T, i int) schedule.Queue {
 		}
 		q.Parent = rapid.SampledFrom(parents).Draw(t, "parent")
 	}
+	if rapid.IntRange(0, 3).Draw(t, "quota") == 0 {
+		q.Quotas = drawQuotas(t)
+	}
 	if rapid.IntRange(0, 9).Draw(t, "limits") == 0 {
 		q.Limits = []schedule.ClassLimit{{Class: "mid", Pool: "p", Limit: map[string]int64{"mem": schedule.Million / 2}}}
 	}
 	return q
+}
+
+// drawQuotas draws what a queue may count on in one pool or all.
+func drawQuotas(t *rapid.T) []schedule.Quota {
+	quota := schedule.Quota{Pool: rapid.SampledFrom([]schedule.PoolID{"", "p"}).Draw(t, "pool")}
+	draw := func(name string, odds int) (out map[string]int64) {
+		for _, resource := range []string{"cpu", "mem"} {
+			if rapid.IntRange(0, odds).Draw(t, name) == 0 {
+				if out == nil {
+					out = map[string]int64{}
+				}
+				out[resource] = rapid.Int64Range(0, 6).Draw(t, resource)
+			}
+		}
+		return out
+	}
+	quota.Guarantee, quota.Borrow, quota.Lend = draw("guarantee", 1), draw("borrow", 3), draw("lend", 3)
+	return []schedule.Quota{quota}
 }
 
 func drawShape(t *rapid.T, cfg schedule.Config) schedule.Shape {
