@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -26,6 +25,8 @@ func (s *State) apply(d Delta) error {
 	switch d := d.(type) {
 	case ShapeAdded:
 		return s.addShape(d)
+	case ShapeGone:
+		return s.forgetShape(d.ID)
 	case GangAdded:
 		return s.addGang(d.Gang)
 	case JobQueued:
@@ -69,36 +70,6 @@ func (s *State) apply(d Delta) error {
 	default:
 		return fmt.Errorf("%w: fact of type %T", ErrInvalid, d)
 	}
-	return nil
-}
-
-func (s *State) addShape(d ShapeAdded) error {
-	class, is := s.classOf[d.Shape.Class]
-	if !is {
-		return fmt.Errorf("%w: shape %d is of class %q, which is not known", ErrInvalid, d.ID, d.Shape.Class)
-	}
-	if err := s.check("request", d.Shape.Request); err != nil {
-		return fmt.Errorf("shape %d: %w", d.ID, err)
-	}
-	for _, term := range d.Shape.Match.Terms {
-		for _, e := range slices.Concat(term.Labels, term.Name) {
-			if (e.Operator == "Gt" || e.Operator == "Lt") && len(e.Values) != 1 {
-				return fmt.Errorf("%w: shape %d: operator %s takes one value", ErrInvalid, d.ID, e.Operator)
-			}
-		}
-	}
-	if _, known := s.shapeOf[d.ID]; known {
-		return nil
-	}
-	row := shape{Shape: d.Shape, id: d.ID, class: class, matcher: s.matcher(&d.Shape.Match)}
-	for i, pool := range s.cfg.Pools {
-		if len(d.Shape.Pools) == 0 || slices.Contains(d.Shape.Pools, pool) {
-			row.pools |= 1 << i
-		}
-	}
-	s.askNodes(&row)
-	s.shapeOf[d.ID] = int32(len(s.shapes)) //nolint:gosec // shapes are below 2^31
-	s.shapes = append(s.shapes, row)
 	return nil
 }
 

@@ -16,6 +16,9 @@ type ShapeAdded struct {
 	Shape Shape
 }
 
+// ShapeGone: no job of this shape will come. Refused while one waits, is held or runs.
+type ShapeGone struct{ ID ShapeID }
+
 // GangAdded: jobs of this gang may come. One that is known stays as it is, and may get more
 // groups.
 type GangAdded struct{ Gang Gang }
@@ -77,6 +80,7 @@ type ExecutorLost struct{ Executor ExecutorID }
 type ExecutorBack struct{ Executor ExecutorID }
 
 func (ShapeAdded) delta()       {}
+func (ShapeGone) delta()        {}
 func (GangAdded) delta()        {}
 func (JobQueued) delta()        {}
 func (JobGone) delta()          {}

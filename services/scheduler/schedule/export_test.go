@@ -12,7 +12,9 @@ func (s *State) Dump() string {
 	var lines []string
 	put := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for i := range s.shapes {
-		put("shape %d %+v", s.shapes[i].id, s.shapes[i].Shape)
+		if s.shapes[i].known {
+			put("shape %d %+v", s.shapes[i].id, s.shapes[i].Shape)
+		}
 	}
 	for i := range s.nodes {
 		if n := &s.nodes[i]; n.known {
@@ -91,3 +93,8 @@ func (s *State) runsOn(n *node) string {
 
 // SnapshotAssumed is a snapshot that has what is assumed as facts.
 func (s *State) SnapshotAssumed() Snapshot { return s.rows(true) }
+
+// Rows counts the rows that a state has memory for, of all that jobs are or name.
+func (s *State) Rows() int {
+	return len(s.shapes) + len(s.shapeOf) + len(s.matchers) + len(s.matcherOf) + len(s.kinds) + len(s.kindOf) + len(s.jobs) + len(s.extras) + len(s.runs)
+}

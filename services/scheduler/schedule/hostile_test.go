@@ -25,6 +25,7 @@ func TestApplyRefuses(t *testing.T) {
 	tests := map[string]schedule.Delta{
 		"no fact at all":                nil,
 		"shape of no class":             shape(schedule.Shape{Request: vec(1)}),
+		"end of a shape of a job":       schedule.ShapeGone{ID: 1},
 		"shape without a request":       shape(schedule.Shape{Class: "c"}),
 		"shape of two resources":        shape(schedule.Shape{Class: "c", Request: schedule.Vec{1, 1}}),
 		"shape with a negative request": shape(schedule.Shape{Class: "c", Request: vec(-1)}),
@@ -321,8 +322,11 @@ func (d *decoder) delta() schedule.Delta {
 	case 2:
 		return schedule.ExecutorLost{Executor: schedule.ExecutorID(d.name(""))}
 	}
-	if d.byte() < 20 {
+	switch b := d.byte(); {
+	case b < 20:
 		return schedule.TimePassed{Now: d.time()}
+	case b < 100:
+		return schedule.ShapeGone{ID: schedule.ShapeID(d.byte() % 4)}
 	}
 	return schedule.ExecutorBack{Executor: schedule.ExecutorID(d.name(""))}
 }

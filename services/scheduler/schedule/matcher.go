@@ -8,10 +8,13 @@ type matcher struct {
 	Match
 	bits []uint64
 	at   uint64
+	// refs counts the shapes that have it: without any it is forgotten. It is found by key.
+	refs int32
+	key  string
 }
 
-// matcher finds the handle of a match, or makes one.
-func (s *State) matcher(m *Match) int32 {
+// refMatcher finds the handle of a match, or makes one, and counts a shape that has it.
+func (s *State) refMatcher(m *Match) int32 {
 	key := ""
 	if len(m.Selector)+len(m.Terms)+len(m.Tolerations) > 0 {
 		key = fmt.Sprintf("%+v", *m)
@@ -19,10 +22,28 @@ func (s *State) matcher(m *Match) int32 {
 	h, is := s.matcherOf[key]
 	if !is {
 		h = int32(len(s.matchers)) //nolint:gosec // below 2^31
+		row := matcher{Match: *m, key: key}
+		if last := len(s.freeMatchers) - 1; last >= 0 {
+			h, s.freeMatchers = s.freeMatchers[last], s.freeMatchers[:last]
+			s.matchers[h] = row
+		} else {
+			s.matchers = append(s.matchers, row)
+		}
 		s.matcherOf[key] = h
-		s.matchers = append(s.matchers, matcher{Match: *m})
 	}
+	s.matchers[h].refs++
 	return h
+}
+
+// unrefMatcher counts a shape less.
+func (s *State) unrefMatcher(h int32) {
+	m := &s.matchers[h]
+	if m.refs--; m.refs > 0 {
+		return
+	}
+	delete(s.matcherOf, m.key)
+	*m = matcher{}
+	s.freeMatchers = append(s.freeMatchers, h)
 }
 
 // matches are the nodes that a shape may run on, whether they take jobs or not.

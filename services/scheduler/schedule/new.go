@@ -61,28 +61,36 @@ func New(cfg Config) (*State, error) {
 	if err := s.initPeriods(); err != nil {
 		return nil, err
 	}
-	pools := slices.Compact(slices.Sorted(slices.Values(cfg.Pools)))
-	switch {
-	case len(cfg.Resources) == 0 || len(s.resources) != len(cfg.Resources):
-		return nil, fmt.Errorf("%w: resources %q are none, or one is named twice", ErrInvalid, cfg.Resources)
-	case len(pools) == 0 || len(pools) != len(cfg.Pools) || len(pools) > PoolsMax:
-		return nil, fmt.Errorf("%w: pools %q are none, over %d, or one is named twice", ErrInvalid, cfg.Pools, PoolsMax)
-	case len(s.classOf) == 0 || len(s.classOf) != len(cfg.Classes):
-		return nil, fmt.Errorf("%w: of %d priority classes there are none, or one is named twice", ErrInvalid, len(cfg.Classes))
-	case len(s.dominants) == 0:
-		return nil, fmt.Errorf("%w: no resource is dominant", ErrInvalid)
-	case cfg.Lookback <= 0 || cfg.Protected < 0:
-		return nil, fmt.Errorf("%w: look-back %d must be above zero, and protected %d not below", ErrInvalid, cfg.Lookback, cfg.Protected)
-	case cfg.PreemptionRule > ArmadaOrder:
-		return nil, fmt.Errorf("%w: preemption rule %d", ErrInvalid, cfg.PreemptionRule)
-	case !cfg.Rate.valid() || !cfg.QueueRate.valid():
-		return nil, fmt.Errorf("%w: a rate is negative, or takes over 2^60 ns for its burst", ErrInvalid)
+	if err := s.checkConfig(); err != nil {
+		return nil, err
 	}
 	if err := checkTiers(cfg.Tiers); err != nil {
 		return nil, err
 	}
 	s.index.init(s)
 	return s, nil
+}
+
+// checkConfig refuses what no round could go by, and names that are there twice.
+func (s *State) checkConfig() error {
+	pools := slices.Compact(slices.Sorted(slices.Values(s.cfg.Pools)))
+	switch {
+	case len(s.cfg.Resources) == 0 || len(s.resources) != len(s.cfg.Resources):
+		return fmt.Errorf("%w: resources %q are none, or one is named twice", ErrInvalid, s.cfg.Resources)
+	case len(pools) == 0 || len(pools) != len(s.cfg.Pools) || len(pools) > PoolsMax:
+		return fmt.Errorf("%w: pools %q are none, over %d, or one is named twice", ErrInvalid, s.cfg.Pools, PoolsMax)
+	case len(s.classOf) == 0 || len(s.classOf) != len(s.cfg.Classes):
+		return fmt.Errorf("%w: of %d priority classes there are none, or one is named twice", ErrInvalid, len(s.cfg.Classes))
+	case len(s.dominants) == 0:
+		return fmt.Errorf("%w: no resource is dominant", ErrInvalid)
+	case s.cfg.Lookback <= 0 || s.cfg.Protected < 0:
+		return fmt.Errorf("%w: look-back %d must be above zero, and protected %d not below", ErrInvalid, s.cfg.Lookback, s.cfg.Protected)
+	case s.cfg.PreemptionRule > ArmadaOrder:
+		return fmt.Errorf("%w: preemption rule %d", ErrInvalid, s.cfg.PreemptionRule)
+	case !s.cfg.Rate.valid() || !s.cfg.QueueRate.valid():
+		return fmt.Errorf("%w: a rate is negative, or takes over 2^60 ns for its burst", ErrInvalid)
+	}
+	return nil
 }
 
 // setMultipliers finds what each dominant resource counts for.

@@ -1,6 +1,7 @@
 package schedule_test
 
 import (
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
@@ -188,6 +189,25 @@ func TestPlanIsRefplan(t *testing.T) {
 	})
 }
 
+// forgetShapes has all shapes go that nothing is of, and come back, to other places.
+func (w *world) forgetShapes(apply func(...schedule.Delta), rows schedule.Snapshot) {
+	used := map[schedule.ShapeID]bool{}
+	for _, j := range slices.Concat(rows.Jobs, rows.Held) {
+		used[j.Shape] = true
+	}
+	for i := range rows.Runs {
+		used[rows.Runs[i].Shape] = true
+	}
+	var back []schedule.Delta
+	for _, id := range slices.Sorted(maps.Keys(w.shapes)) {
+		if !used[id] {
+			apply(schedule.ShapeGone{ID: id})
+			back = append(back, schedule.ShapeAdded{ID: id, Shape: w.shapes[id]})
+		}
+	}
+	apply(back...)
+}
+
 // drawChange applies a plan, or not, and tells the state of something else.
 func (w *world) drawChange(t *rapid.T, s *schedule.State, plan *schedule.Plan) {
 	apply := func(deltas ...schedule.Delta) {
@@ -211,7 +231,9 @@ func (w *world) drawChange(t *rapid.T, s *schedule.State, plan *schedule.Plan) {
 	w.now += schedule.Time(rapid.SampledFrom([]int64{0, 0, 1, 5, 100, 30e9}).Draw(t, "later"))
 	for range rapid.IntRange(0, 4).Draw(t, "changes") {
 		rows = s.Snapshot()
-		switch rapid.IntRange(0, 9).Draw(t, "change") {
+		switch rapid.IntRange(0, 10).Draw(t, "change") {
+		case 10:
+			w.forgetShapes(apply, rows)
 		case 0, 1, 2:
 			if len(rows.Runs) > 0 {
 				r := rapid.SampledFrom(rows.Runs).Draw(t, "run")

@@ -80,6 +80,7 @@ func (s *State) refKind(queue, shape int32) int32 {
 			s.kinds = append(s.kinds, row)
 		}
 		s.kindOf[key] = k
+		s.shapes[shape].kinds++
 		s.queues[queue].kinds = append(s.queues[queue].kinds, k)
 	}
 	s.kinds[k].refs++
@@ -98,6 +99,7 @@ func (s *State) unrefKind(k int32) {
 	s.kinds[last].place = row.place
 	q.kinds = q.kinds[:len(q.kinds)-1]
 	delete(s.kindOf, uint64(row.queue)<<32|uint64(row.shape)) //nolint:gosec // handles are not negative
+	s.shapes[row.shape].kinds--
 	*row = kind{}
 	s.freeKinds = append(s.freeKinds, k)
 }

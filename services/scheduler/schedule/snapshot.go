@@ -12,8 +12,8 @@ import (
 // the order of its rows. It shares slices and maps with the state that it is of, and
 // nobody may change these.
 type Snapshot struct {
-	// Shapes are all that were told of, also where no job is of them any more: the caller
-	// finds its handles here again.
+	// Shapes are all that were told of and are not forgotten, also where no job is of them:
+	// the caller finds its handles here again.
 	Shapes []ShapeAdded
 	Gangs  []GangRow
 	// Jobs wait; Held are not to start, and have not ended.
@@ -90,7 +90,9 @@ func (s *State) Folds() Snapshot {
 func (s *State) rows(assumed bool) Snapshot {
 	out := Snapshot{Lost: slices.Sorted(maps.Keys(s.lost)), Started: s.startedRows(assumed)}
 	for i := range s.shapes {
-		out.Shapes = append(out.Shapes, ShapeAdded{ID: s.shapes[i].id, Shape: s.shapes[i].Shape})
+		if s.shapes[i].known {
+			out.Shapes = append(out.Shapes, ShapeAdded{ID: s.shapes[i].id, Shape: s.shapes[i].Shape})
+		}
 	}
 	slices.SortFunc(out.Shapes, func(a, b ShapeAdded) int { return cmp.Compare(a.ID, b.ID) })
 	for i := range s.nodes {
@@ -240,6 +242,7 @@ func (s *State) Fork() *State {
 	f.shapes, f.shapeOf = slices.Clone(s.shapes), maps.Clone(s.shapeOf)
 	f.bindings, f.bindingOf = slices.Clone(s.bindings), maps.Clone(s.bindingOf)
 	f.matchers, f.matcherOf = slices.Clone(s.matchers), maps.Clone(s.matcherOf)
+	f.freeShapes, f.freeMatchers = slices.Clone(s.freeShapes), slices.Clone(s.freeMatchers)
 	f.jobIDs, f.jobs, f.extras = s.jobIDs.clone(), slices.Clone(s.jobs), maps.Clone(s.extras)
 	f.runIDs, f.runs = s.runIDs.clone(), slices.Clone(s.runs)
 	f.kinds = cloneEach(s.kinds, func(k *kind) { k.waiting = k.waiting.clone() })

@@ -26,10 +26,12 @@ type State struct {
 	// protects: some class has a minimum run time.
 	protects bool
 
-	shapes    []shape
-	shapeOf   map[ShapeID]int32
-	matchers  []matcher
-	matcherOf map[string]int32
+	shapes       []shape
+	shapeOf      map[ShapeID]int32
+	freeShapes   []int32
+	matchers     []matcher
+	matcherOf    map[string]int32
+	freeMatchers []int32
 	// bindings are the ways in which gangs and groups are bound to nodes that agree.
 	bindings  []binding
 	bindingOf map[string]int32
@@ -95,23 +97,6 @@ type State struct {
 	// What follows is worked out of the above, and may be dropped.
 	index  nodeIndex
 	rounds planner
-}
-
-type shape struct {
-	Shape
-	id      ShapeID
-	class   int32
-	matcher int32
-	// pools are those of the configuration that it may run in, a bit each; could those with
-	// a node that could ever hold it, as of so many changes of nodes.
-	pools   uint64
-	could   uint64
-	couldAt uint64
-	// onNode is what it asks of a node: Request, but for floating resources, of which it asks
-	// for some where floats.
-	onNode Vec
-	floats bool
-	roundShape
 }
 
 // jobRow is a job that is in no phase of a run that is a fact.

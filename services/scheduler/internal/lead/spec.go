@@ -71,6 +71,9 @@ func (b *board) drop(s *spec) {
 	}
 	delete(b.specs.byKey, s.key)
 	clear(b.specs.recent) // it may be in there
+	if s.refused == "" {
+		b.apply(schedule.ShapeGone{ID: s.id})
+	}
 }
 
 // nextEntry forgets which specs the jobs of an entry shared.
