@@ -189,14 +189,17 @@ func TestPlanIsRefplan(t *testing.T) {
 	})
 }
 
-// forgetShapes has all shapes go that nothing is of, and come back, to other places.
-func (w *world) forgetShapes(apply func(...schedule.Delta), rows schedule.Snapshot) {
+// forgetShapes has all shapes go that nothing is of, by no fact and by no assumption, and
+// come back, to other places.
+func (w *world) forgetShapes(apply func(...schedule.Delta), contents ...schedule.Snapshot) {
 	used := map[schedule.ShapeID]bool{}
-	for _, j := range slices.Concat(rows.Jobs, rows.Held) {
-		used[j.Shape] = true
-	}
-	for i := range rows.Runs {
-		used[rows.Runs[i].Shape] = true
+	for _, rows := range contents {
+		for _, j := range slices.Concat(rows.Jobs, rows.Held) {
+			used[j.Shape] = true
+		}
+		for i := range rows.Runs {
+			used[rows.Runs[i].Shape] = true
+		}
 	}
 	var back []schedule.Delta
 	for _, id := range slices.Sorted(maps.Keys(w.shapes)) {
@@ -233,7 +236,7 @@ func (w *world) drawChange(t *rapid.T, s *schedule.State, plan *schedule.Plan) {
 		rows = s.Snapshot()
 		switch rapid.IntRange(0, 10).Draw(t, "change") {
 		case 10:
-			w.forgetShapes(apply, rows)
+			w.forgetShapes(apply, rows, s.SnapshotAssumed())
 		case 0, 1, 2:
 			if len(rows.Runs) > 0 {
 				r := rapid.SampledFrom(rows.Runs).Draw(t, "run")
