@@ -23,11 +23,14 @@ func gang(g job.Gang) *eventsv1.Gang {
 	if g == (job.Gang{}) {
 		return nil
 	}
-	return &eventsv1.Gang{Id: g.ID, Cardinality: g.Cardinality, NodeUniformityLabel: g.UniformityLabel}
+	return &eventsv1.Gang{Id: g.ID, Cardinality: g.Cardinality, NodeUniformityLabel: g.UniformityLabel, Tier: g.Tier, Group: g.Group, GroupTiers: g.GroupTiers}
 }
 
 func gangFrom(g *eventsv1.Gang) job.Gang {
-	return job.Gang{ID: g.GetId(), Cardinality: g.GetCardinality(), UniformityLabel: g.GetNodeUniformityLabel()}
+	return job.Gang{
+		ID: g.GetId(), Cardinality: g.GetCardinality(), UniformityLabel: g.GetNodeUniformityLabel(),
+		Tier: g.GetTier(), Group: g.GetGroup(), GroupTiers: g.GetGroupTiers(),
+	}
 }
 
 func shape(s *job.Shape) *eventsv1.Shape {

@@ -57,6 +57,12 @@ type Gang struct {
 	// UniformityLabel: all members run on nodes with one value of this label;
 	// empty: no such rule.
 	UniformityLabel string
+	// Tier: all members run in one domain of this tier of the topology; empty: no such rule.
+	Tier string
+	// Group is the job's group in the gang, within other groups: names with slashes between,
+	// the widest first. Empty: none. GroupTiers are the tiers that these are bound to, the
+	// same way; an empty one binds nothing.
+	Group, GroupTiers string
 }
 
 // Pod names the pod of a run.

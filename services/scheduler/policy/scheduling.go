@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
@@ -22,6 +23,10 @@ type Scheduling struct {
 	Resources []string
 	// FloatingResources stand on no node; jobs may ask for them too. Default: none.
 	FloatingResources []FloatingResource
+	// Tiers are the levels of the topology to which gangs and their groups may be bound, from
+	// the widest to the narrowest. Submit is to know the same names (gangTiers). One that is
+	// removed binds nothing any more. Default: none.
+	Tiers []Tier
 	// PriorityClasses are what a job may be of, by name.
 	PriorityClasses map[string]PriorityClass
 	// DominantResources are those that a queue's share is counted in. Default: all.
@@ -67,6 +72,13 @@ type Scheduling struct {
 	Rate Rate
 	// QueueRate limits the jobs started of each queue. Default: 50 a second, 1000 at once.
 	QueueRate Rate
+}
+
+// Tier is a level of the topology, as block, rack or host.
+type Tier struct {
+	Name string
+	// NodeLabel is the node label that names its domains within one of the next wider tier.
+	NodeLabel string
 }
 
 // Pool is a set of nodes that is planned by itself.
@@ -162,6 +174,16 @@ func (s Scheduling) Validate() error {
 	if len(s.PriorityClasses) == 0 {
 		check.Violate("priorityClasses", nil, "must name at least one class")
 	}
+	tiers := map[string]bool{}
+	for i, t := range s.Tiers {
+		if t.Name == "" || tiers[t.Name] || strings.Contains(t.Name, "/") {
+			check.Violate(fmt.Sprintf("tiers[%d].name", i), t.Name, "must be a name that no other tier has, without a slash")
+		}
+		if t.NodeLabel == "" {
+			check.Violate(fmt.Sprintf("tiers[%d].nodeLabel", i), t.NodeLabel, "must be a node label")
+		}
+		tiers[t.Name] = true
+	}
 	fraction(&check, "protectedFraction", s.ProtectedFraction)
 	s.validateShares(&check, seen)
 	for name, class := range s.PriorityClasses {
@@ -193,6 +215,9 @@ func (s Scheduling) Round() (schedule.Config, error) {
 		LeastLostWork: s.PreferLeastLostWork, Lookback: int(s.LookbackMax), Rate: s.Rate.bucket(), QueueRate: s.QueueRate.bucket(),
 	}
 	s.setShares(&cfg)
+	for _, t := range s.Tiers {
+		cfg.Tiers = append(cfg.Tiers, schedule.Tier{ID: schedule.TierID(t.Name), Label: t.NodeLabel})
+	}
 	for _, p := range s.Pools {
 		cfg.Pools = append(cfg.Pools, schedule.PoolID(p.Name))
 	}

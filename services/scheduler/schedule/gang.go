@@ -21,7 +21,7 @@ type treeGroup struct {
 	// members are its own, in the order of the queue; groups those in it with members, by
 	// name.
 	members []int32
-	groups  []int16
+	groups  []int32
 	// all counts its members and those of the groups in it, who ask for request; kind is
 	// theirs where they are all of one, and alike says that they are, that none avoids nodes
 	// and that no group in it is bound.
@@ -40,7 +40,7 @@ func (p *planner) placeGang(q *queueRound) bool {
 	return p.placeGroup(q, t, t.root(), nil, &domain)
 }
 
-func (t *gangTree) root() int16 { return int16(len(t.groups) - 1) } //nolint:gosec // at most GroupsMax
+func (t *gangTree) root() int32 { return int32(len(t.groups) - 1) } //nolint:gosec // below 2^31
 
 // gangTree sorts the members of a gang that start by their groups.
 func (p *planner) gangTree(q *queueRound) *gangTree {
@@ -73,14 +73,14 @@ func (p *planner) gangTree(q *queueRound) *gangTree {
 		if parent == noGroup {
 			parent = t.root()
 		}
-		slices.SortFunc(group.groups, func(a, b int16) int { return cmp.Compare(g.groups[a].ID, g.groups[b].ID) })
+		slices.SortFunc(group.groups, func(a, b int32) int { return cmp.Compare(g.groups[a].ID, g.groups[b].ID) })
 		of := &t.groups[parent]
-		of.groups = append(of.groups, int16(i)) //nolint:gosec // at most GroupsMax
+		of.groups = append(of.groups, int32(i)) //nolint:gosec // below 2^31
 		of.join(group.kind, group.alike && group.bound == none)
 		of.all += group.all
 		of.request.add(group.request)
 	}
-	slices.SortFunc(t.groups[t.root()].groups, func(a, b int16) int { return cmp.Compare(g.groups[a].ID, g.groups[b].ID) })
+	slices.SortFunc(t.groups[t.root()].groups, func(a, b int32) int { return cmp.Compare(g.groups[a].ID, g.groups[b].ID) })
 	return t
 }
 
@@ -92,7 +92,7 @@ func (g *treeGroup) join(kind int32, alike bool) {
 
 // placeGroup places a group of a gang within domains, or nothing of it. The domain of the
 // gang itself is noted.
-func (p *planner) placeGroup(q *queueRound, t *gangTree, at int16, in scope, domain *string) bool {
+func (p *planner) placeGroup(q *queueRound, t *gangTree, at int32, in scope, domain *string) bool {
 	group := &t.groups[at]
 	if group.bound == none {
 		return p.placeMembers(q, t, at, in, domain)
@@ -112,7 +112,7 @@ func (p *planner) placeGroup(q *queueRound, t *gangTree, at int16, in scope, dom
 }
 
 // placeMembers places the members of a group and then the groups in it, or nothing.
-func (p *planner) placeMembers(q *queueRound, t *gangTree, at int16, in scope, domain *string) bool {
+func (p *planner) placeMembers(q *queueRound, t *gangTree, at int32, in scope, domain *string) bool {
 	m := p.mark()
 	for _, j := range t.groups[at].members {
 		k := p.seekFor(j, in)
@@ -140,10 +140,10 @@ func (p *planner) placeMembers(q *queueRound, t *gangTree, at int16, in scope, d
 
 // domainOfMates is the domain in which members of a group run, or of the groups in it, that
 // were not given back; none: nobody does. Of several the one with the smallest id decides.
-func (p *planner) domainOfMates(t *gangTree, at int16, b *binding) (domain int32) {
+func (p *planner) domainOfMates(t *gangTree, at int32, b *binding) (domain int32) {
 	domain = none
 	var least RunID
-	consider := func(id RunID, n int32, group int16) {
+	consider := func(id RunID, n int32, group int32) {
 		if d := b.of[n]; d != none && t.within(group, at) && (domain == none || bytes.Compare(id[:], least[:]) < 0) {
 			least, domain = id, d
 		}
@@ -165,7 +165,7 @@ func (p *planner) domainOfMates(t *gangTree, at int16, b *binding) (domain int32
 }
 
 // groupOfRun is the group of a run's job.
-func (p *planner) groupOfRun(run int32) int16 {
+func (p *planner) groupOfRun(run int32) int32 {
 	if m, is := p.away[p.runs[run].job]; is && m.run == p.runIDs.ids[run] {
 		return m.group
 	}
@@ -173,7 +173,7 @@ func (p *planner) groupOfRun(run int32) int16 {
 }
 
 // within says whether a group is another or in it.
-func (t *gangTree) within(group, other int16) bool {
+func (t *gangTree) within(group, other int32) bool {
 	if other == t.root() {
 		return true
 	}
@@ -201,7 +201,7 @@ func (f *found) better(than *found, request Vec) bool {
 // bestDomain is the domain for a group; none: there is none. Members that are alike need no
 // trial where nobody must go: a domain holds as many of them as its nodes do one by one, and
 // what is left of it there is what it has without them.
-func (p *planner) bestDomain(q *queueRound, t *gangTree, at int16, b *binding, in scope) int32 {
+func (p *planner) bestDomain(q *queueRound, t *gangTree, at int32, b *binding, in scope) int32 {
 	group := &t.groups[at]
 	best := found{domain: none}
 	if group.alike {

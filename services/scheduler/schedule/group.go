@@ -7,26 +7,23 @@ import (
 	"slices"
 )
 
-// GroupsMax is how many groups a gang has at most, GroupDepthMax how deep they are nested.
-const (
-	GroupsMax     = 1 << 14
-	GroupDepthMax = 8
-)
+// GroupDepthMax is how deep groups are nested at most.
+const GroupDepthMax = 8
 
 // noGroup is the group of a job that is in none of its gang.
-const noGroup int16 = -1
+const noGroup int32 = -1
 
 // groupRow is a group of a gang.
 type groupRow struct {
 	Group
-	parent int16
+	parent int32
 	depth  int
 	// bound is how its jobs are bound; none: only as its parent's are.
 	bound int32
 }
 
 // groupOf is the handle of a group in its gang; noGroup where it has none of that name.
-func (s *State) groupOf(gang int32, id GroupID) int16 {
+func (s *State) groupOf(gang int32, id GroupID) int32 {
 	if gang == none || id == "" {
 		return noGroup
 	}
@@ -37,7 +34,7 @@ func (s *State) groupOf(gang int32, id GroupID) int16 {
 }
 
 // groupID is the name of a group; empty for noGroup.
-func (g *gang) groupID(group int16) GroupID {
+func (g *gang) groupID(group int32) GroupID {
 	if group == noGroup {
 		return ""
 	}
@@ -57,8 +54,8 @@ func (g *gang) content() Gang {
 // newGroups are the groups that a gang is to get, each behind its parent. Those that it has
 // stay as they are. A group must be part of one that is known, or of the gang.
 func (s *State) newGroups(g *gang, told []Group) (rows []groupRow, err error) {
-	at := map[GroupID]int16{}
-	find := func(id GroupID) (int16, int, bool) {
+	at := map[GroupID]int32{}
+	find := func(id GroupID) (int32, int, bool) {
 		if group, is := g.groupOf[id]; is {
 			return group, g.groups[group].depth, true
 		}
@@ -79,11 +76,11 @@ func (s *State) newGroups(g *gang, told []Group) (rows []groupRow, err error) {
 				orphans = append(orphans, group)
 				continue
 			}
-			if group.ID == "" || !s.knowsTier(group.Tier) || depth == GroupDepthMax || len(g.groups)+len(rows) == GroupsMax {
-				return nil, fmt.Errorf("%w: group %q at depth %d of tier %q: it needs a name and a known tier, and there are at most %d groups, %d deep",
-					ErrInvalid, group.ID, depth+1, group.Tier, GroupsMax, GroupDepthMax)
+			if group.ID == "" || !s.knowsTier(group.Tier) || depth == GroupDepthMax {
+				return nil, fmt.Errorf("%w: group %q at depth %d of tier %q: it needs a name and a known tier, at a depth of at most %d",
+					ErrInvalid, group.ID, depth+1, group.Tier, GroupDepthMax)
 			}
-			at[group.ID] = int16(len(g.groups) + len(rows)) //nolint:gosec // at most GroupsMax
+			at[group.ID] = int32(len(g.groups) + len(rows)) //nolint:gosec // below 2^31
 			rows = append(rows, groupRow{Group: group, parent: parent, depth: depth + 1})
 		}
 		if len(orphans) == len(left) {
@@ -97,11 +94,11 @@ func (s *State) newGroups(g *gang, told []Group) (rows []groupRow, err error) {
 // addGroups gives a gang groups.
 func (s *State) addGroups(g *gang, rows []groupRow) {
 	if len(rows) > 0 && g.groupOf == nil {
-		g.groupOf = map[GroupID]int16{}
+		g.groupOf = map[GroupID]int32{}
 	}
 	for _, row := range rows {
 		row.bound = s.bindingFor(row.Tier, row.Label)
-		g.groupOf[row.ID] = int16(len(g.groups)) //nolint:gosec // at most GroupsMax
+		g.groupOf[row.ID] = int32(len(g.groups)) //nolint:gosec // below 2^31
 		g.groups = append(g.groups, row)
 	}
 }

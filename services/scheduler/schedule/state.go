@@ -106,7 +106,7 @@ type jobRow struct {
 	kind      int32
 	gang      int32
 	// group is its group in the gang; none: the gang itself.
-	group int16
+	group int32
 	// waits: it is in its queue; leased: its lease is assumed; held: it is kept from its
 	// queue, or would be without that lease.
 	waits, leased, held bool
@@ -176,7 +176,7 @@ type gang struct {
 	// bound is how all are bound, groups its groups as they came to be known.
 	bound   int32
 	groups  []groupRow
-	groupOf map[GroupID]int16
+	groupOf map[GroupID]int32
 	// queued are its jobs that wait, in order; runs its runs, by id.
 	queued, runs []int32
 	// held counts the members that are not to start and have not ended.
@@ -192,7 +192,7 @@ type gang struct {
 // awayMember is a member of a gang between its lease and its end, or its return.
 type awayMember struct {
 	gang  int32
-	group int16
+	group int32
 	// run is its run; zero once that is gone.
 	run RunID
 }

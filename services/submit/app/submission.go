@@ -65,6 +65,10 @@ type Submission struct {
 	// DefaultGangNodeUniformityLabel is the node label on which gangs stay together
 	// that name none. Default none.
 	DefaultGangNodeUniformityLabel string
+	// GangTiers are the tiers of the topology that gangs and their groups may be bound to,
+	// from the widest to the narrowest: the names of the scheduler's scheduling.tiers.
+	// Default none.
+	GangTiers []string
 	// AddGangIDLabel gives members of a gang its id as a label. Default false.
 	AddGangIDLabel bool `koanf:"addGangIdLabel"`
 	// AllowCustomServiceNames lets jobs name their services. Default false.
@@ -143,7 +147,7 @@ func (s Submission) rules() admit.Rules {
 		GraceSecondsMin:     int64(s.MinTerminationGracePeriod / time.Second), GraceSecondsMax: int64(s.MaxTerminationGracePeriod / time.Second),
 		RestrictedTolerations: s.RestrictedTolerationKeys,
 		GangMax:               s.MaximumGangCardinality,
-		GangUniformityLabel:   s.DefaultGangNodeUniformityLabel, GangIDLabel: s.AddGangIDLabel,
+		GangUniformityLabel:   s.DefaultGangNodeUniformityLabel, GangIDLabel: s.AddGangIDLabel, GangTiers: s.GangTiers,
 		CustomServiceNames: s.AllowCustomServiceNames,
 	}
 	for name, class := range s.PriorityClasses {

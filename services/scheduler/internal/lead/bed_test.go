@@ -99,7 +99,7 @@ func roundConfig() schedule.Config {
 			{ID: "armada-preemptible", Priority: 1000, Preemptible: true},
 			{ID: "urgent", Priority: 2000},
 		},
-		Protected: schedule.Million, Lookback: 1000,
+		Protected: schedule.Million, Lookback: 1000, Tiers: []schedule.Tier{{ID: "rack", Label: "l/rack"}},
 	}
 }
 
@@ -287,6 +287,13 @@ func urgent(e *job.SubmittedEvent)      { e.Class = "urgent" }
 
 func gang(id string, n uint32) func(*job.SubmittedEvent) {
 	return func(e *job.SubmittedEvent) { e.Gang = job.Gang{ID: id, Cardinality: n} }
+}
+
+// grouped is a member of a gang in a group of it that is bound to a rack.
+func grouped(id string, n uint32, group string) func(*job.SubmittedEvent) {
+	return func(e *job.SubmittedEvent) {
+		e.Gang = job.Gang{ID: id, Cardinality: n, Group: "all/" + group, GroupTiers: "/rack"}
+	}
 }
 
 func node(name string, cpu int64) lead.Node {

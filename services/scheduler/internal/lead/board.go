@@ -43,16 +43,9 @@ func (b *board) apply(deltas ...schedule.Delta) {
 // queued makes a job wait.
 func (b *board) queued(rec *record) {
 	if rec.gang != nil {
-		b.apply(schedule.GangAdded{Gang: gangOf(rec)})
+		b.apply(schedule.GangAdded{Gang: b.gangOf(rec)})
 	}
 	b.apply(schedule.JobQueued{Job: jobOf(rec)})
-}
-
-func gangOf(rec *record) schedule.Gang {
-	return schedule.Gang{
-		ID: schedule.GangID(rec.gang.ID), Queue: schedule.QueueID(rec.set.queue),
-		Cardinality: rec.gang.Cardinality, Label: rec.gang.UniformityLabel,
-	}
 }
 
 func jobOf(rec *record) schedule.Job {
@@ -61,7 +54,7 @@ func jobOf(rec *record) schedule.Job {
 		Priority: rec.job.Priority, Submitted: schedule.Time(rec.submitted),
 	}
 	if rec.gang != nil {
-		j.Gang = schedule.GangID(rec.gang.ID)
+		j.Gang, j.Group = schedule.GangID(rec.gang.ID), schedule.GroupID(rec.gang.Group)
 	}
 	if rec.tried != nil {
 		for _, node := range rec.tried.nodes {

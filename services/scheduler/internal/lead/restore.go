@@ -101,7 +101,7 @@ func (b *board) charges(rows []ChargeSnapshot) (list []schedule.Charge) {
 // load makes the round's state that of the jobs of a table. What the configuration of
 // now cannot plan is left out, as it is when it is submitted.
 func (b *board) load(t *table, s RoundSnapshot) error {
-	content := schedule.Snapshot{Gangs: slices.Clone(s.Gangs), Buckets: s.Buckets, Charges: b.charges(s.Charges), Usage: b.usage(s.Usage), Started: s.Started, Jobs: make([]schedule.Job, 0, len(t.jobs))}
+	content := schedule.Snapshot{Gangs: b.gangsKept(s.Gangs), Buckets: s.Buckets, Charges: b.charges(s.Charges), Usage: b.usage(s.Usage), Started: s.Started, Jobs: make([]schedule.Job, 0, len(t.jobs))}
 	known := slices.SortedFunc(maps.Values(b.specs.byKey), func(a, b *spec) int { return cmp.Compare(a.id, b.id) })
 	for _, spec := range known {
 		added := schedule.ShapeAdded{ID: spec.id, Shape: b.shapeOf(spec)}
@@ -111,17 +111,13 @@ func (b *board) load(t *table, s RoundSnapshot) error {
 		}
 		content.Shapes = append(content.Shapes, added)
 	}
-	gangs := map[gangKey]bool{}
-	for _, row := range s.Gangs {
-		gangs[gangKey{string(row.Queue), string(row.ID)}] = true
-	}
+	gangs := newGangRows(content.Gangs)
 	for rec := range t.all() {
 		if rec.spec.refused != "" {
 			continue
 		}
-		if key := rec.gangKey(); rec.gang != nil && !gangs[key] {
-			gangs[key] = true // no member of it could be planned before
-			content.Gangs = append(content.Gangs, schedule.GangRow{Gang: gangOf(rec)})
+		if rec.gang != nil {
+			content.Gangs = gangs.add(b.gangOf(rec), content.Gangs)
 		}
 		rowsOf(rec, &content)
 	}
@@ -155,7 +151,7 @@ func rowsOf(rec *record, content *schedule.Snapshot) {
 	if rec.gang == nil || waits || rec.job.State.Final() {
 		return
 	}
-	member := schedule.MemberRow{Job: schedule.JobID(rec.job.ID), Queue: schedule.QueueID(rec.set.queue), Gang: gang}
+	member := schedule.MemberRow{Job: schedule.JobID(rec.job.ID), Queue: schedule.QueueID(rec.set.queue), Gang: gang, Group: schedule.GroupID(rec.gang.Group)}
 	if holds {
 		member.Run = schedule.RunID(rec.job.Run.ID)
 	}

@@ -53,8 +53,9 @@ func story(t *testing.T, draw *rapid.T) *bed {
 			submit(set, rapid.Int64Range(500, 5000).Draw(draw, "cpu"), change)
 		case "gang":
 			name := fmt.Sprintf("gang%d", len(ids)) // two of one name would be a user's mistake
-			submit(set, 1000, gang(name, 2))
-			submit(rapid.SampledFrom([]string{"s1", "s2", "s3"}).Draw(draw, "mate's set"), 1000, gang(name, 2))
+			member := rapid.SampledFrom([]func(*job.SubmittedEvent){gang(name, 2), grouped(name, 2, "x")}).Draw(draw, "member")
+			submit(set, 1000, member)
+			submit(rapid.SampledFrom([]string{"s1", "s2", "s3"}).Draw(draw, "mate's set"), 1000, member)
 		case "command":
 			b.users(set, lead.Body{Commands: []job.Command{{Action: job.Cancel, Select: job.Selector{Queues: []string{"q"}, JobSet: set}}}})
 		case "report":

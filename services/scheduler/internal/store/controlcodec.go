@@ -85,6 +85,7 @@ func round(r lead.RoundSnapshot) *schedulerv1.Round {
 	for _, g := range r.Gangs {
 		out.Gangs = append(out.Gangs, &schedulerv1.GangPast{
 			Queue: string(g.Queue), Gang: string(g.ID), Cardinality: g.Cardinality, NodeUniformityLabel: g.Label, Ended: g.Ended, Missed: g.Missed,
+			Tier: string(g.Tier), Groups: gangGroups(g.Groups),
 		})
 	}
 	return out
@@ -139,6 +140,7 @@ func roundFrom(in *schedulerv1.Round) (r lead.RoundSnapshot) {
 	for _, g := range in.GetGangs() {
 		gang := schedule.Gang{
 			ID: schedule.GangID(g.GetGang()), Queue: schedule.QueueID(g.GetQueue()), Cardinality: g.GetCardinality(), Label: g.GetNodeUniformityLabel(),
+			Tier: schedule.TierID(g.GetTier()), Groups: gangGroupsFrom(g.GetGroups()),
 		}
 		r.Gangs = append(r.Gangs, schedule.GangRow{Gang: gang, Ended: g.GetEnded(), Missed: g.GetMissed()})
 	}
@@ -186,4 +188,20 @@ func decodePlans(in *schedulerv1.ControlSnapshot, s *lead.Snapshot) error {
 		s.Plans = append(s.Plans, epoch)
 	}
 	return nil
+}
+
+func gangGroups(groups []schedule.Group) (out []*schedulerv1.GangGroup) {
+	for _, g := range groups {
+		out = append(out, &schedulerv1.GangGroup{Id: string(g.ID), Parent: string(g.Parent), Tier: string(g.Tier), NodeUniformityLabel: g.Label})
+	}
+	return out
+}
+
+func gangGroupsFrom(groups []*schedulerv1.GangGroup) (out []schedule.Group) {
+	for _, g := range groups {
+		out = append(out, schedule.Group{
+			ID: schedule.GroupID(g.GetId()), Parent: schedule.GroupID(g.GetParent()), Tier: schedule.TierID(g.GetTier()), Label: g.GetNodeUniformityLabel(),
+		})
+	}
+	return out
 }

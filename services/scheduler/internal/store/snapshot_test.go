@@ -46,6 +46,7 @@ func both(t *testing.T, test func(t *testing.T, s snapshots)) {
 
 // everything is a snapshot in which each field of each row says something.
 func everything() lead.Snapshot {
+	groups := []schedule.Group{{ID: "x"}, {ID: "x/y", Parent: "x", Tier: "host", Label: "l"}}
 	at := func(n uint64) eventlog.Position { return eventlog.Position{Incarnation: 1, Entry: n} }
 	leased := job.LeasedEvent{
 		Head: job.Head{Job: job.ID{3}, Time: 700}, Run: job.RunID{30}, Executor: "east", Node: "n1", Pool: "gpu", Level: 1000,
@@ -106,7 +107,7 @@ func everything() lead.Snapshot {
 			{Number: 3, Parts: 2, Seen: []uint32{2}, Leases: []lead.LeaseSnapshot{{Job: job.ID{3}, Run: job.RunID{30}}}},
 		}}},
 		Round: lead.RoundSnapshot{
-			Gangs: []schedule.GangRow{{Gang: schedule.Gang{ID: "g", Queue: "ops", Cardinality: 2, Label: "rack"}, Ended: 1, Missed: 1}},
+			Gangs: []schedule.GangRow{{Gang: schedule.Gang{ID: "g", Queue: "ops", Cardinality: 2, Label: "rack", Tier: "block", Groups: groups}, Ended: 1, Missed: 1}},
 			Usage: []lead.UsageSnapshot{{Queue: "ops", Pool: "gpu", Epoch: 59_000_000, Amounts: []lead.UsedAmount{{Resource: "cpu", Hi: 1, Lo: 2}}}},
 			Charges: []lead.ChargeSnapshot{{
 				Run: job.RunID{7}, Queue: "ops", Pool: "gpu", Amounts: []job.Amount{{Resource: "cpu", Value: 5}, {Resource: "memory", Value: 6}}, Until: 99,
@@ -251,6 +252,7 @@ func TestEncoded(t *testing.T) {
 	}
 	want := everything()
 	want.Round.Charges, want.Round.Usage, want.Round.Started = nil, nil, nil // they came later
+	want.Round.Gangs[0].Tier, want.Round.Gangs[0].Groups = "", nil
 	if diff := cmp.Diff(&want, got, alike...); diff != "" {
 		t.Errorf("%s reads differently (-want +got):\n%s", golden, diff)
 	}

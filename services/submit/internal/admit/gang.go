@@ -14,6 +14,7 @@ func (c *checker) gangs(items []Item) {
 		class string
 	}
 	first := map[string]member{}
+	tiers := map[string]string{} // of groups by gang and name
 	for i := range items {
 		c.at = i
 		gang, field, why := c.gangOf(items[i].Annotations)
@@ -25,6 +26,7 @@ func (c *checker) gangs(items []Item) {
 			continue
 		}
 		m := member{gang: gang, class: c.ClassOf(items[i].Pod)}
+		c.groupAgrees(gang, tiers)
 		f, known := first[gang.ID]
 		if !known {
 			first[gang.ID] = m
@@ -41,6 +43,9 @@ func (c *checker) gangs(items []Item) {
 		if m.gang.UniformityLabel != f.gang.UniformityLabel {
 			c.violate(annotation(GangUniformityAnnotation), m.gang.UniformityLabel, fmt.Sprintf("inconsistent nodeUniformityLabel in gang %s: expected %s but got %s",
 				gang.ID, f.gang.UniformityLabel, m.gang.UniformityLabel))
+		}
+		if m.gang.Tier != f.gang.Tier {
+			c.violate(annotation(GangTierAnnotation), m.gang.Tier, fmt.Sprintf("inconsistent tier in gang %s: expected %q but got %q", gang.ID, f.gang.Tier, m.gang.Tier))
 		}
 	}
 }
@@ -69,9 +74,15 @@ func (r Rules) gangOf(annotations map[string]string) (gang job.Gang, field, why 
 	if r.GangMax > 0 && cardinality > int64(r.GangMax) {
 		return job.Gang{}, GangCardinalityAnnotation, fmt.Sprintf("gang cardinality %d is larger than the maximum of %d", cardinality, r.GangMax)
 	}
-	label, ok := annotations[GangUniformityAnnotation]
-	if !ok {
-		label = r.GangUniformityLabel
+	gang = job.Gang{
+		ID: id, Cardinality: uint32(cardinality), UniformityLabel: annotations[GangUniformityAnnotation],
+		Tier: annotations[GangTierAnnotation], Group: annotations[GangGroupAnnotation], GroupTiers: annotations[GangGroupTiersAnnotation],
 	}
-	return job.Gang{ID: id, Cardinality: uint32(cardinality), UniformityLabel: label}, "", ""
+	if _, given := annotations[GangUniformityAnnotation]; !given && gang.Tier == "" {
+		gang.UniformityLabel = r.GangUniformityLabel
+	}
+	if field, why := r.misbound(gang); why != "" {
+		return job.Gang{}, field, why
+	}
+	return gang, "", ""
 }

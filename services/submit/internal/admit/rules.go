@@ -33,6 +33,14 @@ const (
 	ExternalURIAnnotation     = "armadaproject.io/externalJobUri"
 )
 
+// Annotations that Armada has not: they bind a gang, and groups of it, to tiers of the
+// topology.
+const (
+	GangTierAnnotation       = "fairlead/gangTier"
+	GangGroupAnnotation      = "fairlead/gangGroup"
+	GangGroupTiersAnnotation = "fairlead/gangGroupTiers"
+)
+
 // Rules are the configured part of the rules. They are not changed once made.
 type Rules struct {
 	// JobsMax is the most jobs of a request, and the most ids of a command.
@@ -60,6 +68,9 @@ type Rules struct {
 	// GangUniformityLabel is the node label on which gangs stay together when they
 	// name none; empty: no such rule.
 	GangUniformityLabel string
+	// GangTiers are the tiers of the topology that gangs may be bound to, from the widest to
+	// the narrowest.
+	GangTiers []string
 	// GangIDLabel says that members of a gang get its id as a label too.
 	GangIDLabel bool
 	// CustomServiceNames says that a job may name its services itself.

@@ -981,8 +981,14 @@ type Gang struct {
 	Cardinality uint32                 `protobuf:"varint,2,opt,name=cardinality,proto3" json:"cardinality,omitempty"`
 	// All members run on nodes with one value of this label; empty: no such rule.
 	NodeUniformityLabel string `protobuf:"bytes,3,opt,name=node_uniformity_label,json=nodeUniformityLabel,proto3" json:"node_uniformity_label,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// All members run in one domain of this tier of the topology; empty: no such rule.
+	Tier string `protobuf:"bytes,4,opt,name=tier,proto3" json:"tier,omitempty"`
+	// The job's group in the gang, within other groups: names with slashes between, the
+	// widest first; and the tiers that these are bound to, an empty one to none.
+	Group         string `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`
+	GroupTiers    string `protobuf:"bytes,6,opt,name=group_tiers,json=groupTiers,proto3" json:"group_tiers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Gang) Reset() {
@@ -1032,6 +1038,27 @@ func (x *Gang) GetCardinality() uint32 {
 func (x *Gang) GetNodeUniformityLabel() string {
 	if x != nil {
 		return x.NodeUniformityLabel
+	}
+	return ""
+}
+
+func (x *Gang) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *Gang) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Gang) GetGroupTiers() string {
+	if x != nil {
+		return x.GroupTiers
 	}
 	return ""
 }
@@ -3389,11 +3416,15 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	" \x01(\tR\bclientId\x12(\n" +
 	"\x10external_job_uri\x18\v \x01(\tR\x0eexternalJobUri\x12\x1a\n" +
 	"\bservices\x18\f \x03(\fR\bservices\x12\x1c\n" +
-	"\tingresses\x18\r \x03(\fR\tingresses\"l\n" +
+	"\tingresses\x18\r \x03(\fR\tingresses\"\xb7\x01\n" +
 	"\x04Gang\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vcardinality\x18\x02 \x01(\rR\vcardinality\x122\n" +
-	"\x15node_uniformity_label\x18\x03 \x01(\tR\x13nodeUniformityLabel\"\x8c\x02\n" +
+	"\x15node_uniformity_label\x18\x03 \x01(\tR\x13nodeUniformityLabel\x12\x12\n" +
+	"\x04tier\x18\x04 \x01(\tR\x04tier\x12\x14\n" +
+	"\x05group\x18\x05 \x01(\tR\x05group\x12\x1f\n" +
+	"\vgroup_tiers\x18\x06 \x01(\tR\n" +
+	"groupTiers\"\x8c\x02\n" +
 	"\x05Shape\x12>\n" +
 	"\brequests\x18\x01 \x03(\v2\".fairlead.events.v1.ResourceAmountR\brequests\x12>\n" +
 	"\rnode_selector\x18\x02 \x03(\v2\x19.fairlead.events.v1.LabelR\fnodeSelector\x12A\n" +

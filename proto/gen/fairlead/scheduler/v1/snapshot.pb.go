@@ -1395,8 +1395,12 @@ type GangPast struct {
 	// All members run on nodes with one value of this label; empty: no such rule.
 	NodeUniformityLabel string `protobuf:"bytes,4,opt,name=node_uniformity_label,json=nodeUniformityLabel,proto3" json:"node_uniformity_label,omitempty"`
 	// Members that ended, and that ended without a start.
-	Ended         uint32 `protobuf:"varint,5,opt,name=ended,proto3" json:"ended,omitempty"`
-	Missed        uint32 `protobuf:"varint,6,opt,name=missed,proto3" json:"missed,omitempty"`
+	Ended  uint32 `protobuf:"varint,5,opt,name=ended,proto3" json:"ended,omitempty"`
+	Missed uint32 `protobuf:"varint,6,opt,name=missed,proto3" json:"missed,omitempty"`
+	// All members run in one domain of this tier of the topology; empty: no such rule.
+	Tier string `protobuf:"bytes,140,opt,name=tier,proto3" json:"tier,omitempty"`
+	// Its groups, by name.
+	Groups        []*GangGroup `protobuf:"bytes,141,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1473,6 +1477,90 @@ func (x *GangPast) GetMissed() uint32 {
 	return 0
 }
 
+func (x *GangPast) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *GangPast) GetGroups() []*GangGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+// GangGroup is a group of a gang: part of another or, where that is empty, of the gang.
+type GangGroup struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Parent string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"`
+	// What its members are bound to; empty: nothing.
+	Tier                string `protobuf:"bytes,3,opt,name=tier,proto3" json:"tier,omitempty"`
+	NodeUniformityLabel string `protobuf:"bytes,4,opt,name=node_uniformity_label,json=nodeUniformityLabel,proto3" json:"node_uniformity_label,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *GangGroup) Reset() {
+	*x = GangGroup{}
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GangGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GangGroup) ProtoMessage() {}
+
+func (x *GangGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GangGroup.ProtoReflect.Descriptor instead.
+func (*GangGroup) Descriptor() ([]byte, []int) {
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GangGroup) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GangGroup) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *GangGroup) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *GangGroup) GetNodeUniformityLabel() string {
+	if x != nil {
+		return x.NodeUniformityLabel
+	}
+	return ""
+}
+
 type PoolStarted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Pool  string                 `protobuf:"bytes,1,opt,name=pool,proto3" json:"pool,omitempty"`
@@ -1485,7 +1573,7 @@ type PoolStarted struct {
 
 func (x *PoolStarted) Reset() {
 	*x = PoolStarted{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1585,7 @@ func (x *PoolStarted) String() string {
 func (*PoolStarted) ProtoMessage() {}
 
 func (x *PoolStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1598,7 @@ func (x *PoolStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolStarted.ProtoReflect.Descriptor instead.
 func (*PoolStarted) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{19}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PoolStarted) GetPool() string {
@@ -1654,14 +1742,21 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x02lo\x18\x03 \x01(\x04R\x02lo\";\n" +
 	"\vQueueBucket\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x16\n" +
-	"\x06bucket\x18\x02 \x01(\x03R\x06bucket\"\xb8\x01\n" +
+	"\x06bucket\x18\x02 \x01(\x03R\x06bucket\"\x88\x02\n" +
 	"\bGangPast\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04gang\x18\x02 \x01(\tR\x04gang\x12 \n" +
 	"\vcardinality\x18\x03 \x01(\rR\vcardinality\x122\n" +
 	"\x15node_uniformity_label\x18\x04 \x01(\tR\x13nodeUniformityLabel\x12\x14\n" +
 	"\x05ended\x18\x05 \x01(\rR\x05ended\x12\x16\n" +
-	"\x06missed\x18\x06 \x01(\rR\x06missed\"\xbc\x01\n" +
+	"\x06missed\x18\x06 \x01(\rR\x06missed\x12\x13\n" +
+	"\x04tier\x18\x8c\x01 \x01(\tR\x04tier\x129\n" +
+	"\x06groups\x18\x8d\x01 \x03(\v2 .fairlead.scheduler.v1.GangGroupR\x06groups\"{\n" +
+	"\tGangGroup\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\x12\x12\n" +
+	"\x04tier\x18\x03 \x01(\tR\x04tier\x122\n" +
+	"\x15node_uniformity_label\x18\x04 \x01(\tR\x13nodeUniformityLabel\"\xbc\x01\n" +
 	"\vPoolStarted\x12\x12\n" +
 	"\x04pool\x18\x01 \x01(\tR\x04pool\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x03R\x04from\x12I\n" +
@@ -1682,7 +1777,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP() []byte {
 	return file_fairlead_scheduler_v1_snapshot_proto_rawDescData
 }
 
-var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*PartitionSnapshot)(nil), // 0: fairlead.scheduler.v1.PartitionSnapshot
 	(*JobSet)(nil),            // 1: fairlead.scheduler.v1.JobSet
@@ -1703,48 +1798,50 @@ var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*UsedAmount)(nil),        // 16: fairlead.scheduler.v1.UsedAmount
 	(*QueueBucket)(nil),       // 17: fairlead.scheduler.v1.QueueBucket
 	(*GangPast)(nil),          // 18: fairlead.scheduler.v1.GangPast
-	(*PoolStarted)(nil),       // 19: fairlead.scheduler.v1.PoolStarted
-	nil,                       // 20: fairlead.scheduler.v1.ClassLimit.FractionsEntry
-	nil,                       // 21: fairlead.scheduler.v1.Charge.AmountsEntry
-	nil,                       // 22: fairlead.scheduler.v1.PoolStarted.AmountsEntry
-	(*v1.Shape)(nil),          // 23: fairlead.events.v1.Shape
-	(*v1.Gang)(nil),           // 24: fairlead.events.v1.Gang
-	(*v1.Event)(nil),          // 25: fairlead.events.v1.Event
-	(*v1.Failure)(nil),        // 26: fairlead.events.v1.Failure
+	(*GangGroup)(nil),         // 19: fairlead.scheduler.v1.GangGroup
+	(*PoolStarted)(nil),       // 20: fairlead.scheduler.v1.PoolStarted
+	nil,                       // 21: fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	nil,                       // 22: fairlead.scheduler.v1.Charge.AmountsEntry
+	nil,                       // 23: fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	(*v1.Shape)(nil),          // 24: fairlead.events.v1.Shape
+	(*v1.Gang)(nil),           // 25: fairlead.events.v1.Gang
+	(*v1.Event)(nil),          // 26: fairlead.events.v1.Event
+	(*v1.Failure)(nil),        // 27: fairlead.events.v1.Failure
 }
 var file_fairlead_scheduler_v1_snapshot_proto_depIdxs = []int32{
 	1,  // 0: fairlead.scheduler.v1.PartitionSnapshot.job_sets:type_name -> fairlead.scheduler.v1.JobSet
 	2,  // 1: fairlead.scheduler.v1.PartitionSnapshot.specs:type_name -> fairlead.scheduler.v1.Spec
 	3,  // 2: fairlead.scheduler.v1.PartitionSnapshot.more:type_name -> fairlead.scheduler.v1.More
-	23, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
+	24, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
 	4,  // 4: fairlead.scheduler.v1.More.run:type_name -> fairlead.scheduler.v1.Run
-	24, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
-	25, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
+	25, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
+	26, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
 	5,  // 7: fairlead.scheduler.v1.More.cancel:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 8: fairlead.scheduler.v1.More.preempt:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 9: fairlead.scheduler.v1.More.reprioritize:type_name -> fairlead.scheduler.v1.Asked
-	26, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
+	27, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
 	7,  // 11: fairlead.scheduler.v1.ControlSnapshot.created:type_name -> fairlead.scheduler.v1.Created
 	8,  // 12: fairlead.scheduler.v1.ControlSnapshot.settings:type_name -> fairlead.scheduler.v1.Setting
 	11, // 13: fairlead.scheduler.v1.ControlSnapshot.plans:type_name -> fairlead.scheduler.v1.EpochPlans
 	13, // 14: fairlead.scheduler.v1.ControlSnapshot.round:type_name -> fairlead.scheduler.v1.Round
 	9,  // 15: fairlead.scheduler.v1.Setting.queue:type_name -> fairlead.scheduler.v1.Queue
 	10, // 16: fairlead.scheduler.v1.Queue.limits:type_name -> fairlead.scheduler.v1.ClassLimit
-	20, // 17: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	21, // 17: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
 	12, // 18: fairlead.scheduler.v1.EpochPlans.plans:type_name -> fairlead.scheduler.v1.OpenPlan
 	17, // 19: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
 	18, // 20: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
 	14, // 21: fairlead.scheduler.v1.Round.charges:type_name -> fairlead.scheduler.v1.Charge
 	15, // 22: fairlead.scheduler.v1.Round.usage:type_name -> fairlead.scheduler.v1.Usage
-	19, // 23: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
-	21, // 24: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
+	20, // 23: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
+	22, // 24: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
 	16, // 25: fairlead.scheduler.v1.Usage.amounts:type_name -> fairlead.scheduler.v1.UsedAmount
-	22, // 26: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	19, // 26: fairlead.scheduler.v1.GangPast.groups:type_name -> fairlead.scheduler.v1.GangGroup
+	23, // 27: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_scheduler_v1_snapshot_proto_init() }
@@ -1762,7 +1859,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairlead_scheduler_v1_snapshot_proto_rawDesc), len(file_fairlead_scheduler_v1_snapshot_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
