@@ -177,6 +177,7 @@ func cores() []Core {
 		{Path: "services/internal/eventlog/run.go"},
 		{Path: "services/internal/eventlog/memlog", Shell: []string{"appender.go", "broker.go", "log.go", "reader.go"}},
 		{Path: "services/scheduler/schedule", Integer: true},
+		{Path: "services/scheduler/simulate", Integer: true},
 		{Path: "services/scheduler/internal/lead"},
 		{Path: "services/executor/internal/lease"},
 		{Path: "services/executor/internal/simulated"},
