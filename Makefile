@@ -20,6 +20,9 @@ SOAK_SEED ?= 0
 # The longest that one package's tests may take before they are stopped with a stack of every goroutine.
 TEST_TIMEOUT := 10m
 
+# The files that bench-simulate simulates.
+SIMULATE := examples/simulate/benchmarks
+
 SHELL := bash
 .DEFAULT_GOAL := help
 MODULES := proto client services tools
@@ -40,7 +43,7 @@ UNRACED := /eventlog/pulsarlog$$
 # tests: `make verify` runs it.
 UNCACHED := /tools/archcheck$$
 
-.PHONY: help demo run build test test-kube test-openapi bench bench-schedule sim mutants soak generate verify verify-generated verify-modules lint archcheck format clean
+.PHONY: help demo run build test test-kube test-openapi bench bench-schedule bench-simulate sim mutants soak generate verify verify-generated verify-modules lint archcheck format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +90,15 @@ bench-schedule: ## the figures of the scheduling round in docs/benchmarks.md
 	go test ./services/scheduler/schedule -run '^$$' -bench 'BenchmarkRound/$(BENCH_SCHEDULE)' -benchtime 10x -timeout 30m
 
 # The round goes first: its plans on ten thousand drawn worlds a property, against refplan and every invariant.
+# Workloads of 100,000 jobs on 1,000 nodes, and a million on 10,000.
+bench-simulate: ## the figures of fairlead simulate in docs/benchmarks.md
+	go build -o bin/fairlead ./tools/fairlead
+	bin/fairlead simulate --clusters $(SIMULATE)/cluster-1k.yaml --workloads '$(SIMULATE)/workload-[ABC]*.yaml' \
+		--config $(SIMULATE)/config-prodlike.yaml --output .data/simulate/1k --overwrite
+	bin/fairlead simulate --clusters $(SIMULATE)/cluster-10k.yaml --workloads '$(SIMULATE)/workload-D*.yaml' \
+		--config $(SIMULATE)/config-prodlike.yaml --output .data/simulate/10k --overwrite
+	@grep -H peak_rss_bytes .data/simulate/1k/*/summary.json .data/simulate/10k/summary.json
+
 sim: ## the round on drawn worlds, then the whole system by seed, a thousand seeds
 	go test ./services/scheduler/schedule -count=1 -run 'TestPlan|TestIdealShare|TestSharingIncentive|TestEnvyFree' -rapid.checks $(SIM_WORLDS) -timeout 30m
 	go test ./services/standalone/sim -count=1 -run 'TestSeeds|TestSameSeed' -seeds $(SIM_SEEDS) -timeout 30m -v

@@ -1,5 +1,5 @@
 // Package cli is the command line of Fairlead: queue, submit, watch, cancel,
-// reprioritize, preempt and get.
+// reprioritize, preempt, get and simulate.
 //
 // # Model
 //
