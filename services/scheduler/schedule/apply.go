@@ -67,6 +67,10 @@ func (s *State) apply(d Delta) error {
 			delete(s.lost, d.Executor)
 			s.executorChanged(d.Executor)
 		}
+	case ReservationSet:
+		return s.setReservation(&d.Reservation)
+	case ReservationGone:
+		s.reservations.drop(d.Job)
 	default:
 		return fmt.Errorf("%w: fact of type %T", ErrInvalid, d)
 	}
@@ -166,6 +170,7 @@ func (s *State) endJob(id JobID) {
 		return
 	case s.jobs[h].leased:
 		s.jobs[h].gone = true // it waits under the lease, which will be taken back
+		s.endReservation(id)
 		return
 	case s.jobs[h].waits:
 		s.dequeue(h)
@@ -190,6 +195,7 @@ func (s *State) miss(h int32) {
 // be taken back.
 func (s *State) holdJob(id JobID) {
 	h := s.jobIDs.find((*[16]byte)(&id))
+	s.endReservation(id)
 	switch {
 	case h == none:
 	case s.jobs[h].waits:

@@ -450,7 +450,7 @@ func (c *changes) capacityIn(request Vec, in scope) (sum int) {
 		if pods := c.State.nodes[n].MaxPods; pods > 0 {
 			free = min(free, int(max(0, pods-c.pods[n]+c.releasing[n])))
 		}
-		sum += free
+		sum += c.fewestBeside(&k, n, free, func(room Vec) int { return c.slots(request, room) })
 	}
 	return sum
 }

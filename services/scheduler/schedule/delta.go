@@ -79,6 +79,13 @@ type ExecutorLost struct{ Executor ExecutorID }
 // ExecutorBack: it takes runs again.
 type ExecutorBack struct{ Executor ExecutorID }
 
+// ReservationSet: the nodes are reserved. It says nothing where one of the jobs waits no
+// more: a reservation ends with the first of its jobs that gets a run, ends, or is held.
+type ReservationSet struct{ Reservation Reservation }
+
+// ReservationGone: there is no such reservation.
+type ReservationGone struct{ Job JobID }
+
 func (ShapeAdded) delta()       {}
 func (ShapeGone) delta()        {}
 func (GangAdded) delta()        {}
@@ -96,3 +103,5 @@ func (QueueSet) delta()         {}
 func (QueueGone) delta()        {}
 func (ExecutorLost) delta()     {}
 func (ExecutorBack) delta()     {}
+func (ReservationSet) delta()   {}
+func (ReservationGone) delta()  {}

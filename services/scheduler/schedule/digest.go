@@ -38,6 +38,7 @@ func (s *State) Digest() [32]byte {
 		d.number(int64(row.From))
 		d.limit(row.Amounts)
 	}
+	d.reservations(rows.Reservations)
 	return d.sum()
 }
 
@@ -126,6 +127,8 @@ func (d *digester) shapes(rows []ShapeAdded) {
 		d.vec(sh.Request)
 		text(d, sh.Class)
 		texts(d, sh.Pools)
+		d.number(int64(sh.Limit))
+		d.number(int64(sh.Expect))
 		d.labels(sh.Match.Selector)
 		d.count(len(sh.Match.Terms))
 		for j := range sh.Match.Terms {
@@ -246,6 +249,20 @@ func (d *digester) queues(rows []Queue) {
 			d.limit(quota.Guarantee)
 			d.limit(quota.Borrow)
 			d.limit(quota.Lend)
+		}
+	}
+}
+
+func (d *digester) reservations(rows []Reservation) {
+	d.count(len(rows))
+	for i := range rows {
+		d.id(rows[i].Job)
+		text(d, rows[i].Pool)
+		d.number(int64(rows[i].Time))
+		d.count(len(rows[i].Members))
+		for _, m := range rows[i].Members {
+			d.id(m.Job)
+			text(d, m.Node)
 		}
 	}
 }

@@ -46,6 +46,10 @@
 //   - A queue's next gang is one that can start as things are, at every moment of a round.
 //     So each shape keeps a witness, a node with room for it, and only the shapes whose
 //     witness was taken look for another.
+//   - Reserved nodes are a bit each, and few: only there a job is asked whether it is gone
+//     in time or fits beside. What such a node has at the time of a reservation is kept
+//     until something starts or goes there. How long jobs last is in their shape, so that
+//     the jobs of a kind stay alike.
 //   - Victims are searched for only where some queue can lose anything to the job at all,
 //     in a list of what could go of each node that is read in a row and kept from round to
 //     round ([softNodes]). That a queue's next job has some is asked of any node, which are
@@ -83,7 +87,10 @@
 //     placed, in the queue's order, then its groups by name, each as a whole. Of several
 //     domains that one is taken with the fewest victims; then that where least is left of
 //     what the group asks for; then the first by name.
-//   - A job that does not fit does not block jobs of other shapes behind it.
+//   - A job that does not fit does not block jobs of other shapes behind it, but where
+//     nodes are reserved: for the first in line of a queue that needs much room and has
+//     waited long. What comes later starts there only if it is gone in time or fits
+//     beside. See [Reservation] and reserve.go.
 //   - Urgency preemption: a job may take the place of preemptible runs of lower
 //     classes. Fair-share preemption, by either rule: see share.go. A gang is preempted whole. Once all
 //     members of a gang have a place, victims that fit beside them stay, the best in
@@ -110,6 +117,5 @@
 //   - No decision is made with floating point: shares are floor(amount << 32 / total).
 //   - A fact that Apply refuses leaves the state as it was.
 //
-// What the page of rules also knows and this round does not do yet (reservations,
-// bids) has no field here.
+// What the page of rules also knows and this round does not do yet (bids) has no field here.
 package schedule

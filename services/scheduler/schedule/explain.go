@@ -23,6 +23,7 @@ func (s *State) Why(id JobID, now Time) (Why, bool) {
 		g := &s.gangs[t.gang]
 		w.Gang, w.Waiting, w.Members, w.Cardinality = g.ID, len(g.queued), g.members(), int(g.Cardinality)
 	}
+	w.Reservation, _ = s.Reservation(id)
 	found := changes{asked: t, blocks: w.Blocks, planner: p}
 	for pool := range p.cfg.Pools {
 		if found.pool = int32(pool); p.mayUseAll(t, int32(pool)) { //nolint:gosec // pools are few
@@ -126,7 +127,7 @@ func (p *planner) floatingBlocks(t *asked) (out []Block) {
 // tally counts the nodes of a pool by reason: by a resource, or by a text.
 type tally struct {
 	small, full []int
-	plain       [NodeFull + 1]int
+	plain       [NodeReserved + 1]int
 	texts       map[NodeCount]int
 }
 
@@ -141,6 +142,8 @@ func (p *planner) countReasons(t *asked, w *PoolWhy) {
 		switch reason {
 		case NodeTaint, NodeUnmatched:
 			sum.texts[NodeCount{Reason: reason, Detail: p.mismatch(&k, n)}]++
+		case NodeReserved:
+			sum.texts[NodeCount{Reason: reason, Detail: p.reservedFor(&k, n)}]++
 		case NodeTooSmall:
 			sum.small[at]++
 		case NodeFull:
@@ -217,6 +220,8 @@ func (p *planner) reasonOf(k *seek, n int32) (NodeReason, int) {
 		return NodePods, 0
 	case short >= 0:
 		return NodeFull, short
+	case !p.allowed(k, n):
+		return NodeReserved, 0
 	}
 	return NodeFits, 0
 }

@@ -51,6 +51,15 @@ func (s *State) Dump() string {
 	for id, c := range s.charges {
 		put("charge %x of %s in %s %v until %d", id, s.queues[c.queue].ID, s.poolName[c.pool], c.amount, c.until)
 	}
+	for name, r := range s.reservations.facts {
+		put("reservation %x %+v", name, r)
+	}
+	for name, r := range s.reservations.assumed {
+		put("assumed reservation %x %+v", name, r.Reservation)
+	}
+	for job, name := range s.reservations.of {
+		put("job %x in reservation %x", job, name)
+	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }

@@ -24,8 +24,9 @@ func FuzzLoad(f *testing.F) {
 		Resources: []string{"cpu"}, Dominant: []string{"cpu"}, Pools: []schedule.PoolID{"p"},
 		Classes: []schedule.Class{{ID: "c", Preemptible: true}}, Lookback: 10,
 		Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5}, UsageHalfLife: 60e9,
-		PeriodLimit: schedule.PeriodLimit{Length: 3, Limit: map[string]int64{"cpu": schedule.Million}},
-		Tiers:       hostileTiers,
+		PeriodLimit:  schedule.PeriodLimit{Length: 3, Limit: map[string]int64{"cpu": schedule.Million}},
+		Tiers:        hostileTiers,
+		ReserveAfter: 3, ReservationsMax: 2,
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		content := (&decoder{raw: raw}).snapshot()
@@ -60,7 +61,9 @@ func (d *decoder) snapshot() schedule.Snapshot {
 		Gangs:  []schedule.GangRow{{Gang: schedule.Gang{ID: "ga", Queue: "qa", Cardinality: 2, Groups: []schedule.Group{{ID: "xa", Tier: "rack"}}}, Missed: uint32(d.byte() % 2)}},
 	}
 	for len(d.raw) > 0 {
-		switch d.byte() % 9 {
+		switch d.byte() % 10 {
+		case 9:
+			content.Reservations = append(content.Reservations, d.reservation())
 		case 0:
 			content.Gangs = append(content.Gangs, schedule.GangRow{
 				Gang:  schedule.Gang{ID: schedule.GangID(d.name("g")), Queue: schedule.QueueID(d.name("q")), Cardinality: uint32(d.number()), Tier: d.tier(), Groups: d.groups()},

@@ -204,7 +204,8 @@ func (f *found) better(than *found, request Vec) bool {
 func (p *planner) bestDomain(q *queueRound, t *gangTree, at int32, b *binding, in scope) int32 {
 	group := &t.groups[at]
 	best := found{domain: none}
-	if group.alike {
+	alike := group.alike && len(p.reserved.list) == 0 // what is reserved is no room for all
+	if alike {
 		p.roomiest(group, b, in, &best)
 		if best.domain != none || !p.mayPreempt(q, group) {
 			return best.domain
@@ -212,7 +213,7 @@ func (p *planner) bestDomain(q *queueRound, t *gangTree, at int32, b *binding, i
 	}
 	for d := range b.domains {
 		inner := append(slices.Clip(in), inDomain{b, int32(d)}) //nolint:gosec // at most as many as nodes
-		if !p.hasNodes(inner) || group.alike && p.capacity(group, inner, p.index.soft.held) < group.all {
+		if !p.hasNodes(inner) || alike && p.capacity(group, inner, p.index.soft.held) < group.all {
 			continue
 		}
 		preempts := len(p.plan.Preempts)

@@ -22,7 +22,19 @@ func TestApplyRefuses(t *testing.T) {
 		return shape(schedule.Shape{Request: vec(1), Class: "c", Match: schedule.Match{Terms: []schedule.Term{{Labels: []schedule.Expression{e}}}}})
 	}
 	node := func(n schedule.Node) schedule.Delta { return schedule.NodeSet{Node: n} }
+	reserve := func(r schedule.Reservation) schedule.Delta { return schedule.ReservationSet{Reservation: r} }
+	waits := schedule.Reserved{Job: jobID("waits"), Node: "e/n"}
 	tests := map[string]schedule.Delta{
+		"reservation for nobody":            reserve(schedule.Reservation{Job: waits.Job, Pool: "p"}),
+		"reservation in no pool":            reserve(schedule.Reservation{Job: waits.Job, Members: []schedule.Reserved{waits}}),
+		"reservation before time":           reserve(schedule.Reservation{Job: waits.Job, Pool: "p", Time: -1, Members: []schedule.Reserved{waits}}),
+		"reservation on no node":            reserve(schedule.Reservation{Job: waits.Job, Pool: "p", Members: []schedule.Reserved{{Job: waits.Job}}}),
+		"reservation of another name":       reserve(schedule.Reservation{Job: jobID("a"), Pool: "p", Members: []schedule.Reserved{waits}}),
+		"reservation without a name":        reserve(schedule.Reservation{Pool: "p", Members: []schedule.Reserved{{Node: "e/n"}}}),
+		"reservation twice for a job":       reserve(schedule.Reservation{Job: waits.Job, Pool: "p", Members: []schedule.Reserved{waits, waits}}),
+		"shape that ends before it begins":  shape(schedule.Shape{Request: vec(1), Class: "c", Limit: -1}),
+		"shape that is expected to go back": shape(schedule.Shape{Request: vec(1), Class: "c", Expect: -1}),
+
 		"no fact at all":                nil,
 		"shape of no class":             shape(schedule.Shape{Request: vec(1)}),
 		"end of a shape of a job":       schedule.ShapeGone{ID: 1},
@@ -130,6 +142,8 @@ func TestNewRefuses(t *testing.T) {
 		"a rate that overflows": func(c *schedule.Config) { c.QueueRate = schedule.Rate{PerToken: math.MaxInt64 / 2, Burst: 3} },
 		"a negative run time":   func(c *schedule.Config) { c.Classes[0].MinRunTime = -1 },
 		"a run time of ages":    func(c *schedule.Config) { c.Classes[0].MinRunTime = 1<<60 + 1 },
+		"reserved before":       func(c *schedule.Config) { c.ReserveAfter = -1 },
+		"fewer than none":       func(c *schedule.Config) { c.ReservationsMax = -1 },
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -169,6 +183,7 @@ func FuzzApply(f *testing.F) {
 			Rate: schedule.Rate{PerToken: 1 << 40, Burst: 1 << 20}, QueueRate: schedule.Rate{PerToken: 3, Burst: 2}, ShortJob: map[schedule.PoolID]int64{"p": 5}, UsageHalfLife: 60e9,
 			PeriodLimit: schedule.PeriodLimit{Length: 3, Limit: map[string]int64{"cpu": schedule.Million}},
 		}
+		cfg.ReserveAfter, cfg.ReservationsMax = int64(d.byte()%3), int(d.byte()%3)
 		s, err := schedule.New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -287,7 +302,7 @@ func (d *decoder) strings(prefix string) (out map[string]string) {
 }
 
 func (d *decoder) delta() schedule.Delta {
-	switch d.byte() % 14 {
+	switch d.byte() % 15 {
 	case 0:
 		return schedule.ShapeAdded{ID: schedule.ShapeID(d.byte() % 4), Shape: d.shape()}
 	case 1:
@@ -313,6 +328,11 @@ func (d *decoder) delta() schedule.Delta {
 		return d.node()
 	case 12:
 		return d.queue()
+	case 13:
+		if d.byte() > 200 {
+			return schedule.ReservationGone{Job: d.id()}
+		}
+		return schedule.ReservationSet{Reservation: d.reservation()}
 	}
 	switch d.byte() % 4 {
 	case 0:
@@ -342,8 +362,26 @@ func (d *decoder) groups() (groups []schedule.Group) {
 	return groups
 }
 
+// reservation is one that names its jobs in order, mostly.
+func (d *decoder) reservation() schedule.Reservation {
+	r := schedule.Reservation{Pool: "p", Time: d.time()}
+	if d.byte() > 220 {
+		r.Pool = schedule.PoolID(d.name(""))
+	}
+	for id, node := d.id(), d.name("e/"); ; {
+		r.Members = append(r.Members, schedule.Reserved{Job: id, Node: schedule.NodeID(node)})
+		if d.byte() < 170 {
+			break
+		}
+		id[0] += d.byte() % 3
+		node = d.name("e/")
+	}
+	r.Job = r.Members[0].Job
+	return r
+}
+
 func (d *decoder) shape() schedule.Shape {
-	s := schedule.Shape{Request: d.vec(), Class: "c", Match: schedule.Match{Selector: d.strings("k")}}
+	s := schedule.Shape{Limit: int32(d.number()), Expect: int32(d.number()), Request: d.vec(), Class: "c", Match: schedule.Match{Selector: d.strings("k")}}
 	switch d.byte() {
 	case 1:
 		s.Class = "unknown"
@@ -434,6 +472,12 @@ func (d *decoder) decide(s *schedule.State, decisions []schedule.DecisionID) []s
 		if len(decisions) > 0 {
 			s.Forget(decisions[int(d.byte())%len(decisions)])
 		}
+	case 5:
+		if id, err := s.AssumeReserved(d.reservation()); err == nil {
+			decisions = append(decisions, id)
+		}
+	case 6:
+		decisions = append(decisions, s.AssumeUnreserved(d.id()))
 	case 4:
 		if len(decisions) > 0 {
 			s.Settled(decisions[int(d.byte())%len(decisions)])

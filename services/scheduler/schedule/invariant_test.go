@@ -411,8 +411,8 @@ func gangVictimsNeeded(_ *world, plan *schedule.Plan, after *world) error {
 }
 
 // workConserved: when a round is done no job of its own that may start fits on room
-// that nobody holds.
-func workConserved(_ *world, plan *schedule.Plan, after *world) error {
+// that nobody holds and that is not reserved.
+func workConserved(before *world, plan *schedule.Plan, after *world) error {
 	if plan.Stop != schedule.StopDone {
 		return nil
 	}
@@ -423,7 +423,7 @@ func workConserved(_ *world, plan *schedule.Plan, after *world) error {
 		shape := after.shapeOf(j)
 		for id, n := range after.nodes {
 			all := func(worldRun) bool { return true }
-			if after.mayNot(j, id) != "" || !holds(after.room(id, all), after.onNode(shape)) || n.MaxPods > 0 && after.pods(id, all) >= n.MaxPods {
+			if after.mayNot(j, id) != "" || before.isReserved(id) || !holds(after.room(id, all), after.onNode(shape)) || n.MaxPods > 0 && after.pods(id, all) >= n.MaxPods {
 				continue
 			}
 			held := after.classHeld(j.Queue, shape.Class, n.Pool)

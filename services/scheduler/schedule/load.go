@@ -19,7 +19,7 @@ func Load(cfg *Config, content Snapshot) (*State, error) {
 	s.runIDs.reserve(len(content.Runs))
 	s.runs = make([]runRow, 0, len(content.Runs))
 	for _, load := range []func(*Snapshot) error{
-		s.loadQueues, s.loadNodes, s.loadShapes, s.loadGangs, s.loadJobs, s.loadRuns, s.loadMembers, s.loadBuckets, s.loadCharges, s.loadUsage, s.loadStarted,
+		s.loadQueues, s.loadNodes, s.loadShapes, s.loadGangs, s.loadJobs, s.loadRuns, s.loadMembers, s.loadBuckets, s.loadCharges, s.loadUsage, s.loadStarted, s.loadReservations,
 	} {
 		if err := load(&content); err != nil {
 			return nil, fmt.Errorf("load: %w", err)
@@ -190,6 +190,22 @@ func (s *State) loadMembers(content *Snapshot) error {
 		if g := &s.gangs[i]; g.over() {
 			return fmt.Errorf("%w: gang %q of queue %q is over", ErrInvalid, g.ID, g.Queue)
 		}
+	}
+	return nil
+}
+
+func (s *State) loadReservations(content *Snapshot) error {
+	for i := range content.Reservations {
+		r := &content.Reservations[i]
+		if err := checkReservation(r); err != nil {
+			return err
+		}
+		for _, m := range r.Members {
+			if _, is := s.reservations.of[m.Job]; is || !s.mayReserve(m.Job) {
+				return fmt.Errorf("%w: job %x does not wait, or is in two reservations", ErrInvalid, m.Job)
+			}
+		}
+		s.reservations.set(r)
 	}
 	return nil
 }

@@ -9,13 +9,7 @@ import (
 
 // New makes an empty state. Errors: ErrInvalid.
 func New(cfg Config) (*State, error) {
-	s := &State{
-		cfg: &cfg, resources: map[string]int{}, classOf: map[ClassID]int32{}, poolOf: map[PoolID]int32{},
-		shapeOf: map[ShapeID]int32{}, matcherOf: map[string]int32{}, bindingOf: map[string]int32{}, extras: map[int32]jobExtra{}, kindOf: map[uint64]int32{},
-		queueOf: map[QueueID]int32{}, away: map[JobID]awayMember{}, nodeOf: map[NodeID]int32{},
-		lost: map[ExecutorID]bool{}, assumed: map[DecisionID]decision{}, leasing: map[JobID]int32{},
-		lowestLevel: math.MaxInt32,
-	}
+	s := emptyState(&cfg)
 	for i, name := range cfg.Resources {
 		s.resources[name] = i
 		s.insufficient = append(s.insufficient, "insufficient "+name)
@@ -87,6 +81,8 @@ func (s *State) checkConfig() error {
 		return fmt.Errorf("%w: look-back %d must be above zero, and protected %d not below", ErrInvalid, s.cfg.Lookback, s.cfg.Protected)
 	case s.cfg.PreemptionRule > ArmadaOrder:
 		return fmt.Errorf("%w: preemption rule %d", ErrInvalid, s.cfg.PreemptionRule)
+	case s.cfg.ReserveAfter < 0 || s.cfg.ReservationsMax < 0:
+		return fmt.Errorf("%w: reservations after %d ns and %d of a pool at most must not be below zero", ErrInvalid, s.cfg.ReserveAfter, s.cfg.ReservationsMax)
 	case !s.cfg.Rate.valid() || !s.cfg.QueueRate.valid():
 		return fmt.Errorf("%w: a rate is negative, or takes over 2^60 ns for its burst", ErrInvalid)
 	}
@@ -168,4 +164,16 @@ func checkLimit(limit map[string]int64) error {
 		}
 	}
 	return nil
+}
+
+// emptyState knows of nothing.
+func emptyState(cfg *Config) *State {
+	return &State{
+		cfg: cfg, resources: map[string]int{}, classOf: map[ClassID]int32{}, poolOf: map[PoolID]int32{},
+		shapeOf: map[ShapeID]int32{}, matcherOf: map[string]int32{}, bindingOf: map[string]int32{}, extras: map[int32]jobExtra{}, kindOf: map[uint64]int32{},
+		queueOf: map[QueueID]int32{}, away: map[JobID]awayMember{}, nodeOf: map[NodeID]int32{},
+		lost: map[ExecutorID]bool{}, assumed: map[DecisionID]decision{}, leasing: map[JobID]int32{},
+		lowestLevel:  math.MaxInt32,
+		reservations: noReservations(),
+	}
 }

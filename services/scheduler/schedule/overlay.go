@@ -7,6 +7,8 @@ type decision struct {
 	run RunID
 	// going says that it is the end of the run, else it is its lease.
 	going bool
+	// job is that of a reservation that is made or ended; zero: it is on a run.
+	job JobID
 }
 
 // AssumeLeased lays a start over the state, until Apply makes the same RunLeased a
@@ -64,6 +66,11 @@ func (s *State) decided(d decision) DecisionID {
 func (s *State) Forget(id DecisionID) {
 	d := s.assumed[id]
 	delete(s.assumed, id)
+	if d.job != (JobID{}) {
+		s.reservations.forget(id)
+		s.newest = nil
+		return
+	}
 	h := s.runIDs.find((*[16]byte)(&d.run))
 	if h == none {
 		return
@@ -79,7 +86,13 @@ func (s *State) Forget(id DecisionID) {
 }
 
 // Settled says that a decision became a fact: nothing of it is kept.
-func (s *State) Settled(id DecisionID) { delete(s.assumed, id) }
+func (s *State) Settled(id DecisionID) {
+	if s.assumed[id].job != (JobID{}) {
+		s.reservations.forget(id)
+		s.newest = nil
+	}
+	delete(s.assumed, id)
+}
 
 // leaseIsFact notes that the lease of a run is.
 func (s *State) leaseIsFact(run int32) {

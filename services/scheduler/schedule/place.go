@@ -16,12 +16,18 @@ type seek struct {
 	in    scope
 	// later: room that is being released counts.
 	later bool
+	// level is the priority of its class, limit how many seconds it runs at most and own its
+	// reservation, by which it may be on nodes that are reserved.
+	level, limit, own int32
 }
 
 // seekFor is what a node for a job is looked for by.
 func (p *planner) seekFor(job int32, in scope) seek {
 	sh := &p.shapes[p.kinds[p.jobs[job].kind].shape]
-	k := seek{job: job, request: sh.onNode, match: p.matches(sh), in: in}
+	k := seek{
+		job: job, request: sh.onNode, match: p.matches(sh), in: in,
+		level: p.cfg.Classes[sh.class].Priority, limit: sh.Limit, own: p.holder(job),
+	}
 	if p.jobs[job].extra {
 		k.avoid = p.extras[job].avoid
 	}
@@ -114,7 +120,7 @@ func (p *planner) tightest(k *seek) (best int32) {
 			if best != none && k.request[0] > 0 && (key.a != at.a || second > 0 && key.b != at.b) {
 				return best
 			}
-			if second > 0 && key.b < second || k.request[0] > 0 && key.a < k.request[0] || !p.mayTry(k, key.node) || !p.holds(k, key.node) {
+			if second > 0 && key.b < second || k.request[0] > 0 && key.a < k.request[0] || !p.mayTry(k, key.node) || !p.holds(k, key.node) || !p.allowed(k, key.node) {
 				continue
 			}
 			if k.firstWins() {
@@ -144,7 +150,7 @@ func (p *planner) tightestOf(k *seek, nodes []int32, room []int64) (best int32) 
 
 // fits says whether a node takes jobs of the pool, and this one has room there.
 func (p *planner) fits(k *seek, n int32) bool {
-	return p.index.takes[n] && p.State.nodes[n].pool == p.pool && p.mayTry(k, n) && p.holds(k, n)
+	return p.index.takes[n] && p.State.nodes[n].pool == p.pool && p.mayTry(k, n) && p.holds(k, n) && p.allowed(k, n)
 }
 
 // leavesLess says whether of two nodes with room the first is to be chosen.
@@ -170,7 +176,7 @@ func (p *planner) anyNode(k *seek) int32 {
 			continue
 		}
 		for j := len(b.nodes) - 1; j >= 0; j-- {
-			if key := &b.nodes[j]; (second == 0 || key.b >= second) && p.mayTry(k, key.node) && p.holds(k, key.node) {
+			if key := &b.nodes[j]; (second == 0 || key.b >= second) && p.mayTry(k, key.node) && p.holds(k, key.node) && p.allowed(k, key.node) {
 				return key.node
 			}
 		}
@@ -197,8 +203,11 @@ func (p *planner) hasRoom(h int32) bool {
 	if sh.full == p.began {
 		return false
 	}
-	k := seek{job: none, request: sh.onNode, match: p.matches(sh), later: true}
-	if sh.witnessAt == p.began && p.holds(&k, sh.witness) {
+	k := seek{
+		job: none, request: sh.onNode, match: p.matches(sh), later: true,
+		level: p.cfg.Classes[sh.class].Priority, limit: sh.Limit, own: none,
+	}
+	if sh.witnessAt == p.began && p.holds(&k, sh.witness) && p.allowed(&k, sh.witness) {
 		return true
 	}
 	k.later = false
@@ -222,14 +231,14 @@ func (p *planner) hasPlace(q *queueRound) bool {
 		p.setFragile(q, true)
 		return p.trial(func() bool { return p.placeGang(q) })
 	}
-	avoids := p.avoids(q.job)
-	p.setFragile(q, avoids || p.tree.quotas.on && p.tree.quotas.shared)
+	alone := p.alone(q.job)
+	p.setFragile(q, alone || p.tree.quotas.on && p.tree.quotas.shared)
 	mayHold := p.mayHoldMore(q, p.shapes[q.shape].Request)
-	if mayHold && !avoids && p.hasRoom(q.shape) {
+	if mayHold && !alone && p.hasRoom(q.shape) {
 		return true
 	}
 	k := p.seekFor(q.job, nil)
-	if mayHold && avoids && p.roomFor(&k) != none {
+	if mayHold && alone && p.roomFor(&k) != none {
 		return true
 	}
 	p.setFragile(q, true)
@@ -240,11 +249,11 @@ func (p *planner) hasPlace(q *queueRound) bool {
 	v := &p.kinds[p.jobs[q.job].kind].verdict
 	hopeful := v.hopeful
 	q.spotted = false
-	if avoids || !p.stillNone(q, &k) {
+	if alone || !p.stillNone(q, &k) {
 		q.spotted = p.victimsAnywhere(q, &k)
 		hopeful = p.hunt.hopeful
 	}
-	if !q.spotted && !avoids {
+	if !q.spotted && !alone {
 		*v = verdict{
 			shares: p.shares, before: q.before, cost: q.cost, right: q.right(), hopeful: hopeful,
 			nodes: len(p.nodeLog), queues: len(p.queueLog),
@@ -260,7 +269,7 @@ func (p *planner) place(q *queueRound) {
 		return
 	}
 	k := p.seekFor(q.job, nil)
-	if (p.shapes[q.shape].full != p.began || len(k.avoid) > 0) && p.mayHoldMore(q, p.shapes[q.shape].Request) {
+	if (p.shapes[q.shape].full != p.began || len(k.avoid) > 0 || k.own != none) && p.mayHoldMore(q, p.shapes[q.shape].Request) {
 		if n := p.roomFor(&k); n != none {
 			p.lay(q, q.job, n, "")
 			return
@@ -344,6 +353,7 @@ func (p *planner) lay(q *queueRound, job, n int32, domain string) {
 		p.room(p.floatingNow, p.pool).add(sh.Request)
 	}
 	p.move(n)
+	p.heldLaid(n, row.kind)
 	p.heldIn(q).add(sh.Request)
 	p.room(p.byClass, p.classAt(q.queue, p.pool, sh.class)).add(sh.Request)
 	p.weighQueue(q)
@@ -364,6 +374,7 @@ func (p *planner) unlay(l lay) {
 		p.room(p.floatingNow, p.pool).sub(sh.Request)
 	}
 	p.move(l.node)
+	p.heldUnlaid(l.node)
 	p.heldIn(l.queue).sub(sh.Request)
 	p.room(p.byClass, p.classAt(l.queue.queue, p.pool, sh.class)).sub(sh.Request)
 	p.weighQueue(l.queue)
@@ -385,6 +396,7 @@ func (p *planner) move(n int32) {
 	p.index.move(p.State, n, p.free, p.later, p.releasing[n])
 	p.nodeLog = append(p.nodeLog, n)
 	p.index.singles.mark(n)
+	p.heldChanged(n)
 	if !p.isMoved.has(n) {
 		p.isMoved.set(n)
 		p.moved = append(p.moved, n)

@@ -18,15 +18,21 @@ func (s *State) Plan(r Round) *Plan {
 	for p.planPools() {
 		p.pass++
 	}
+	p.reserve()
 	if r.MayReject {
 		p.rejectHopeless()
 	}
 	p.end()
 	s.newest, s.asked = nil, r
-	if plan := p.plan; plan.Stop != StopBudget && len(plan.Starts)+len(plan.Preempts)+len(plan.Rejects) == 0 {
+	if plan := p.plan; plan.Stop != StopBudget && plan.empty() {
 		s.newest = plan
 	}
 	return p.plan
+}
+
+// empty says whether a plan decides nothing.
+func (p *Plan) empty() bool {
+	return len(p.Starts)+len(p.Preempts)+len(p.Rejects)+len(p.Reservations)+len(p.Unreserves) == 0
 }
 
 // planPools plans the pools in their order. It says whether they are to be planned once
@@ -118,6 +124,8 @@ type planner struct {
 	shares            uint64
 	survey            survey
 	hunt              hunt
+	reserved          holds
+	yard              yard
 }
 
 // lay is a job on a node.
@@ -146,6 +154,8 @@ type roundKind struct {
 	from  cursor
 	laid  int32
 	round uint64
+	// owners counts those of its jobs that have a reservation.
+	owners int32
 	verdict
 }
 
@@ -198,6 +208,7 @@ func (p *planner) begin(s *State, r Round) {
 		}
 		slices.SortFunc(p.byName, func(a, b int32) int { return cmp.Compare(s.queues[a].ID, s.queues[b].ID) })
 	}
+	p.hold()
 }
 
 // end has the next round find the nodes where the state has them.
@@ -213,8 +224,9 @@ func (p *planner) end() {
 // planPool starts and preempts in one pool until nothing more can be decided. It walks
 // the queues in turn; what failed is not tried again in a walk. A start that took
 // victims ends the walk: they may leave room for what failed, and their queues cost
-// less now. So does the end of the queues, for what a queue gained in the walk may put
-// it above its share. A walk that starts nothing is the last.
+// less now. So does one that ends a reservation, and the end of the queues, for what a
+// queue gained in the walk may put it above its share. A walk that starts nothing is the
+// last.
 func (p *planner) planPool(pool int32) {
 	p.enter(pool)
 	for p.walkQueues() {
@@ -246,9 +258,12 @@ func (p *planner) walkQueues() (again bool) {
 			return false
 		}
 		q := &p.queues[first]
-		m := p.mark()
+		m, job := p.mark(), q.job
 		p.start(q)
 		again = true
+		if p.released(q.queue, job) {
+			return true
+		}
 		if len(p.takes) == m.takes {
 			p.recheck(q, m.lays)
 			continue

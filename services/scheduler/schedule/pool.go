@@ -132,6 +132,7 @@ func (p *planner) enter(pool int32) {
 		q.missed.request = p.leastAsked[i*width : i*width : (i+1)*width]
 	}
 	p.shares++
+	p.dropOverLimit(none)
 	p.share()
 	p.restart()
 	if p.pass == 0 { // the shares are those when the round began
@@ -304,7 +305,7 @@ func (p *planner) source(k int32, at cursor, job int32) source {
 func (p *planner) ofKind(k int32) *roundKind {
 	row := &p.kinds[k].roundKind
 	if row.round != p.number {
-		row.round, row.from, row.laid = p.number, cursor{}, 0
+		row.round, row.from, row.laid, row.owners = p.number, cursor{}, 0, 0
 	}
 	return row
 }

@@ -209,7 +209,7 @@ func (p *planner) fewest(k *seek, n int32) (fewest int) {
 // mayHold says whether a node that is one for a job could hold it if all went that may go
 // for it by themselves.
 func (p *planner) mayHold(k *seek, n, level int32) bool {
-	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.softOn(n)) || !p.mayTry(k, n) || p.State.nodes[n].pool != p.pool {
+	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.softOn(n)) || !p.mayTry(k, n) || p.shut(k, n) || p.State.nodes[n].pool != p.pool {
 		return false
 	}
 	sum := append(p.hunt.after[:0], make(Vec, len(p.total))...)

@@ -47,7 +47,7 @@ func TestPlanInvariants(t *testing.T) {
 func checkInvariants(t *rapid.T, w *world, plan *schedule.Plan, after *world) {
 	t.Helper()
 	for _, invariant := range []func(*world, *schedule.Plan, *world) error{
-		noOvercommit, placedOnce, gangsWhole, domainsKept, limitsKept, floatingKept, quotasKept, keptForOthers, guaranteeKept, periodsKept, victimsMayGo, minimumRunTimeKept, victimsNeeded, gangVictimsNeeded, workConserved, sharesAddUp,
+		noOvercommit, placedOnce, gangsWhole, domainsKept, limitsKept, floatingKept, quotasKept, keptForOthers, guaranteeKept, periodsKept, victimsMayGo, minimumRunTimeKept, victimsNeeded, gangVictimsNeeded, workConserved, reservationsKept, sharesAddUp,
 	} {
 		if err := invariant(w, plan, after); err != nil {
 			name := runtime.FuncForPC(reflect.ValueOf(invariant).Pointer()).Name()
@@ -220,6 +220,14 @@ func (w *world) drawChange(t *rapid.T, s *schedule.State, plan *schedule.Plan) {
 	}
 	rows := s.Snapshot()
 	if rapid.IntRange(0, 3).Draw(t, "apply") > 0 {
+		for _, name := range plan.Unreserves {
+			apply(schedule.ReservationGone{Job: name})
+		}
+		defer func() {
+			for _, r := range plan.Reservations {
+				apply(schedule.ReservationSet{Reservation: r})
+			}
+		}()
 		for _, p := range plan.Preempts {
 			if slices.ContainsFunc(rows.Runs, func(r schedule.RunRow) bool { return r.ID == p.Run }) {
 				apply(schedule.RunPhased{Run: p.Run, Phase: schedule.Releasing})
@@ -231,7 +239,7 @@ func (w *world) drawChange(t *rapid.T, s *schedule.State, plan *schedule.Plan) {
 			}
 		}
 	}
-	w.now += schedule.Time(rapid.SampledFrom([]int64{0, 0, 1, 5, 100, 30e9}).Draw(t, "later"))
+	w.now += schedule.Time(rapid.SampledFrom([]int64{0, 0, 1, 5, 100, 1e9, 30e9}).Draw(t, "later"))
 	for range rapid.IntRange(0, 4).Draw(t, "changes") {
 		rows = s.Snapshot()
 		switch rapid.IntRange(0, 10).Draw(t, "change") {

@@ -15,6 +15,8 @@ type Why struct {
 	Blocks []Block
 	// Pools are those that it may use, in the order in which they are planned.
 	Pools []PoolWhy
+	// Reservation is that of the job; without members: it has none.
+	Reservation Reservation
 	// Starts says that it could start now, were it next: only the order is before it.
 	Starts bool
 	// Changes are single changes that would let it start, were it next: see [Change]. The
@@ -107,7 +109,7 @@ type Amounts struct {
 // NodeCount is how many nodes there are for a reason.
 type NodeCount struct {
 	Reason NodeReason
-	// Detail is the taint or the resource.
+	// Detail is the taint, the resource, or for whom it is reserved.
 	Detail string
 	Nodes  int
 }
@@ -134,6 +136,8 @@ const (
 	NodePods
 	// NodeFull: too little of Detail is free.
 	NodeFull
+	// NodeReserved: it has room, which is reserved for Detail.
+	NodeReserved
 )
 
 // Preemption is what comes of looking for victims of a job.

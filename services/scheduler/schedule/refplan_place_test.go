@@ -59,7 +59,7 @@ func (r *ref) find(q *refQueue, j schedule.Job, in []refDomain) (*schedule.Node,
 		var best *schedule.Node
 		for i := range r.nodes {
 			n := &r.nodes[i]
-			if r.mayTry(j, n, in) && r.holds(n, room.of(n), j, room.counts) && (best == nil || refTighter(room.of(n), room.of(best), r.onNode(j.Shape))) {
+			if r.mayTry(j, n, in) && r.holds(n, room.of(n), j, room.counts) && r.allowed(j, n) && (best == nil || refTighter(room.of(n), room.of(best), r.onNode(j.Shape))) {
 				best = n
 			}
 		}
@@ -128,11 +128,11 @@ func refTighter(a, b, request schedule.Vec) bool {
 
 // overLimit says whether a gang would take its queue above the limit of a class in the
 // pool.
-func (r *ref) overLimit(q *refQueue) bool {
+func (r *ref) overLimit(q *refQueue, jobs []schedule.Job) bool {
 	total := r.total()
 	for _, c := range r.cfg.Classes {
 		sum, asked := r.heldBy(q.ID, c.ID), false
-		for _, j := range q.next {
+		for _, j := range jobs {
 			if r.shape(j.Shape).Class == c.ID {
 				addTo(sum, r.shape(j.Shape).Request)
 				asked = true

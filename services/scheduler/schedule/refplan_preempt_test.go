@@ -31,7 +31,7 @@ func (r *ref) preemptFor(q *refQueue, j schedule.Job, in []refDomain) (best *sch
 	}
 	for i := range r.nodes {
 		n := &r.nodes[i]
-		if !r.mayTry(j, n, in) {
+		if !r.mayTry(j, n, in) || len(r.binding(j, n)) > 0 {
 			continue
 		}
 		found, room := r.victimsOn(q, j, n)

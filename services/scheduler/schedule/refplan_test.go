@@ -24,6 +24,7 @@ func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Rou
 	for _, row := range content.Started {
 		r.started[row.Pool] = refStarted{refPeriod(cfg, row.From), row.Amounts}
 	}
+	r.hold()
 	// What was decided in one pool may have left room in another, or changed the shares there,
 	// so all are planned again until a pass decides nothing.
 	for decided := -1; decided < len(r.plan.Starts); r.pass++ {
@@ -38,6 +39,7 @@ func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Rou
 			}
 		}
 	}
+	r.reserve()
 	if round.MayReject {
 		r.rejectHopeless()
 	}
@@ -56,6 +58,8 @@ type ref struct {
 	laid    map[schedule.JobID]bool
 	buckets map[schedule.QueueID]schedule.Time
 	started map[schedule.PoolID]refStarted
+
+	reserved []*refHold
 
 	// pass counts how often all pools were planned before.
 	pass   int
@@ -137,6 +141,7 @@ func (r *ref) enter(pool schedule.PoolID) {
 		r.wakeForCharges(q)
 	}
 	r.wakeForUsage()
+	r.dropOverLimit("")
 	r.again()
 	if r.pass == 0 { // the shares are those when the round began
 		r.reportShares()
@@ -154,10 +159,11 @@ func (r *ref) again() {
 
 // walk starts one gang after the other: always that of the queue which costs least after
 // it, among the first of each queue that can start as things are. A start that took
-// victims ends the walk. It says whether there is to be another.
+// victims ends the walk, and so does one that ends a reservation. It says whether there is
+// to be another.
 func (r *ref) walk() (again bool) {
 	for {
-		best := r.goesFirst(r.root)
+		best := r.goesFirst(r.root, r.ready)
 		if best == nil {
 			return again
 		}
@@ -174,9 +180,10 @@ func (r *ref) walk() (again bool) {
 			r.take(best.ID, r.cfg.QueueRate)
 		}
 		r.plan.Steps += 1 + uint64(len(r.plan.Preempts)-victims)
+		released := r.released(best)
 		best.next = nil
 		again = true
-		if len(r.plan.Preempts) > victims {
+		if released || len(r.plan.Preempts) > victims {
 			return true
 		}
 	}
@@ -201,7 +208,7 @@ func (r *ref) ready(q *refQueue) bool {
 func (r *ref) advance(q *refQueue) bool {
 	for ; q.at < min(len(q.queued), r.cfg.Lookback); q.at++ {
 		j := q.queued[q.at]
-		if r.laid[j.ID] || j.Gang == "" && q.failed[j.Shape] {
+		if r.laid[j.ID] || j.Gang == "" && q.failed[j.Shape] && r.own(j) == nil {
 			continue
 		}
 		next := []schedule.Job{j}
@@ -267,7 +274,7 @@ func (r *ref) wakeAt(at schedule.Time) {
 
 // canStart says whether tokens, limits and nodes let the gang of a queue start. The shape
 // of a single job that has no place is not tried again in the walk, unless the job is
-// kept off nodes.
+// kept off nodes or has some of its own.
 func (r *ref) canStart(q *refQueue) bool {
 	if r.aboveGangMax(q) {
 		return false
@@ -280,7 +287,7 @@ func (r *ref) canStart(q *refQueue) bool {
 		return false
 	}
 	r.stand(q)
-	limited := r.overLimit(q) || r.shortOfFloating(q) || above
+	limited := r.overLimit(q, q.next) || r.shortOfFloating(q) || above
 	if !limited && r.trial(func() bool { return r.place(q) }) {
 		return true
 	}
@@ -288,7 +295,7 @@ func (r *ref) canStart(q *refQueue) bool {
 		r.wakeForProtected(q)
 		r.wakeForYoung(q)
 	}
-	if q.next[0].Gang == "" && len(q.next[0].Avoid) == 0 {
+	if q.next[0].Gang == "" && len(q.next[0].Avoid) == 0 && r.own(q.next[0]) == nil {
 		q.failed[q.next[0].Shape] = true
 	}
 	return false

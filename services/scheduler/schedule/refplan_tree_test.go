@@ -118,17 +118,17 @@ func (r *ref) asks(q *refQueue) schedule.Vec {
 }
 
 // goesFirst is the queue whose gang goes next of those at and below a place, among gangs
-// that can start: at each level that of the place which goes before the others.
-func (r *ref) goesFirst(n *refPlace) (first *refQueue) {
+// that are ready: at each level that of the place which goes before the others.
+func (r *ref) goesFirst(n *refPlace, ready func(*refQueue) bool) (first *refQueue) {
 	if n.leaf != nil {
-		if r.ready(n.leaf) {
+		if ready(n.leaf) {
 			return n.leaf
 		}
 		return nil
 	}
 	var from *refPlace
 	for _, b := range n.below {
-		if q := r.goesFirst(b); q != nil && (first == nil || r.goesBefore(b, q, from, first)) {
+		if q := r.goesFirst(b, ready); q != nil && (first == nil || r.goesBefore(b, q, from, first)) {
 			from, first = b, q
 		}
 	}

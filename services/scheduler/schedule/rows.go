@@ -123,6 +123,7 @@ func (s *State) addJobRow(j *Job, kind, gang int32) int32 {
 // dropJobRow forgets a job that is in no queue any more. Its kind keeps its count of rows
 // where a run takes the row's place.
 func (s *State) dropJobRow(h int32) {
+	s.endReservation(s.jobIDs.ids[h])
 	if s.jobs[h].extra {
 		delete(s.extras, h)
 	}

@@ -57,6 +57,7 @@ func TestScenarios(t *testing.T) {
 //	    protect=p:0.5 override=p:a:2   in pool p: what is protected, and queue a's weight
 //	    gangmax=9 period=10 perperiod=cpu:0.5 perperiod@p=cpu:1
 //	    floating=license:p:3           p has 3, on no node
+//	config reserveafter=60 reservations=2
 //	class c 10 preemptible cpu=0.5 minrun=60
 //	                                   priority 10; at most half of a pool's cpu a queue
 //	node n1 cpu=4 other.cpu=1 pool=p exec=c label=k:v taint=k:v:NoSchedule maxpods=2 unschedulable
@@ -65,13 +66,14 @@ func TestScenarios(t *testing.T) {
 //	gang g a 2 label=rack tier=rack
 //	group x1..x2 g a in=y tier=rack label=rack
 //	job j1..j5 a cpu=1 class=c prio=1 at=10 gang=g group=x notbefore=60 avoid=n1 pools=p
+//	    limit=60 expect=30
 //	    select=k:v affinity=k:In:x,y field=In:n1 tolerate=k:v:NoSchedule
 //	run r1..r5 a n1 cpu=1              as job, and it runs there since at=
 //	now 10
 //	plan steps=3 reject keepshares | apply | assume | settle | forget r1
 //	gone r1 | ended r1 | phase r1 running | cancel j1 | reprio j1 5 | requeue r1
 //	lost c | back c | nodegone n1 | queuegone a
-//	shares | shares armada | why j1 | explain j1 | jobs a
+//	shares | shares armada | why j1 | explain j1 | jobs a | reservation j1
 //	suppose job j1 a cpu=1 | suppose node n2 cpu=4 | whatif      of facts of any kind
 //
 // The first class is that of jobs which name none; so it is for pools. A started
@@ -270,6 +272,8 @@ func (s *script) decision(c command) bool {
 		}
 		s.sayPlan()
 	case "apply":
+		s.unreserve()
+		defer s.reserve()
 		for _, p := range s.plan.Preempts {
 			s.apply(schedule.RunPhased{Run: p.Run, Phase: schedule.Releasing})
 		}
@@ -277,6 +281,7 @@ func (s *script) decision(c command) bool {
 			s.apply(schedule.RunLeased{Run: s.runOf(start)})
 		}
 	case "assume":
+		s.assumeReserved()
 		for _, p := range s.plan.Preempts {
 			id, err := s.state.AssumeReleasing(p.Run)
 			s.decided(p.Run, id, err)
@@ -287,6 +292,7 @@ func (s *script) decision(c command) bool {
 			s.decided(r.ID, id, err)
 		}
 	case "settle":
+		s.settleReserved()
 		for _, p := range s.plan.Preempts {
 			s.apply(schedule.RunPhased{Run: p.Run, Phase: schedule.Releasing})
 			s.state.Settled(s.decisions[p.Run])
@@ -364,6 +370,12 @@ func (s *script) question(c command) bool {
 			s.say("%s", strings.TrimRight(line, "\n"))
 		}
 		s.supposed = nil
+	case "reservation":
+		if r, has := s.state.Reservation(jobID(c.args[0])); has {
+			s.say("%s", reservation(r))
+		} else {
+			s.say("%s has no reservation", c.args[0])
+		}
 	case "jobs":
 		var out []string
 		for _, id := range s.state.Jobs(schedule.QueueID(c.args[0])) {
@@ -404,6 +416,7 @@ func (s *script) sayPlan() {
 	for _, r := range s.plan.Rejects {
 		s.say("reject %s: %s", text(r.Job), r.Reason)
 	}
+	s.sayReservations()
 	line := map[schedule.Stop]string{schedule.StopDone: "done", schedule.StopBudget: "out of budget", schedule.StopLimit: "limited"}[s.plan.Stop]
 	line += fmt.Sprintf(", steps %d", s.plan.Steps)
 	if s.plan.Wake != 0 {

@@ -35,6 +35,9 @@ func (s *State) addShape(d ShapeAdded) error {
 	if err := s.check("request", d.Shape.Request); err != nil {
 		return fmt.Errorf("shape %d: %w", d.ID, err)
 	}
+	if d.Shape.Limit < 0 || d.Shape.Expect < 0 {
+		return fmt.Errorf("%w: shape %d: its runs last %d s at most and %d s as expected, which must not be below zero", ErrInvalid, d.ID, d.Shape.Limit, d.Shape.Expect)
+	}
 	for _, term := range d.Shape.Match.Terms {
 		for _, e := range slices.Concat(term.Labels, term.Name) {
 			if (e.Operator == "Gt" || e.Operator == "Lt") && len(e.Values) != 1 {

@@ -259,7 +259,7 @@ func (p *planner) bestSingle(q *queueRound, k *seek, level int32) bool {
 			if key.level != lowest || best.node != none && !p.mayBeTighter(k, key, best) {
 				return best.node != none
 			}
-			if second > 0 && key.b < second || x.tried[key.node] == p.hunt.number || level == lowest && !p.kindMayGo(key.queue, key.kind) || p.isBehind(q, k, key) || !p.mayTry(k, key.node) {
+			if second > 0 && key.b < second || x.tried[key.node] == p.hunt.number || level == lowest && !p.kindMayGo(key.queue, key.kind) || p.isBehind(q, k, key) || !p.mayTry(k, key.node) || p.shut(k, key.node) {
 				continue
 			}
 			x.tried[key.node] = p.hunt.number

@@ -29,7 +29,8 @@ type Snapshot struct {
 	Charges []Charge
 	Usage   []Usage
 	// Started is what started in the newest period of each pool in which that is limited.
-	Started []StartedRow
+	Started      []StartedRow
+	Reservations []Reservation
 }
 
 // GangRow is a gang, and how many of its members ended after a start and without one.
@@ -107,6 +108,7 @@ func (s *State) rows(assumed bool) Snapshot {
 	s.queueRows(&out, under, assumed)
 	s.chargeRows(&out)
 	s.usageRows(&out)
+	out.Reservations = s.reservationRows(assumed)
 	return out
 }
 
@@ -264,6 +266,7 @@ func (s *State) Fork() *State {
 		f.startedIn[i] = s.startedIn[i].clone()
 	}
 	f.lost, f.assumed, f.leasing = maps.Clone(s.lost), maps.Clone(s.assumed), maps.Clone(s.leasing)
+	f.reservations = s.reservations.clone()
 	// What is worked out is worked out again. Walks are counted on, for rows bear their marks.
 	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk, shares: s.rounds.shares, hunt: hunt{number: s.rounds.hunt.number}}
 	f.index.init(&f)

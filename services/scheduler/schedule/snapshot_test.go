@@ -19,7 +19,7 @@ func shuffled(in schedule.Snapshot, order *rand.Rand) schedule.Snapshot {
 	return schedule.Snapshot{
 		Shapes: mixed(in.Shapes, order), Gangs: mixed(in.Gangs, order), Jobs: mixed(in.Jobs, order), Held: mixed(in.Held, order),
 		Runs: mixed(in.Runs, order), Members: mixed(in.Members, order), Nodes: mixed(in.Nodes, order), Queues: mixed(in.Queues, order),
-		Lost: mixed(in.Lost, order), Buckets: mixed(in.Buckets, order), Charges: mixed(in.Charges, order), Usage: mixed(in.Usage, order), Started: mixed(in.Started, order),
+		Lost: mixed(in.Lost, order), Buckets: mixed(in.Buckets, order), Charges: mixed(in.Charges, order), Usage: mixed(in.Usage, order), Started: mixed(in.Started, order), Reservations: mixed(in.Reservations, order),
 	}
 }
 
@@ -81,6 +81,12 @@ func drawAssumed(t *rapid.T, w *world, s *schedule.State) (decisions []schedule.
 		decisions = append(decisions, id)
 	}
 	plan := s.Plan(schedule.Round{Now: w.now})
+	for _, name := range plan.Unreserves {
+		assume(s.AssumeUnreserved(name), nil)
+	}
+	for _, r := range plan.Reservations {
+		assume(s.AssumeReserved(r))
+	}
 	for _, p := range plan.Preempts {
 		assume(s.AssumeReleasing(p.Run))
 	}

@@ -89,6 +89,7 @@ type State struct {
 	assumed      map[DecisionID]decision
 	nextDecision DecisionID
 	leasing      map[JobID]int32
+	reservations reservations
 
 	// newest is the newest plan if it decided nothing and nothing changed since, and
 	// asked is what it was asked.

@@ -162,6 +162,7 @@ func (p *planner) supposing(t *asked, as suppose) (can bool) {
 	now, wake, stop := p.round.Now, p.plan.Wake, p.plan.Stop
 	if as.at > now {
 		p.round.Now, p.survey.known = as.at, false // others are young then, or protected
+		p.forgetAhead()
 	}
 	made := map[int32]int32{}
 	for _, j := range t.all() {
@@ -219,6 +220,7 @@ func (p *planner) supposing(t *asked, as suppose) (can bool) {
 	copy(p.limits, limits)
 	if as.at > now {
 		p.round.Now, p.survey.known = now, false
+		p.forgetAhead()
 	}
 	p.plan.Wake, p.plan.Stop = wake, stop
 	p.unmark() // what was noted of rows is of what was supposed

@@ -93,6 +93,11 @@ type Config struct {
 	PeriodLimit PeriodLimit
 	// Floating are the resources that stand on no node; none: all do.
 	Floating []Floating
+	// ReserveAfter is how many nanoseconds the first in line of a queue waits before nodes
+	// are reserved for it; zero: none ever are. See [Reservation].
+	ReserveAfter int64
+	// ReservationsMax is how many reservations there are of a pool at most.
+	ReservationsMax int
 }
 
 // PreemptionRule is a rule of fair-share preemption: see share.go.
@@ -149,6 +154,9 @@ type Shape struct {
 	Match   Match
 	// Pools are those its jobs may run in; none: every pool.
 	Pools []PoolID
+	// Limit is how many seconds a run lasts at most, Expect how many it is expected to;
+	// zero: nobody knows.
+	Limit, Expect int32
 }
 
 // Job is a queued job.
@@ -293,6 +301,10 @@ type Plan struct {
 	Starts   []Start
 	Preempts []Preempt
 	Rejects  []Reject
+	// Reservations are those that are made, and Unreserves the names of those that cannot be
+	// held any more, by name each. One that is in both is made anew.
+	Reservations []Reservation
+	Unreserves   []JobID
 	// Shares are the queues' shares of each pool when the round began.
 	Shares []Share
 	// Steps were used of the budget.

@@ -54,7 +54,7 @@ func (p *planner) next(q *queueRound) bool {
 		}
 		k := &p.kinds[src.kind]
 		row := &p.jobs[job]
-		if p.laid.has(job) || row.gang == none && k.failed == q.walk {
+		if p.laid.has(job) || row.gang == none && k.failed == q.walk && p.holder(job) == none {
 			p.goOn(q)
 			continue
 		}
@@ -83,7 +83,7 @@ func (p *planner) next(q *queueRound) bool {
 // goOn goes on from the first job of a queue's sources. Where a job of its kind found no
 // place, nothing of it is worth a try in this walk but gangs.
 func (p *planner) goOn(q *queueRound) {
-	if k := &p.kinds[q.sources[0].kind]; k.failed == q.walk && k.gangs == 0 {
+	if k := &p.kinds[q.sources[0].kind]; k.failed == q.walk && k.gangs == 0 && p.owners(k) == 0 {
 		p.dropSource(q)
 		return
 	}
@@ -218,7 +218,7 @@ func (p *planner) canStart(q *queueRound) bool {
 		p.wakeForProtected(q)
 		p.wakeForYoung(q)
 	}
-	if q.gang == none && !p.avoids(q.job) {
+	if q.gang == none && !p.alone(q.job) {
 		p.kinds[p.jobs[q.job].kind].failed = q.walk
 	}
 	return false
@@ -227,6 +227,18 @@ func (p *planner) canStart(q *queueRound) bool {
 // avoids says whether a job is kept off nodes of its own.
 func (p *planner) avoids(job int32) bool {
 	return p.jobs[job].extra && len(p.extras[job].avoid) > 0
+}
+
+// alone says whether a job is not as the others of its kind: it is kept off nodes, or has
+// some of its own.
+func (p *planner) alone(job int32) bool { return p.avoids(job) || p.holder(job) != none }
+
+// owners counts the jobs of a kind that had a reservation when the round began.
+func (p *planner) owners(k *kind) int32 {
+	if k.round != p.number {
+		return 0
+	}
+	return k.owners
 }
 
 // limited ends the queue for this round; a gang above the burst waits for ever and
@@ -257,9 +269,14 @@ func (p *planner) overLimit(q *queueRound) bool {
 	if q.gang == none {
 		return p.over(q, p.shapes[q.shape].class, p.shapes[q.shape].Request)
 	}
+	return p.overAny(q, q.members)
+}
+
+// overAny says whether jobs would take their queue above the limit of a class.
+func (p *planner) overAny(q *queueRound, jobs []int32) bool {
 	for c := range p.cfg.Classes {
 		sum, some := make(Vec, len(p.total)), false
-		for _, j := range q.members {
+		for _, j := range jobs {
 			if sh := &p.shapes[p.kinds[p.jobs[j].kind].shape]; sh.class == int32(c) { //nolint:gosec // classes are few
 				sum.add(sh.Request)
 				some = true
@@ -314,8 +331,14 @@ func (p *planner) mayLoseLater(owner, to *queueRound) bool {
 // refresh asks again whether the next gang of a queue can start, and puts the queue where
 // it stands among the others now.
 func (p *planner) refresh(q *queueRound) {
+	p.restand(q, p.ready(q))
+}
+
+// restand puts a queue where it stands among the others, or out of them where it is not
+// ready any more.
+func (p *planner) restand(q *queueRound, ready bool) {
 	at := int(q.place)
-	switch ready := p.ready(q); {
+	switch {
 	case p.tree.on:
 		p.reseat(q)
 		return

@@ -136,6 +136,8 @@ func (r NodeCount) text() string {
 		return "it has as many pods as it takes"
 	case NodeFull:
 		return "insufficient " + r.Detail
+	case NodeReserved:
+		return "reserved for " + r.Detail
 	}
 	return "no reason"
 }

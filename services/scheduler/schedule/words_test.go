@@ -113,6 +113,7 @@ func (s *script) config(c command) {
 		}
 		s.cfg.Floating[i].Pools[schedule.PoolID(p[1])] = number(s.t, p[2])
 	}
+	s.reserveConfig(c)
 	for key, rate := range map[string]*schedule.Rate{"rate": &s.cfg.Rate, "queuerate": &s.cfg.QueueRate} {
 		if v := c.value(key); v != "" {
 			per, burst, _ := strings.Cut(v, "s/")
@@ -232,6 +233,7 @@ func (s *script) shape(c command) schedule.ShapeID {
 	for _, v := range c.values("pools") {
 		shape.Pools = append(shape.Pools, schedule.PoolID(v))
 	}
+	s.lasts(c, &shape)
 	key := fmt.Sprintf("%+v", shape)
 	id, known := s.shapes[key]
 	if !known {

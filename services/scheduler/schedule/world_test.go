@@ -24,8 +24,10 @@ type world struct {
 	waiting map[schedule.JobID]schedule.Job
 	runs    map[schedule.RunID]worldRun
 	lost    map[schedule.ExecutorID]bool
-	now     schedule.Time
-	next    uint64
+	// reserved are the reservations, by name.
+	reserved map[schedule.JobID]schedule.Reservation
+	now      schedule.Time
+	next     uint64
 }
 
 // worldRun is a run, its job, and the runs whose pods must be gone before its own is
@@ -39,6 +41,7 @@ type worldRun struct {
 func (w *world) clone() *world {
 	c := *w
 	c.nodes, c.queues, c.waiting, c.runs, c.lost = maps.Clone(w.nodes), maps.Clone(w.queues), maps.Clone(w.waiting), maps.Clone(w.runs), maps.Clone(w.lost)
+	c.reserved = maps.Clone(w.reserved)
 	return &c
 }
 
@@ -51,6 +54,10 @@ func (w *world) id() (id [16]byte) {
 
 // facts turns a plan into the facts that it leads to, and records them.
 func (w *world) facts(plan *schedule.Plan) (deltas []schedule.Delta) {
+	for _, name := range plan.Unreserves {
+		delete(w.reserved, name)
+		deltas = append(deltas, schedule.ReservationGone{Job: name})
+	}
 	for _, p := range plan.Preempts {
 		r := w.runs[p.Run]
 		r.Phase = schedule.Releasing
@@ -61,7 +68,12 @@ func (w *world) facts(plan *schedule.Plan) (deltas []schedule.Delta) {
 		r := schedule.Run{ID: w.id(), Job: s.Job, Node: s.Node, Pool: s.Pool, Level: s.Level, Since: w.now, Phase: schedule.Leased}
 		w.runs[r.ID] = worldRun{r, w.waiting[s.Job], s.After}
 		delete(w.waiting, s.Job)
+		w.endReservation(s.Job)
 		deltas = append(deltas, schedule.RunLeased{Run: r})
+	}
+	for _, r := range plan.Reservations {
+		w.reserved[r.Job] = r
+		deltas = append(deltas, schedule.ReservationSet{Reservation: r})
 	}
 	return deltas
 }
@@ -102,7 +114,11 @@ func (w *world) load(t rapid.TB, order *rand.Rand) *schedule.State {
 	}
 	order.Shuffle(len(first), func(i, j int) { first[i], first[j] = first[j], first[i] })
 	order.Shuffle(len(then), func(i, j int) { then[i], then[j] = then[j], then[i] })
-	if err := s.Apply(append(first, slices.Concat(then...)...)...); err != nil {
+	deltas := append(first, slices.Concat(then...)...)
+	for _, r := range byID(w.reserved) {
+		deltas = append(deltas, schedule.ReservationSet{Reservation: r})
+	}
+	if err := s.Apply(deltas...); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -126,7 +142,8 @@ func drawWorld(t *rapid.T) *world {
 		cfg: drawConfig(t), classes: map[schedule.ClassID]schedule.Class{}, nodes: map[schedule.NodeID]schedule.Node{},
 		queues: map[schedule.QueueID]schedule.Queue{}, shapes: map[schedule.ShapeID]schedule.Shape{},
 		gangs: map[schedule.GangID]schedule.Gang{}, waiting: map[schedule.JobID]schedule.Job{},
-		runs: map[schedule.RunID]worldRun{}, lost: map[schedule.ExecutorID]bool{}, now: 1000,
+		runs: map[schedule.RunID]worldRun{}, lost: map[schedule.ExecutorID]bool{},
+		reserved: map[schedule.JobID]schedule.Reservation{}, now: 1000,
 	}
 	if w.cfg.UsageHalfLife > 0 {
 		w.now = 97e9
@@ -168,6 +185,9 @@ func drawWorld(t *rapid.T) *world {
 		if i%4 == 0 {
 			w.drawMates(t, j)
 		}
+	}
+	if w.cfg.ReserveAfter > 0 || rapid.IntRange(0, 19).Draw(t, "reserved") == 0 {
+		w.drawReservations(t)
 	}
 	return w
 }
@@ -233,6 +253,10 @@ func drawConfig(t *rapid.T) schedule.Config {
 	}
 	if rapid.IntRange(0, 4).Draw(t, "limited") == 0 {
 		cfg.Classes[0].Limit = map[string]int64{"cpu": rapid.Int64Range(0, schedule.Million).Draw(t, "limit")}
+	}
+	if rapid.IntRange(0, 2).Draw(t, "reserve") == 0 {
+		cfg.ReserveAfter = rapid.SampledFrom([]int64{1, 1, 998, 1010}).Draw(t, "after")
+		cfg.ReservationsMax = rapid.IntRange(0, 3).Draw(t, "reservations")
 	}
 	return cfg
 }
@@ -323,6 +347,10 @@ func drawShape(t *rapid.T, cfg schedule.Config) schedule.Shape {
 		s.Match.Tolerations = []schedule.Toleration{{Operator: "Exists"}}
 	case 2:
 		s.Pools = cfg.Pools[:1]
+	}
+	if cfg.ReserveAfter > 0 {
+		s.Limit = rapid.SampledFrom([]int32{0, 1, 2, 4}).Draw(t, "limit")
+		s.Expect = rapid.SampledFrom([]int32{0, 0, 1, 3}).Draw(t, "expect")
 	}
 	return s
 }

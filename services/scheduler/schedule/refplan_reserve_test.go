@@ -1,0 +1,471 @@
+package schedule_test
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// refHold is a reservation that the round keeps.
+type refHold struct {
+	schedule.Reservation
+	queue schedule.QueueID
+	jobs  []schedule.Job
+	class int32
+	over  bool
+}
+
+// hold finds the reservations that can be held; the others are dropped.
+func (r *ref) hold() {
+	rows := slices.SortedFunc(slices.Values(r.rows.Reservations), func(a, b schedule.Reservation) int { return bytes.Compare(a.Job[:], b.Job[:]) })
+	for _, row := range rows {
+		h := &refHold{Reservation: row, class: math.MinInt32}
+		for _, m := range row.Members {
+			j := r.rows.Jobs[slices.IndexFunc(r.rows.Jobs, func(j schedule.Job) bool { return j.ID == m.Job })]
+			h.jobs, h.queue, h.class = append(h.jobs, j), j.Queue, max(h.class, r.class(j.Shape).Priority)
+		}
+		r.pool = row.Pool
+		if r.cfg.ReserveAfter > 0 && r.mayKeep(h) {
+			r.reserved = append(r.reserved, h)
+		} else {
+			r.plan.Unreserves = append(r.plan.Unreserves, row.Job)
+		}
+	}
+}
+
+// mayKeep says whether a reservation can be held: its jobs are one, or all that waits of a
+// gang that is whole, and may run on their nodes, which could hold them if nothing ran there
+// but what is reserved before it.
+func (r *ref) mayKeep(h *refHold) bool {
+	i := slices.IndexFunc(r.rows.Queues, func(q schedule.Queue) bool { return q.ID == h.queue })
+	if i < 0 || r.rows.Queues[i].Cordoned || !slices.Contains(r.cfg.Pools, h.Pool) {
+		return false
+	}
+	q, gang := &refQueue{Queue: r.rows.Queues[i]}, h.jobs[0].Gang
+	if gang == "" && len(h.jobs) > 1 {
+		return false
+	}
+	waiting := slices.DeleteFunc(slices.Clone(r.rows.Jobs), func(j schedule.Job) bool { return j.Queue != h.queue || j.Gang != gang })
+	if gang != "" && (len(waiting) != len(h.jobs) || !r.whole(q, gang, len(waiting))) {
+		return false
+	}
+	in, is := r.keptIn(q, h)
+	if !is {
+		return false
+	}
+	for i, j := range h.jobs {
+		n := r.node(h.Members[i].Node)
+		if j.Queue != h.queue || j.Gang != gang || n == nil || !r.mayUse(j.Shape) || !r.mayTry(j, n, in) {
+			return false
+		}
+		need, pods := r.needs(h, n.ID)
+		room := slices.Clone(n.Total)
+		subFrom(room, n.Other)
+		if !holds(room, addedTo(need, r.reservedOn(n.ID, nil), need)) || r.tooMany(n, pods+r.podsOn(n.ID, nil)) {
+			return false
+		}
+	}
+	return true
+}
+
+// addedTo is a and b, but nothing of what is not asked for.
+func addedTo(a, b, asked schedule.Vec) schedule.Vec {
+	sum := make(schedule.Vec, len(a))
+	for i := range sum {
+		if asked[i] > 0 {
+			sum[i] = a[i] + b[i]
+		}
+	}
+	return sum
+}
+
+// keptIn is the domain that the nodes of a reservation must be in; false: it is none that
+// it may have.
+func (r *ref) keptIn(q *refQueue, h *refHold) ([]refDomain, bool) {
+	n := r.node(h.Members[0].Node)
+	if h.jobs[0].Gang == "" || n == nil {
+		return nil, n != nil
+	}
+	q.next = h.jobs
+	g := r.nextGang(q)
+	labels := r.boundBy(schedule.Group{Tier: g.Tier, Label: g.Label})
+	if r.bindsGroups(g) || labels == nil {
+		return nil, labels == nil && !r.bindsGroups(g)
+	}
+	name, is := domainName(n, labels)
+	if mates, run := r.domainOfMates(q, g, &refGroup{}, labels); run {
+		is = is && name == mates
+	}
+	return []refDomain{{labels, name}}, is
+}
+
+// bindsGroups says whether a group of a gang is bound.
+func (r *ref) bindsGroups(g schedule.Gang) bool {
+	return slices.ContainsFunc(g.Groups, func(g schedule.Group) bool { return r.boundBy(g) != nil })
+}
+
+// needs is what a reservation needs of a node, and how many pods.
+func (r *ref) needs(h *refHold, node schedule.NodeID) (need schedule.Vec, pods int32) {
+	need = make(schedule.Vec, len(r.cfg.Resources))
+	for i, m := range h.Members {
+		if m.Node == node {
+			addTo(need, r.onNode(h.jobs[i].Shape))
+			pods++
+		}
+	}
+	return need, pods
+}
+
+// reservedOn is what is reserved on a node but by one reservation, podsOn how many pods.
+func (r *ref) reservedOn(node schedule.NodeID, but *refHold) schedule.Vec {
+	sum := make(schedule.Vec, len(r.cfg.Resources))
+	for _, h := range r.reserved {
+		if need, _ := r.needs(h, node); h != but && !h.over {
+			addTo(sum, need)
+		}
+	}
+	return sum
+}
+
+func (r *ref) podsOn(node schedule.NodeID, but *refHold) (sum int32) {
+	for _, h := range r.reserved {
+		if _, pods := r.needs(h, node); h != but && !h.over {
+			sum += pods
+		}
+	}
+	return sum
+}
+
+func (r *ref) tooMany(n *schedule.Node, pods int32) bool { return n.MaxPods > 0 && pods > n.MaxPods }
+
+// own is the reservation of a job; nil: it has none.
+func (r *ref) own(j schedule.Job) *refHold {
+	i := slices.IndexFunc(r.reserved, func(h *refHold) bool {
+		return !h.over && slices.ContainsFunc(h.Members, func(m schedule.Reserved) bool { return m.Job == j.ID })
+	})
+	if i < 0 {
+		return nil
+	}
+	return r.reserved[i]
+}
+
+// released ends the reservation of what started, and those of its queue that a limit keeps
+// from starting now. It says whether there were any.
+func (r *ref) released(q *refQueue) (some bool) {
+	if h := r.own(q.next[0]); h != nil {
+		h.over, some = true, true
+	}
+	return r.dropOverLimit(q.ID) || some
+}
+
+// dropOverLimit drops the reservations of a queue, or of all, that a limit keeps from
+// starting in the pool.
+func (r *ref) dropOverLimit(queue schedule.QueueID) (some bool) {
+	for _, h := range r.reserved {
+		if !h.over && h.Pool == r.pool && (queue == "" || h.queue == queue) && r.overLimit(r.queueOf(h.queue), h.jobs) {
+			h.over, some = true, true
+			r.plan.Unreserves = append(r.plan.Unreserves, h.Job)
+		}
+	}
+	return some
+}
+
+// binding are the reservations of a node that a job must heed: not its own nor of a lower
+// class, nor of a time by which the job has ended.
+func (r *ref) binding(j schedule.Job, n *schedule.Node) (out []*refHold) {
+	own, limit := r.own(j), r.shape(j.Shape).Limit
+	for _, h := range r.reserved {
+		ends := limit > 0 && h.Time > 0 && refAfter(r.round.Now, limit) <= h.Time
+		if _, pods := r.needs(h, n.ID); pods > 0 && !h.over && h != own && r.class(j.Shape).Priority <= h.class && !ends {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// allowed says whether a job may have room on a node: at the time of each reservation that
+// it must heed it fits beside all that is reserved.
+func (r *ref) allowed(j schedule.Job, n *schedule.Node) bool {
+	for _, h := range r.binding(j, n) {
+		pods := r.podsOn(n.ID, r.own(j)) + 1
+		there := func(run *refRun) bool { return refStays(run) && (h.Time == 0 || r.ends(run) > h.Time) }
+		for i := range r.runs {
+			if r.runs[i].Node == n.ID && there(&r.runs[i]) {
+				pods++
+			}
+		}
+		room := r.room(n, there)
+		subFrom(room, r.reservedOn(n.ID, r.own(j)))
+		if !holds(room, r.onNode(j.Shape)) || r.tooMany(n, pods) {
+			return false
+		}
+	}
+	return true
+}
+
+// ends is when a run ends: when it is expected to if that is to come, else by its limit.
+func (r *ref) ends(run *refRun) schedule.Time {
+	sh := r.shape(run.Shape)
+	limit := refAfter(run.Since, sh.Limit)
+	if expected := min(limit, refAfter(run.Since, sh.Expect)); sh.Expect > 0 && expected > r.round.Now {
+		return expected
+	}
+	return limit
+}
+
+// refAfter is so many seconds after a time; zero: never.
+func refAfter(at schedule.Time, seconds int32) schedule.Time {
+	if seconds == 0 || at > math.MaxInt64-schedule.Time(seconds)*1e9 {
+		return math.MaxInt64
+	}
+	return at + schedule.Time(seconds)*1e9
+}
+
+// reserve reserves nodes in each pool for the first in line of the queues.
+func (r *ref) reserve() {
+	byID := func(a, b schedule.JobID) int { return bytes.Compare(a[:], b[:]) }
+	if r.cfg.ReserveAfter > 0 && !r.round.KeepShares && r.plan.Stop != schedule.StopBudget {
+		for _, pool := range r.cfg.Pools {
+			r.enter(pool)
+			r.reserveIn()
+		}
+	}
+	slices.SortFunc(r.plan.Unreserves, byID)
+	slices.SortFunc(r.plan.Reservations, func(a, b schedule.Reservation) int { return byID(a.Job, b.Job) })
+}
+
+func (r *ref) reserveIn() {
+	left := r.cfg.ReservationsMax
+	for _, h := range r.reserved {
+		if !h.over && h.Pool == r.pool {
+			left--
+		}
+	}
+	for left > 0 {
+		best := r.goesFirst(r.root, r.inLine)
+		if best == nil {
+			return
+		}
+		jobs := best.next
+		if jobs[0].Gang != "" && r.own(jobs[0]) == nil && r.bindsGroups(r.nextGang(best)) {
+			best.done = true
+			continue
+		}
+		if r.own(jobs[0]) == nil && !r.couldHold(best) {
+			r.skip(best) // on to the next of the queue
+			continue
+		}
+		best.done = true
+		if r.own(jobs[0]) != nil || jobs[0].Gang == "" && !r.isLarge(jobs[0]) || !r.isDue(jobs) {
+			continue
+		}
+		h := r.nodesFor(best)
+		if h == nil {
+			return
+		}
+		r.plan.Reservations = append(r.plan.Reservations, h.Reservation)
+		r.reserved = append(r.reserved, h)
+		left--
+	}
+}
+
+// inLine finds the first gang of a queue that tokens and limits let start.
+func (r *ref) inLine(q *refQueue) bool {
+	for !q.done {
+		if q.next != nil {
+			return true
+		}
+		if !r.advance(q) {
+			q.done = true
+			break
+		}
+		wake, stop := r.plan.Wake, r.plan.Stop
+		has := !r.aboveGangMax(q) && (r.aboveAPeriod(q) || r.inPeriod(q)) && r.hasTokens(q, "", r.cfg.Rate) && r.hasTokens(q, q.ID, r.cfg.QueueRate)
+		r.plan.Wake, r.plan.Stop = wake, stop
+		if !has || r.overLimit(q, q.next) || r.shortOfFloating(q) || r.aboveAPeriod(q) || !r.mayHoldMore(q, r.asks(q), nil) {
+			r.skip(q)
+		}
+	}
+	return false
+}
+
+// skip passes over the next gang of a queue, and over all single jobs of its shape with it.
+func (r *ref) skip(q *refQueue) {
+	if q.next[0].Gang == "" && len(q.next[0].Avoid) == 0 && r.own(q.next[0]) == nil {
+		q.failed[q.next[0].Shape] = true
+	}
+	q.next = nil
+}
+
+// isDue says whether jobs have waited long enough, and has the round wake when they will.
+func (r *ref) isDue(jobs []schedule.Job) bool {
+	since := schedule.Time(0)
+	for _, j := range jobs {
+		since = max(since, j.Submitted, j.NotBefore)
+	}
+	due := schedule.Time(math.MaxInt64)
+	if since <= math.MaxInt64-schedule.Time(r.cfg.ReserveAfter) {
+		due = since + schedule.Time(r.cfg.ReserveAfter)
+	}
+	r.wakeAt(due)
+	return due <= r.round.Now
+}
+
+// isLarge says whether a job would not fit either if any one run ended.
+func (r *ref) isLarge(j schedule.Job) bool {
+	for i := range r.runs {
+		run := &r.runs[i]
+		n := r.node(run.Node)
+		if n == nil || !refStays(run) || !r.mayTry(j, n, nil) || len(r.binding(j, n)) > 0 {
+			continue
+		}
+		rest := func(other *refRun) bool { return refStays(other) && other != run }
+		if r.holds(n, r.room(n, rest), j, rest) {
+			return false
+		}
+	}
+	return true
+}
+
+// refYard is the nodes as they would be at another time: room, and room at which a node is
+// measured where it is to lack least.
+type refYard struct {
+	room, sooner map[schedule.NodeID]schedule.Vec
+	pods         map[schedule.NodeID]int32
+}
+
+// yard is the nodes with the runs that are there then, beside what is reserved or not.
+func (r *ref) yard(there func(*refRun) bool, reserved bool) refYard { //nolint:revive // with what is reserved or not
+	y := refYard{room: map[schedule.NodeID]schedule.Vec{}, pods: map[schedule.NodeID]int32{}}
+	for i := range r.nodes {
+		n := &r.nodes[i]
+		y.room[n.ID] = r.room(n, there)
+		for i := range r.runs {
+			if r.runs[i].Node == n.ID && there(&r.runs[i]) {
+				y.pods[n.ID]++
+			}
+		}
+		if reserved {
+			subFrom(y.room[n.ID], r.reservedOn(n.ID, nil))
+			y.pods[n.ID] += r.podsOn(n.ID, nil)
+		}
+	}
+	return y
+}
+
+// yards are the domains among which the next gang of a queue may choose.
+func (r *ref) yards(q *refQueue) (out [][]refDomain) {
+	if q.next[0].Gang == "" {
+		return [][]refDomain{nil}
+	}
+	g := r.nextGang(q)
+	labels := r.boundBy(schedule.Group{Tier: g.Tier, Label: g.Label})
+	if labels == nil {
+		return [][]refDomain{nil}
+	}
+	if mates, run := r.domainOfMates(q, g, &refGroup{}, labels); run {
+		return [][]refDomain{{{labels, mates}}}
+	}
+	for _, name := range r.domains(labels) {
+		out = append(out, []refDomain{{labels, name}})
+	}
+	return out
+}
+
+// couldHold says whether the pool could hold the next gang of a queue if nothing ran there.
+func (r *ref) couldHold(q *refQueue) bool {
+	return slices.ContainsFunc(r.yards(q), func(in []refDomain) bool {
+		return r.placeAll(r.yard(func(*refRun) bool { return false }, false), q.next, in) != nil
+	})
+}
+
+// nodesFor reserves nodes for the next gang of a queue, in the domain that has
+// room first; nil: there are none.
+func (r *ref) nodesFor(q *refQueue) (best *refHold) {
+	for _, in := range r.yards(q) {
+		nodes, at := r.earliest(q, in)
+		if nodes == nil || best != nil && (at == 0 || best.Time > 0 && at >= best.Time) {
+			continue // an unknown time is later than any
+		}
+		best = &refHold{Reservation: schedule.Reservation{Pool: r.pool, Time: at}, queue: q.ID, class: r.class(q.next[0].Shape).Priority}
+		for i, j := range q.next {
+			best.Members = append(best.Members, schedule.Reserved{Job: j.ID, Node: nodes[i]})
+		}
+		slices.SortFunc(best.Members, func(a, b schedule.Reserved) int { return bytes.Compare(a.Job[:], b.Job[:]) })
+		best.Job = best.Members[0].Job
+		best.jobs = slices.SortedFunc(slices.Values(q.next), func(a, b schedule.Job) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	}
+	return best
+}
+
+// earliest finds nodes, and by halving the first end of a run at which they have room; zero:
+// runs must end of which no end is known.
+func (r *ref) earliest(q *refQueue, in []refDomain) ([]schedule.NodeID, schedule.Time) {
+	var times []schedule.Time
+	for i := range r.runs {
+		if run := &r.runs[i]; refStays(run) && r.node(run.Node) != nil && r.node(run.Node).Pool == r.pool && r.ends(run) != math.MaxInt64 {
+			times = append(times, r.ends(run))
+		}
+	}
+	slices.Sort(times)
+	times = slices.Compact(times)
+	at := func(t schedule.Time) refYard {
+		return r.yard(func(run *refRun) bool { return refStays(run) && r.ends(run) > t }, true)
+	}
+	last := len(times) - 1
+	if last < 0 || r.placeAll(at(times[last]), q.next, in) == nil {
+		y := r.yard(func(*refRun) bool { return false }, true)
+		y.sooner = r.yard(func(run *refRun) bool { return refStays(run) && r.ends(run) == math.MaxInt64 }, true).room
+		return r.placeAll(y, q.next, in), 0
+	}
+	for first := 0; first < last; {
+		middle := (first + last) / 2
+		if r.placeAll(at(times[middle]), q.next, in) != nil {
+			last = middle
+		} else {
+			first = middle + 1
+		}
+	}
+	return r.placeAll(at(times[last]), q.next, in), max(times[last], r.round.Now, 1)
+}
+
+// placeAll gives each job the node on which least is left, or that lacks least; nil: one
+// fits on none.
+func (r *ref) placeAll(y refYard, jobs []schedule.Job, in []refDomain) (nodes []schedule.NodeID) {
+	for _, j := range jobs {
+		request := r.onNode(j.Shape)
+		var best *schedule.Node
+		for i := range r.nodes {
+			n := &r.nodes[i]
+			if r.mayTry(j, n, in) && holds(y.room[n.ID], request) && !r.tooMany(n, y.pods[n.ID]+1) && (best == nil || y.better(n, best, request)) {
+				best = n
+			}
+		}
+		if best == nil {
+			return nil
+		}
+		nodes = append(nodes, best.ID)
+		subFrom(y.room[best.ID], request)
+		if y.sooner != nil {
+			subFrom(y.sooner[best.ID], request)
+		}
+		y.pods[best.ID]++
+	}
+	return nodes
+}
+
+func (y *refYard) better(a, b *schedule.Node, request schedule.Vec) bool {
+	if y.sooner == nil {
+		return refTighter(y.room[a.ID], y.room[b.ID], request)
+	}
+	order := 0
+	for i, amount := range request {
+		if amount > 0 {
+			order = cmp.Or(order, cmp.Compare(max(0, amount-y.sooner[a.ID][i]), max(0, amount-y.sooner[b.ID][i])))
+		}
+	}
+	return order < 0
+}

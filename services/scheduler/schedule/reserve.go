@@ -1,0 +1,198 @@
+package schedule
+
+import (
+	"bytes"
+	"slices"
+)
+
+// With rounds in quick succession a cpu that becomes free goes at once to the smallest job
+// that waits, and what needs much room never finds it. So after a round has started all that
+// it can, nodes are reserved for what it could not:
+//
+//   - for the first in line of a queue: the first gang or job in its order that tokens and
+//     limits let start and that the pool's nodes could hold if nothing ran there;
+//   - if it is large: a gang, or a job that would not fit either if any one run ended;
+//   - if it has waited for ReserveAfter, since its last member was submitted or may start.
+//
+// The queues come in the order in which they would start, until there are ReservationsMax of
+// the pool, or for one no nodes are left beside what is reserved for others. A round that
+// keeps the shares reserves nothing: the next that does not may preempt.
+//
+// The time of a reservation is the first end of a run at which the nodes have room for all,
+// found by halving among the ends that are known; then each member gets the node on which
+// least is left. Where there is no such time, each gets the node that lacks least once all is
+// gone of which an end is known, and whatever runs there drains.
+//
+// Other jobs start on a reserved node only if they end by their limit before its time, or fit
+// beside what it needs then, or are of a higher class. They preempt nobody there but in the
+// first and the last case. The jobs that it is for start anywhere, as soon as they can.
+
+// reserve reserves nodes in each pool.
+func (p *planner) reserve() {
+	if p.cfg.ReserveAfter > 0 && !p.round.KeepShares && p.plan.Stop != StopBudget {
+		p.pass++ // shares are told already
+		for pool := range p.cfg.Pools {
+			if len(p.cfg.Pools) > 1 {
+				p.enter(int32(pool)) //nolint:gosec // pools are few
+			} else {
+				p.restart()
+			}
+			p.reserveIn()
+			for i := range p.queues {
+				p.drop(&p.queues[i])
+			}
+		}
+	}
+	slices.SortFunc(p.plan.Unreserves, func(a, b JobID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(p.plan.Reservations, compareReservations)
+}
+
+// reserveIn reserves nodes of the pool.
+func (p *planner) reserveIn() {
+	left := p.cfg.ReservationsMax
+	for i := range p.reserved.list {
+		if h := &p.reserved.list[i]; !h.over && h.pool == p.pool {
+			left--
+		}
+	}
+	p.heap = p.heap[:0]
+	for i := range p.queues {
+		p.queues[i].place = none
+		if p.inLine(&p.queues[i]) {
+			p.push(int32(i)) //nolint:gosec // queues are few
+		}
+	}
+	p.yard.known, p.yard.full = false, false
+	for left > 0 {
+		first := p.first()
+		if first == none {
+			return
+		}
+		q := &p.queues[first]
+		made, next := p.reserveFor(q)
+		switch {
+		case next:
+			p.skip(q)
+			p.restand(q, p.inLine(q))
+			continue
+		case made:
+			left--
+		case p.yard.full:
+			return
+		}
+		p.drop(q)
+		p.restand(q, false)
+	}
+}
+
+// inLine finds the next gang of a queue that tokens and limits let start.
+func (p *planner) inLine(q *queueRound) bool {
+	for !q.done && p.next(q) {
+		switch {
+		case p.aboveGangMax(q.gang):
+		case !p.inPeriod(q), !p.hasTokens(q):
+		case !p.overLimit(q) && !p.shortOfFloating(q) && !p.aboveAPeriod(q) && p.withinQuotas(q):
+			return true
+		}
+		p.skip(q)
+	}
+	p.drop(q)
+	return false
+}
+
+// hasTokens says whether there are tokens for the next gang of a queue. Where they are to
+// come the queue is done.
+func (p *planner) hasTokens(q *queueRound) bool {
+	for _, of := range []struct {
+		bucket *bucket
+		rate   Rate
+	}{{&p.global, p.cfg.Rate}, {&p.tokens[q.queue], p.cfg.QueueRate}} {
+		if ok, _ := of.bucket.has(of.rate, q.size(), p.round.Now); !ok {
+			q.done = q.size() <= of.rate.Burst
+			return false
+		}
+	}
+	return true
+}
+
+// withinQuotas says whether the quotas let a queue have all of its next gang.
+func (p *planner) withinQuotas(q *queueRound) bool {
+	if !p.tree.quotas.on || q.gang == none {
+		return p.mayHoldMore(q, p.shapes[q.shape].Request)
+	}
+	more := make(Vec, len(p.total))
+	for _, j := range q.members {
+		more.add(p.request(p.jobs[j].kind))
+	}
+	return p.mayHoldMore(q, more)
+}
+
+// skip passes over the next gang of a queue, and over all jobs of its kind with it.
+func (p *planner) skip(q *queueRound) {
+	if q.gang == none && !p.alone(q.job) {
+		p.kinds[p.jobs[q.job].kind].failed = q.walk
+	}
+	p.drop(q)
+}
+
+// reserveFor reserves nodes for the next gang of a queue. It says whether it did, and
+// whether the queue is to go on with the next one, for the pool cannot hold this one at all.
+func (p *planner) reserveFor(q *queueRound) (made, next bool) {
+	jobs := q.members
+	if q.gang == none {
+		jobs = []int32{q.job}
+	}
+	if p.holder(jobs[0]) != none {
+		return false, false
+	}
+	if q.gang != none && p.bindsGroups(q.gang) {
+		return false, false // where its groups could be is not looked for
+	}
+	if !p.couldHold(q, jobs) {
+		return false, true
+	}
+	if q.gang == none && !p.isLarge(q.job) {
+		return false, false
+	}
+	since := Time(0)
+	for _, j := range jobs {
+		since = max(since, p.jobs[j].submitted, p.notBefore(j))
+	}
+	due := since + Time(p.cfg.ReserveAfter)
+	if due < since {
+		due = never
+	}
+	if due > p.round.Now {
+		p.wakeAt(due)
+		return false, false
+	}
+	h := p.nodesFor(q, jobs)
+	if h == nil {
+		p.yard.full = true
+		return false, false
+	}
+	p.plan.Reservations = append(p.plan.Reservations, h.Reservation)
+	p.addHold(*h)
+	return true, false
+}
+
+// isLarge says whether a job would not fit on any node either if one run ended there.
+func (p *planner) isLarge(job int32) bool {
+	k := p.seekFor(job, nil)
+	for _, n := range p.nodes {
+		if !p.index.takes[n] || !p.mayTry(&k, n) || p.shut(&k, n) {
+			continue
+		}
+		later := p.room(p.later, n)
+		for r := p.State.nodes[n].first; r != none; r = p.runs[r].next {
+			if p.stays(r) && p.enough(&k, later, p.request(p.runs[r].kind)) && !p.tooMany(n, p.pods[n]-p.releasing[n]) {
+				return false
+			}
+		}
+	}
+	return !slices.ContainsFunc(p.lays, func(l lay) bool {
+		n := l.node
+		return p.State.nodes[n].pool == p.pool && p.mayTry(&k, n) && !p.shut(&k, n) &&
+			p.enough(&k, p.room(p.later, n), p.request(l.kind)) && !p.tooMany(n, p.pods[n]-p.releasing[n])
+	})
+}
