@@ -13,7 +13,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fairlead-batch/fairlead/proto/gen/api"
+	schedulerv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/scheduler/v1"
 	corev1 "github.com/fairlead-batch/fairlead/proto/gen/k8s.io/api/core/v1"
+	"github.com/fairlead-batch/fairlead/proto/gen/schedulerobjects"
 )
 
 // The size of the requests that [Client.SubmitJobs] makes.
@@ -42,6 +44,10 @@ type Client struct {
 	Queues api.QueueServiceClient
 	Events api.EventClient
 	Jobs   api.JobsClient
+	// Explain says why jobs wait, and what would be if more were true.
+	Explain schedulerv1.ExplainServiceClient
+	// Reports are the scheduler's, as text.
+	Reports schedulerobjects.SchedulerReportingClient
 }
 
 // New makes a client of the server at target, a gRPC target such as localhost:50051.
@@ -62,6 +68,7 @@ func New(target string, options ...grpc.DialOption) (*Client, error) {
 	return &Client{
 		conn: conn, Submit: api.NewSubmitClient(conn), Queues: api.NewQueueServiceClient(conn),
 		Events: api.NewEventClient(conn), Jobs: api.NewJobsClient(conn),
+		Explain: schedulerv1.NewExplainServiceClient(conn), Reports: schedulerobjects.NewSchedulerReportingClient(conn),
 	}, nil
 }
 

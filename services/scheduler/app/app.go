@@ -7,7 +7,8 @@
 // the log from there, waits for the leader lock, and leads until it is deposed, loses
 // the lock, or finds an own entry unread for too long. Then everything it had ahead of
 // the log is thrown away, and the next term begins. One goroutine steps the core;
-// others hand it what the log, the lock and executors say. A follower is ready when
+// others hand it what the log, the lock and executors say. Questions of users are answered
+// between two steps; a what-if takes a copy of the state along. A follower is ready when
 // it has read what the log held as its term began, so that it could lead at once.
 //
 // A replica stores a snapshot of its state when the stored one is too far behind, which
@@ -34,6 +35,8 @@ import (
 	"google.golang.org/grpc"
 
 	executorv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/executor/v1"
+	schedulerv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/scheduler/v1"
+	"github.com/fairlead-batch/fairlead/proto/gen/schedulerobjects"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/internal/run"
@@ -76,22 +79,32 @@ type Service struct {
 	cfg    Config
 	deps   Deps
 	server *api.Server
+	// questions and reporting answer who asks; asks is how they reach the core.
+	questions *api.Questions
+	reporting *api.Reporting
+	asks      chan question
+	rounds    rounds
 	// standing is what others see of the present term.
 	standing standing
 }
 
 // New makes a scheduler. The configuration was validated.
 func New(cfg Config, deps Deps) *Service {
-	s := &Service{cfg: cfg, deps: deps, server: api.New()}
+	s := &Service{cfg: cfg, deps: deps, server: api.New(), asks: make(chan question)}
+	s.questions = api.NewQuestions(api.Mind{Ask: s.ask, Rounds: s.rounds.newestFirst, Now: deps.Now},
+		api.Limits{JobsPerSecond: cfg.Questions.JobsPerSecond, WhatIfs: cfg.Questions.WhatIfsMax})
+	s.reporting = api.NewReporting(s.questions)
 	if deps.Metrics != nil {
 		deps.Metrics.MustRegister(newCollector(&s.standing))
 	}
 	return s
 }
 
-// Register adds the executor stream to a server.
+// Register adds the executor stream to a server, and what answers questions.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	executorv1.RegisterExecutorServiceServer(r, s.server)
+	schedulerv1.RegisterExplainServiceServer(r, s.questions)
+	schedulerobjects.RegisterSchedulerReportingServer(r, s.reporting)
 }
 
 // Parts are what has to run.

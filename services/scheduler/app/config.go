@@ -45,6 +45,8 @@ type Config struct {
 	// begins, though the log has forgotten what stood before. Jobs that stood there are
 	// never run or ended. It is for one start after a loss. Default false.
 	AcceptForgotten bool
+	// Questions is how much may be asked of a replica.
+	Questions Questions
 	// Scheduling is the rules of the round.
 	Scheduling policy.Scheduling
 }
@@ -62,6 +64,7 @@ func DefaultConfig() Config {
 		RoundStepsMax:      2_000,
 		SnapshotEvents:     100_000,
 		SnapshotInterval:   10 * time.Minute,
+		Questions:          Questions{JobsPerSecond: 20, WhatIfsMax: 1},
 		Scheduling:         policy.Default(),
 	}
 }
@@ -95,6 +98,12 @@ func (c Config) Validate() error {
 	}
 	if c.SnapshotInterval <= 0 {
 		check.Violate("snapshotInterval", c.SnapshotInterval, "must be above 0")
+	}
+	if q := c.Questions.JobsPerSecond; !(q > 0 && q <= 1000) { // NaN is neither
+		check.Violate("questions.jobsPerSecond", q, "must be above 0 and at most 1000")
+	}
+	if q := c.Questions.WhatIfsMax; q < 1 || q > 16 {
+		check.Violate("questions.whatIfsMax", q, "must be from 1 to 16")
 	}
 	if c.RoundStepsMax == 0 {
 		check.Violate("roundStepsMax", c.RoundStepsMax, "must be at least 1")

@@ -243,15 +243,21 @@ func (t *term) loop(ctx context.Context) error {
 			return nil
 		case <-t.timer.C:
 			inputs = append(inputs, Due{})
+		case q := <-t.asks:
+			q.ask(t.node.core)
+			close(q.done)
+			continue
 		case in := <-t.inbox:
 			inputs = append(inputs, in)
 		}
 		inputs = t.drain(inputs)
-		outputs, err := t.node.Step(job.Time(t.deps.Now().UnixNano()), inputs...)
+		began := t.deps.Now()
+		outputs, err := t.node.Step(job.Time(began.UnixNano()), inputs...)
 		if err != nil {
 			return err
 		}
 		t.standing.note(t.node)
+		t.rounds.note(t.node.core.Newest(), t.deps.Now().Sub(began))
 		for _, o := range outputs {
 			if err := t.do(ctx, o); err != nil {
 				return err

@@ -45,10 +45,11 @@ type Outcome struct {
 
 // WhatIf runs a round on a fork of which something more is true. The state is as before.
 // Errors: ErrInvalid, for rules and facts that New and Apply refuse.
-func (s *State) WhatIf(q Question) (*Answer, error) { return s.Fork().whatIf(q) }
+func (s *State) WhatIf(q Question) (*Answer, error) { return s.Fork().WhatIfHere(q) }
 
-// whatIf is WhatIf on a state that nobody else has.
-func (s *State) whatIf(q Question) (*Answer, error) {
+// WhatIfHere is WhatIf on a fork that the caller made and is done with: what is supposed
+// stays in it.
+func (s *State) WhatIfHere(q Question) (*Answer, error) {
 	a := &Answer{Before: s.Shares(q.Round.Now)}
 	if q.Config != nil {
 		loaded, err := Load(q.Config, s.rows(true))

@@ -10,7 +10,7 @@ import (
 func (w *Why) Reason() string {
 	switch {
 	case len(w.Blocks) > 0:
-		return w.Blocks[0].text(w)
+		return w.Blocks[0].Text(w)
 	case w.Starts:
 		return "it can start, and other jobs come first"
 	case len(w.Pools) == 0:
@@ -35,7 +35,7 @@ func (w *Why) Text() string {
 	}
 	b.WriteString(".\n")
 	for _, block := range w.Blocks {
-		fmt.Fprintf(&b, "It waits: %s.\n", block.text(w))
+		fmt.Fprintf(&b, "It waits: %s.\n", block.Text(w))
 	}
 	if w.Starts {
 		b.WriteString("It can start as things are: only jobs that come before it are in its way.\n")
@@ -59,8 +59,8 @@ func (w *Why) Text() string {
 	return b.String()
 }
 
-// text is a block in words.
-func (b Block) text(w *Why) string {
+// Text is a block in words; w is what it is of.
+func (b Block) Text(w *Why) string {
 	switch b.Rule {
 	case QueueUndefined:
 		return fmt.Sprintf("queue %q is not defined", w.Queue)
@@ -105,7 +105,7 @@ func (t Time) text() string { return time.Unix(0, int64(t)).UTC().Format("2006-0
 // reason is why it does not start in the pool, on one line.
 func (p *PoolWhy) reason(w *Why) string {
 	if len(p.Blocks) > 0 {
-		return p.Blocks[0].text(w)
+		return p.Blocks[0].Text(w)
 	}
 	if p.Nodes == 0 {
 		return "there is no node"
@@ -145,7 +145,7 @@ func (r NodeCount) text() string {
 func (p *PoolWhy) write(b *strings.Builder, w *Why) {
 	fmt.Fprintf(b, "Pool %s: queue %q has %s of it, %s with this job; ideal %s, fair %s.\n", p.Pool, w.Queue, percent(p.Share), percent(p.After), percent(p.Ideal), percent(p.Fair))
 	for _, block := range p.Blocks {
-		fmt.Fprintf(b, "  %s.\n", block.text(w))
+		fmt.Fprintf(b, "  %s.\n", block.Text(w))
 	}
 	if p.Nodes == 0 {
 		b.WriteString("  There is no node.\n")

@@ -156,6 +156,9 @@ func TestREST(t *testing.T) {
 	u.call(200, "POST /v1/job/statusUsingExternalJobUri", `{"queue": "rest", "jobset": "set", "externalJobUri": "none"}`)
 	u.call(200, "POST /v1/job/errors", `{"jobIds": ["`+id+`"]}`)
 	u.call(200, "POST /v1/queues/active", `{}`)
+	u.has(u.call(200, "GET /v1/scheduling-report?verbosity=1", ""), "Pool default")
+	u.has(u.call(200, "GET /v1/queue/rest/scheduler-report", ""), "Queue rest")
+	u.has(u.call(400, "GET /v1/job/j/scheduler-report", ""), "j is not a valid jobId")
 	u.commands()
 	u.others()
 }
@@ -205,23 +208,20 @@ func (u *restUser) commands() {
 func (u *restUser) others() {
 	u.t.Helper()
 	for call, body := range map[string]string{
-		"PUT /v1/executor_settings/e":           `{"cordoned": true, "cordonReason": "r"}`,
-		"DELETE /v1/executor_settings/e":        `{}`,
-		"POST /v1/executor/preempt/e":           `{}`,
-		"POST /v1/executor/cancel/e":            `{}`,
-		"DELETE /v1/executors/e":                `{}`,
-		"POST /v1/node/preempt/n":               `{"executor": "e"}`,
-		"POST /v1/node/cancel/n":                `{"executor": "e"}`,
-		"POST /v1/retry-policy":                 `{"name": "p"}`,
-		"PUT /v1/retry-policy/p":                `{"name": "p"}`,
-		"GET /v1/retry-policy/p":                "",
-		"GET /v1/retry-policies":                "",
-		"DELETE /v1/retry-policy/p":             "",
-		"GET /v1/scheduling-report?verbosity=1": "",
-		"GET /v1/queue/rest/scheduler-report":   "",
-		"GET /v1/job/j/scheduler-report":        "",
-		"POST /v1/binoculars/log":               `{"jobId": "j", "logOptions": {"tailLines": 5, "follow": false}}`,
-		"POST /v1/binoculars/cordon":            `{"nodeName": "n"}`,
+		"PUT /v1/executor_settings/e":    `{"cordoned": true, "cordonReason": "r"}`,
+		"DELETE /v1/executor_settings/e": `{}`,
+		"POST /v1/executor/preempt/e":    `{}`,
+		"POST /v1/executor/cancel/e":     `{}`,
+		"DELETE /v1/executors/e":         `{}`,
+		"POST /v1/node/preempt/n":        `{"executor": "e"}`,
+		"POST /v1/node/cancel/n":         `{"executor": "e"}`,
+		"POST /v1/retry-policy":          `{"name": "p"}`,
+		"PUT /v1/retry-policy/p":         `{"name": "p"}`,
+		"GET /v1/retry-policy/p":         "",
+		"GET /v1/retry-policies":         "",
+		"DELETE /v1/retry-policy/p":      "",
+		"POST /v1/binoculars/log":        `{"jobId": "j", "logOptions": {"tailLines": 5, "follow": false}}`,
+		"POST /v1/binoculars/cordon":     `{"nodeName": "n"}`,
 	} {
 		u.has(u.call(501, call, body), `"code":12`)
 	}

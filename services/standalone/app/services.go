@@ -10,7 +10,6 @@ import (
 
 	apipb "github.com/fairlead-batch/fairlead/proto/gen/api"
 	"github.com/fairlead-batch/fairlead/proto/gen/binoculars"
-	"github.com/fairlead-batch/fairlead/proto/gen/schedulerobjects"
 	eventapi "github.com/fairlead-batch/fairlead/services/eventapi/app"
 	executor "github.com/fairlead-batch/fairlead/services/executor/app"
 	"github.com/fairlead-batch/fairlead/services/internal/auth"
@@ -37,7 +36,6 @@ func (p *process) addServices(ctx context.Context) (err error) {
 		}
 	}
 	// What nobody answers yet says so.
-	schedulerobjects.RegisterSchedulerReportingServer(p.server, schedulerobjects.UnimplementedSchedulerReportingServer{})
 	binoculars.RegisterBinocularsServer(p.server, binoculars.UnimplementedBinocularsServer{})
 	return nil
 }

@@ -5,4 +5,8 @@
 // A session has a bounded queue of messages to its executor ([SendMax]). One that
 // does not take them in time is closed, and says everything again when it comes
 // back: a slow executor never slows the scheduler.
+//
+// It answers questions too ([Questions], [Reporting]): why a job waits, what if more were
+// true, what the newest rounds did. Each runs between two steps of the core, so they are
+// limited; a what-if only takes a copy of the state there, and is worked out beside it.
 package api

@@ -96,6 +96,8 @@ type leadership struct {
 	shares job.Time
 	// stale says that something changed since the newest round.
 	stale bool
+	// newest is the newest round.
+	newest Round
 }
 
 // ownEntry is an entry of this leadership that was appended.

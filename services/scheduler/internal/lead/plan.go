@@ -109,6 +109,7 @@ func (c *Core) maybeRound() {
 	sharesAt := c.lead.shares + job.Time(c.cfg.PreemptionInterval)
 	sharesDue := c.now >= sharesAt
 	plan := c.board.plan(schedule.Round{Now: schedule.Time(c.now), Steps: c.cfg.StartsMax, MayReject: settled, KeepShares: !sharesDue})
+	c.noteRound(plan)
 	c.lead.wake = job.Time(plan.Wake)
 	if sharesDue {
 		c.lead.shares = c.now
