@@ -96,7 +96,8 @@ Exit codes: 0 done, 1 failed, 2 wrong flag, argument or file, 3 not found,
 	flags.SortFlags = false
 	must(root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(root.RegisterFlagCompletionFunc("context", a.completeContexts))
-	return group(root, a.queue(), a.submit(), a.watch(), a.cancel(), a.reprioritize(), a.preempt(), a.get(), a.simulate())
+	return group(root, a.queue(), a.submit(), a.watch(), a.cancel(), a.reprioritize(), a.preempt(), a.get(),
+		a.explain(), a.whatIf(), a.report(), a.simulate())
 }
 
 // runner is a verb with what the user said.
