@@ -72,11 +72,32 @@ func whyOut(w *schedule.Why) *schedulerv1.Why {
 	return out
 }
 
+// blockRules are the rules on the wire, whose numbers stay though the round's change.
+func blockRules() map[schedule.BlockRule]schedulerv1.BlockRule {
+	return map[schedule.BlockRule]schedulerv1.BlockRule{
+		schedule.QueueUndefined:  schedulerv1.BlockRule_BLOCK_RULE_QUEUE_UNDEFINED,
+		schedule.QueueCordoned:   schedulerv1.BlockRule_BLOCK_RULE_QUEUE_CORDONED,
+		schedule.GangIncomplete:  schedulerv1.BlockRule_BLOCK_RULE_GANG_INCOMPLETE,
+		schedule.GangAboveBurst:  schedulerv1.BlockRule_BLOCK_RULE_GANG_ABOVE_BURST,
+		schedule.GangAboveMax:    schedulerv1.BlockRule_BLOCK_RULE_GANG_ABOVE_MAX,
+		schedule.BeyondLookback:  schedulerv1.BlockRule_BLOCK_RULE_BEYOND_LOOKBACK,
+		schedule.TooEarly:        schedulerv1.BlockRule_BLOCK_RULE_TOO_EARLY,
+		schedule.NoTokens:        schedulerv1.BlockRule_BLOCK_RULE_NO_TOKENS,
+		schedule.NoQueueTokens:   schedulerv1.BlockRule_BLOCK_RULE_NO_QUEUE_TOKENS,
+		schedule.AboveLimit:      schedulerv1.BlockRule_BLOCK_RULE_ABOVE_LIMIT,
+		schedule.AboveQuota:      schedulerv1.BlockRule_BLOCK_RULE_ABOVE_QUOTA,
+		schedule.ShortOfFloating: schedulerv1.BlockRule_BLOCK_RULE_SHORT_OF_FLOATING,
+		schedule.AboveAPeriod:    schedulerv1.BlockRule_BLOCK_RULE_ABOVE_A_PERIOD,
+		schedule.PeriodUsed:      schedulerv1.BlockRule_BLOCK_RULE_PERIOD_USED,
+		schedule.OtherRule:       schedulerv1.BlockRule_BLOCK_RULE_OTHER,
+	}
+}
+
 func blocksOut(blocks []schedule.Block, w *schedule.Why) (out []*schedulerv1.Block) {
 	for _, b := range blocks {
 		out = append(out, &schedulerv1.Block{
-			Rule: schedulerv1.BlockRule(b.Rule), Until: timeOut(b.Until), Have: b.Have, Need: b.Need, PriorityClass: string(b.Class),
-			Resource: b.Resource, Text: b.Text(w),
+			Rule: blockRules()[b.Rule], Until: timeOut(b.Until), Have: b.Have, Need: b.Need, PriorityClass: string(b.Class),
+			Resource: b.Resource, Text: b.Text(w), Queue: string(b.Queue),
 		})
 	}
 	return out

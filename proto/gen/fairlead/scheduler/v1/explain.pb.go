@@ -48,6 +48,15 @@ const (
 	BlockRule_BLOCK_RULE_SHORT_OF_FLOATING BlockRule = 10
 	// A rule that is not told by a figure.
 	BlockRule_BLOCK_RULE_OTHER BlockRule = 11
+	// It is of `need` members, and gangs of more than `have` do not start.
+	BlockRule_BLOCK_RULE_GANG_ABOVE_MAX BlockRule = 12
+	// `queue` would hold `need` of the resource, over the `have` that it may; without a queue
+	// the pool would, for the rest is kept for others.
+	BlockRule_BLOCK_RULE_ABOVE_QUOTA BlockRule = 13
+	// It asks for `need` of the resource, and no more than `have` may start in a whole period.
+	BlockRule_BLOCK_RULE_ABOVE_A_PERIOD BlockRule = 14
+	// It asks for `need` of the resource, of which `have` may start until `until`.
+	BlockRule_BLOCK_RULE_PERIOD_USED BlockRule = 15
 )
 
 // Enum value maps for BlockRule.
@@ -65,6 +74,10 @@ var (
 		9:  "BLOCK_RULE_ABOVE_LIMIT",
 		10: "BLOCK_RULE_SHORT_OF_FLOATING",
 		11: "BLOCK_RULE_OTHER",
+		12: "BLOCK_RULE_GANG_ABOVE_MAX",
+		13: "BLOCK_RULE_ABOVE_QUOTA",
+		14: "BLOCK_RULE_ABOVE_A_PERIOD",
+		15: "BLOCK_RULE_PERIOD_USED",
 	}
 	BlockRule_value = map[string]int32{
 		"BLOCK_RULE_UNSPECIFIED":       0,
@@ -79,6 +92,10 @@ var (
 		"BLOCK_RULE_ABOVE_LIMIT":       9,
 		"BLOCK_RULE_SHORT_OF_FLOATING": 10,
 		"BLOCK_RULE_OTHER":             11,
+		"BLOCK_RULE_GANG_ABOVE_MAX":    12,
+		"BLOCK_RULE_ABOVE_QUOTA":       13,
+		"BLOCK_RULE_ABOVE_A_PERIOD":    14,
+		"BLOCK_RULE_PERIOD_USED":       15,
 	}
 )
 
@@ -663,6 +680,8 @@ type Block struct {
 	PriorityClass string                 `protobuf:"bytes,5,opt,name=priority_class,json=priorityClass,proto3" json:"priority_class,omitempty"`
 	Resource      string                 `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
 	Text          string                 `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	// The queue that is cordoned or whose quota it is.
+	Queue         string `protobuf:"bytes,8,opt,name=queue,proto3" json:"queue,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -742,6 +761,13 @@ func (x *Block) GetResource() string {
 func (x *Block) GetText() string {
 	if x != nil {
 		return x.Text
+	}
+	return ""
+}
+
+func (x *Block) GetQueue() string {
+	if x != nil {
+		return x.Queue
 	}
 	return ""
 }
@@ -1793,7 +1819,7 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x05pools\x18\b \x03(\v2\x1e.fairlead.scheduler.v1.PoolWhyR\x05pools\x12\x16\n" +
 	"\x06starts\x18\t \x01(\bR\x06starts\x127\n" +
 	"\achanges\x18\n" +
-	" \x03(\v2\x1d.fairlead.scheduler.v1.ChangeR\achanges\"\xee\x01\n" +
+	" \x03(\v2\x1d.fairlead.scheduler.v1.ChangeR\achanges\"\x84\x02\n" +
 	"\x05Block\x124\n" +
 	"\x04rule\x18\x01 \x01(\x0e2 .fairlead.scheduler.v1.BlockRuleR\x04rule\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x12\n" +
@@ -1801,7 +1827,8 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x04need\x18\x04 \x01(\x03R\x04need\x12%\n" +
 	"\x0epriority_class\x18\x05 \x01(\tR\rpriorityClass\x12\x1a\n" +
 	"\bresource\x18\x06 \x01(\tR\bresource\x12\x12\n" +
-	"\x04text\x18\a \x01(\tR\x04text\"\xfb\x03\n" +
+	"\x04text\x18\a \x01(\tR\x04text\x12\x14\n" +
+	"\x05queue\x18\b \x01(\tR\x05queue\"\xfb\x03\n" +
 	"\aPoolWhy\x12\x12\n" +
 	"\x04pool\x18\x01 \x01(\tR\x04pool\x12\x14\n" +
 	"\x05share\x18\x02 \x01(\x01R\x05share\x12\x1f\n" +
@@ -1892,7 +1919,7 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x05after\x18\x04 \x01(\x01R\x05after\x12!\n" +
 	"\fideal_before\x18\x05 \x01(\x01R\videalBefore\x12\x1f\n" +
 	"\videal_after\x18\x06 \x01(\x01R\n" +
-	"idealAfter*\xef\x02\n" +
+	"idealAfter*\xe5\x03\n" +
 	"\tBlockRule\x12\x1a\n" +
 	"\x16BLOCK_RULE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aBLOCK_RULE_QUEUE_UNDEFINED\x10\x01\x12\x1d\n" +
@@ -1906,7 +1933,11 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x16BLOCK_RULE_ABOVE_LIMIT\x10\t\x12 \n" +
 	"\x1cBLOCK_RULE_SHORT_OF_FLOATING\x10\n" +
 	"\x12\x14\n" +
-	"\x10BLOCK_RULE_OTHER\x10\v*\x84\x02\n" +
+	"\x10BLOCK_RULE_OTHER\x10\v\x12\x1d\n" +
+	"\x19BLOCK_RULE_GANG_ABOVE_MAX\x10\f\x12\x1a\n" +
+	"\x16BLOCK_RULE_ABOVE_QUOTA\x10\r\x12\x1d\n" +
+	"\x19BLOCK_RULE_ABOVE_A_PERIOD\x10\x0e\x12\x1a\n" +
+	"\x16BLOCK_RULE_PERIOD_USED\x10\x0f*\x84\x02\n" +
 	"\n" +
 	"NodeReason\x12\x1b\n" +
 	"\x17NODE_REASON_UNSPECIFIED\x10\x00\x12\x14\n" +
