@@ -18,6 +18,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/fairlead-batch/fairlead/proto/gen/api"
+	schedulerv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/scheduler/v1"
+	"github.com/fairlead-batch/fairlead/proto/gen/schedulerobjects"
 )
 
 // peer is the server on the other side of the wire, scripted. The zero one has nothing
@@ -55,6 +57,8 @@ func (p *peer) start(t *testing.T) string {
 	api.RegisterQueueServiceServer(s, queuePeer{peer: p})
 	api.RegisterEventServer(s, eventPeer{peer: p})
 	api.RegisterJobsServer(s, jobsPeer{peer: p})
+	schedulerv1.RegisterExplainServiceServer(s, explainPeer{peer: p})
+	schedulerobjects.RegisterSchedulerReportingServer(s, reportPeer{})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -76,7 +76,7 @@ func (o *explainJob) ended(ctx context.Context, out *output, c *client.Client) e
 	if node := lastNode(details); node != "" {
 		where = ", on node " + node
 	}
-	return out.say("Job %s does not wait: it is %s, since %s%s.", o.id, stateName(details.GetState()), out.clock(details.GetLastTransitionTs().AsTime()), where)
+	return out.say("Job %s does not wait: %s since %s%s.", o.id, stateName(details.GetState()), out.clock(details.GetLastTransitionTs().AsTime()), where)
 }
 
 // lines writes text of several lines, folded at the terminal's width.
