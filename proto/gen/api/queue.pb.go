@@ -49,7 +49,10 @@ type Queue struct {
 	//
 	// Deprecated: Marked as deprecated in api/queue.proto.
 	LabelsDeprecated []string `protobuf:"bytes,9,rep,name=labels_deprecated,json=labelsDeprecated,proto3" json:"labels_deprecated,omitempty"`
-	// Free text for people and their tools. Keys and values are not empty.
+	// Free text for people and their tools. Keys and values are not empty. Those with the prefix
+	// `fairlead/` say what the queue is part of and what it may count on: `fairlead/parent`, and
+	// `fairlead/guarantee`, `fairlead/borrow` and `fairlead/lend`, each `cpu=20,memory=1Ti` or so, for a
+	// single pool with `@POOL` behind the key.
 	Labels map[string]string `protobuf:"bytes,10,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Names of the retry policies of its jobs. They must exist; the first one counts.
 	RetryPolicies []string `protobuf:"bytes,11,rep,name=retry_policies,json=retryPolicies,proto3" json:"retry_policies,omitempty"`

@@ -56,7 +56,8 @@ type QueueServiceClient interface {
 	// UpdateQueues replaces the settings of several queues, each on its own, and answers with those that
 	// were not changed. Needs `create_queue`.
 	UpdateQueues(ctx context.Context, in *QueueList, opts ...grpc.CallOption) (*BatchQueueUpdateResponse, error)
-	// DeleteQueue removes a queue. Answers OK if there is none. Needs `delete_queue`.
+	// DeleteQueue removes a queue. Answers OK if there is none. Needs `delete_queue`. FailedPrecondition if
+	// other queues are part of it.
 	DeleteQueue(ctx context.Context, in *QueueDeleteRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// GetQueue returns one queue. NotFound if there is none. Needs no permission.
 	GetQueue(ctx context.Context, in *QueueGetRequest, opts ...grpc.CallOption) (*Queue, error)
@@ -224,7 +225,8 @@ type QueueServiceServer interface {
 	// UpdateQueues replaces the settings of several queues, each on its own, and answers with those that
 	// were not changed. Needs `create_queue`.
 	UpdateQueues(context.Context, *QueueList) (*BatchQueueUpdateResponse, error)
-	// DeleteQueue removes a queue. Answers OK if there is none. Needs `delete_queue`.
+	// DeleteQueue removes a queue. Answers OK if there is none. Needs `delete_queue`. FailedPrecondition if
+	// other queues are part of it.
 	DeleteQueue(context.Context, *QueueDeleteRequest) (*emptypb.Empty, error)
 	// GetQueue returns one queue. NotFound if there is none. Needs no permission.
 	GetQueue(context.Context, *QueueGetRequest) (*Queue, error)

@@ -38,6 +38,17 @@ type Queue struct {
 	Limits         []ClassLimit
 	Labels         map[string]string
 	RetryPolicies  []string
+	// Parent is the queue that it is part of; empty: of none.
+	Parent string
+	Quotas []Quota
+}
+
+// Quota is what a queue may count on in a pool and the most that it may hold, in the units
+// of job.Amount, by resource.
+type Quota struct {
+	// Pool is empty for every pool that has no other.
+	Pool                    string
+	Guarantee, Borrow, Lend map[string]int64
 }
 
 // Permission lets subjects do what the verbs say on the queue.
@@ -97,6 +108,7 @@ func (dec *decoder) setting(s *eventsv1.Setting) Setting {
 func queue(q *Queue) *eventsv1.Queue {
 	out := &eventsv1.Queue{
 		Name: q.Name, PriorityFactor: q.PriorityFactor, Cordoned: q.Cordoned, Labels: q.Labels, RetryPolicies: q.RetryPolicies,
+		Parent: q.Parent,
 	}
 	for _, p := range q.Permissions {
 		wire := &eventsv1.Permission{Verbs: p.Verbs}
@@ -108,13 +120,16 @@ func queue(q *Queue) *eventsv1.Queue {
 	for _, l := range q.Limits {
 		out.Limits = append(out.Limits, &eventsv1.ClassLimit{PriorityClass: l.Class, Pool: l.Pool, MaximumFraction: l.MaximumFraction})
 	}
+	for _, quota := range q.Quotas {
+		out.Quotas = append(out.Quotas, &eventsv1.Quota{Pool: quota.Pool, Guarantee: quota.Guarantee, Borrow: quota.Borrow, Lend: quota.Lend})
+	}
 	return out
 }
 
 func queueFrom(q *eventsv1.Queue) *Queue {
 	out := &Queue{
 		Name: q.GetName(), PriorityFactor: q.GetPriorityFactor(), Cordoned: q.GetCordoned(),
-		Labels: q.GetLabels(), RetryPolicies: q.GetRetryPolicies(),
+		Labels: q.GetLabels(), RetryPolicies: q.GetRetryPolicies(), Parent: q.GetParent(),
 	}
 	for _, p := range q.GetPermissions() {
 		permission := Permission{Verbs: p.GetVerbs()}
@@ -125,6 +140,9 @@ func queueFrom(q *eventsv1.Queue) *Queue {
 	}
 	for _, l := range q.GetLimits() {
 		out.Limits = append(out.Limits, ClassLimit{Class: l.GetPriorityClass(), Pool: l.GetPool(), MaximumFraction: l.GetMaximumFraction()})
+	}
+	for _, quota := range q.GetQuotas() {
+		out.Quotas = append(out.Quotas, Quota{Pool: quota.GetPool(), Guarantee: quota.GetGuarantee(), Borrow: quota.GetBorrow(), Lend: quota.GetLend()})
 	}
 	return out
 }

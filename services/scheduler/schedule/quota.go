@@ -43,8 +43,8 @@ func checkQuotas(quotas []Quota) error {
 		quota := &quotas[i]
 		for _, amounts := range []map[string]int64{quota.Guarantee, quota.Borrow, quota.Lend} {
 			for _, amount := range amounts { //archcheck:unordered the text names none
-				if amount < 0 || amount > AmountMax {
-					return fmt.Errorf("%w: an amount of a quota is not from 0 to 2^42", ErrInvalid)
+				if amount < 0 || amount > QuotaMax {
+					return fmt.Errorf("%w: an amount of a quota is not from 0 to 2^54", ErrInvalid)
 				}
 			}
 		}

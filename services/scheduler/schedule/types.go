@@ -10,6 +10,9 @@ type Vec []int64
 // AmountMax bounds every amount, so that sums over all jobs and nodes stay exact.
 const AmountMax = 1 << 42
 
+// QuotaMax bounds the amounts of a quota: a queue may have more than a node.
+const QuotaMax = 1 << 54
+
 // PoolsMax is how many pools are planned at most.
 const PoolsMax = 64
 

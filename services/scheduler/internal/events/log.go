@@ -70,13 +70,16 @@ func settings(list []eventwire.Setting) []lead.Setting {
 const million = 1_000_000
 
 func queue(q *eventwire.Queue) *lead.Queue {
-	out := &lead.Queue{Name: q.Name, Weight: weight(q.PriorityFactor), Cordoned: q.Cordoned}
+	out := &lead.Queue{Name: q.Name, Weight: weight(q.PriorityFactor), Cordoned: q.Cordoned, Parent: q.Parent}
 	for _, l := range q.Limits {
 		limit := lead.ClassLimit{Class: l.Class, Pool: l.Pool, Fraction: make(map[string]int64, len(l.MaximumFraction))}
 		for resource, fraction := range l.MaximumFraction {
 			limit.Fraction[resource] = int64(math.Round(min(max(fraction, 0), 1) * million))
 		}
 		out.Limits = append(out.Limits, limit)
+	}
+	for _, quota := range q.Quotas {
+		out.Quotas = append(out.Quotas, lead.Quota(quota))
 	}
 	return out
 }

@@ -153,9 +153,12 @@ func (b *board) gone(d schedule.RunGone) {
 }
 
 func (b *board) queueSet(q Queue) {
-	out := schedule.Queue{ID: schedule.QueueID(q.Name), Weight: q.Weight, Cordoned: q.Cordoned}
+	out := schedule.Queue{ID: schedule.QueueID(q.Name), Parent: schedule.QueueID(q.Parent), Weight: q.Weight, Cordoned: q.Cordoned}
 	for _, l := range q.Limits {
 		out.Limits = append(out.Limits, schedule.ClassLimit{Class: schedule.ClassID(l.Class), Pool: schedule.PoolID(l.Pool), Limit: l.Fraction})
+	}
+	for _, quota := range q.Quotas {
+		out.Quotas = append(out.Quotas, schedule.Quota{Pool: schedule.PoolID(quota.Pool), Guarantee: quota.Guarantee, Borrow: quota.Borrow, Lend: quota.Lend})
 	}
 	b.apply(schedule.QueueSet{Queue: out})
 }

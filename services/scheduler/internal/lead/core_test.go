@@ -9,6 +9,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
 )
 
 // TestLife: a job is leased, its lease acknowledged before its pod may be made,
@@ -755,4 +756,23 @@ func TestSharesOnceInAWhile(t *testing.T) {
 	if n := preempted(); n != 1 {
 		t.Errorf("%d runs were preempted for a share when that was due, want 1", n)
 	}
+}
+
+// TestQueueIsPart: what a queue is part of, and what that may hold, is what the log says.
+func TestQueueIsPart(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	team := lead.Queue{Name: "team", Weight: schedule.Million, Quotas: []lead.Quota{{
+		Guarantee: map[string]int64{"cpu": 500}, Borrow: map[string]int64{"cpu": 500},
+	}}}
+	b.log.store(submitter, lead.Draft{Partition: eventlog.ControlPartition, Kind: eventlog.Facts}, lead.Body{Settings: []lead.Setting{
+		{Generation: 2, Queue: &lead.Queue{Name: "q", Parent: "team", Weight: schedule.Million}}, {Generation: 3, Queue: &team},
+	}})
+	b.readBack()
+	first, second := b.submit("s", 1, 1000), b.submit("s", 2, 1000)
+	b.readBack()
+	if lease := b.oneLease(); lease.Job != first {
+		t.Errorf("job %v started first", lease.Job)
+	}
+	b.wantStory("s", second, "Submitted")
 }

@@ -52,6 +52,16 @@ type Queue struct {
 	Weight   int64
 	Cordoned bool
 	Limits   []ClassLimit
+	// Parent is the queue that it is part of; empty: of none.
+	Parent string
+	Quotas []Quota
+}
+
+// Quota is what a queue may count on in a pool and the most that it may hold, by resource.
+type Quota struct {
+	// Pool is empty for every pool that has no other.
+	Pool                    string
+	Guarantee, Borrow, Lend map[string]int64
 }
 
 // ClassLimit is the most that jobs of a priority class of a queue may hold: parts

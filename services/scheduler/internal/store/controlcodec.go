@@ -49,9 +49,12 @@ func encodeControl(s lead.Snapshot) ([]byte, error) {
 }
 
 func queue(q *lead.Queue) *schedulerv1.Queue {
-	out := &schedulerv1.Queue{Name: q.Name, Weight: q.Weight, Cordoned: q.Cordoned}
+	out := &schedulerv1.Queue{Name: q.Name, Weight: q.Weight, Cordoned: q.Cordoned, Parent: q.Parent}
 	for _, l := range q.Limits {
 		out.Limits = append(out.Limits, &schedulerv1.ClassLimit{PriorityClass: l.Class, Pool: l.Pool, Fractions: l.Fraction})
+	}
+	for _, quota := range q.Quotas {
+		out.Quotas = append(out.Quotas, &schedulerv1.Quota{Pool: quota.Pool, Guarantee: quota.Guarantee, Borrow: quota.Borrow, Lend: quota.Lend})
 	}
 	return out
 }
@@ -120,9 +123,12 @@ func decodeControl(b []byte, s *lead.Snapshot) error {
 }
 
 func queueFrom(q *schedulerv1.Queue) *lead.Queue {
-	out := &lead.Queue{Name: q.GetName(), Weight: q.GetWeight(), Cordoned: q.GetCordoned()}
+	out := &lead.Queue{Name: q.GetName(), Weight: q.GetWeight(), Cordoned: q.GetCordoned(), Parent: q.GetParent()}
 	for _, l := range q.GetLimits() {
 		out.Limits = append(out.Limits, lead.ClassLimit{Class: l.GetPriorityClass(), Pool: l.GetPool(), Fraction: l.GetFractions()})
+	}
+	for _, quota := range q.GetQuotas() {
+		out.Quotas = append(out.Quotas, lead.Quota{Pool: quota.GetPool(), Guarantee: quota.GetGuarantee(), Borrow: quota.GetBorrow(), Lend: quota.GetLend()})
 	}
 	return out
 }

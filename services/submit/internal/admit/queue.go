@@ -20,6 +20,10 @@ type Queue struct {
 	Limits         []ClassLimit
 	Labels         map[string]string
 	RetryPolicies  []string
+	// Parent is the queue that it is part of, Quotas what it may count on and hold: as its
+	// labels say.
+	Parent string
+	Quotas []Quota
 	// OldLimits and OldLabels have no effect; clients get back what they sent.
 	OldLimits map[string]float64
 	OldLabels []string
@@ -44,6 +48,14 @@ type ClassLimit struct {
 	Pool string
 	// Fractions is resource to a fraction of what the pool has, 0 to 1.
 	Fractions map[string]float64
+}
+
+// Quota is what a queue, with all its parts, may count on in a pool, and the most that it
+// may hold: amounts by resource, in the units of job.Amount.
+type Quota struct {
+	// Pool is empty for every pool that has no other.
+	Pool                    string
+	Guarantee, Borrow, Lend map[string]int64
 }
 
 // The kinds of a Subject.

@@ -59,7 +59,7 @@ func (s *Server) create(ctx context.Context, req *api.Queue) (uint64, error) {
 		owners = []string{auth.From(ctx).Name}
 	}
 	q := decodeQueue(req, owners)
-	if err := s.Rules.CheckQueue(q); err != nil {
+	if err := s.checkQueue(ctx, &q); err != nil {
 		return 0, err
 	}
 	return s.Queues.CreateQueue(ctx, q, s.at(), by(ctx))
@@ -70,7 +70,7 @@ func (s *Server) update(ctx context.Context, req *api.Queue) (uint64, error) {
 		return 0, err
 	}
 	q := decodeQueue(req, req.GetUserOwners())
-	if err := s.Rules.CheckQueue(q); err != nil {
+	if err := s.checkQueue(ctx, &q); err != nil {
 		return 0, err
 	}
 	return s.Queues.ChangeQueue(ctx, q.Name, func(admit.Queue) admit.Queue { return q }, s.at(), by(ctx))
@@ -112,12 +112,19 @@ func (s *Server) told(ctx context.Context, generation uint64, err error) (*empty
 	return &emptypb.Empty{}, nil
 }
 
-// DeleteQueue removes a queue. Its jobs stay; CancelOnQueue ends them.
+// DeleteQueue removes a queue, unless others are part of it. Its jobs stay; CancelOnQueue
+// ends them.
 func (s *Server) DeleteQueue(ctx context.Context, req *api.QueueDeleteRequest) (*emptypb.Empty, error) {
 	if err := s.may(ctx, auth.DeleteQueue, "deleting queue "+req.GetName()); err != nil {
 		return nil, err
 	}
 	if err := nameNeeded(req.GetName()); err != nil {
+		return nil, err
+	}
+	if part, err := s.partOf(ctx, req.GetName()); err != nil || part != "" {
+		if err == nil {
+			err = fault.NewConflict("queue %q has parts, %q among them: delete those first, or give them another %s", req.GetName(), part, parentLabel)
+		}
 		return nil, err
 	}
 	generation, err := s.Queues.DeleteQueue(ctx, req.GetName(), s.at(), by(ctx))

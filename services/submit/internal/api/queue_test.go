@@ -14,6 +14,7 @@ import (
 	pb "github.com/fairlead-batch/fairlead/proto/gen/api"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
+	"github.com/fairlead-batch/fairlead/services/submit/internal/admit"
 )
 
 // full is a queue with everything set but owners.
@@ -229,4 +230,57 @@ func TestGetQueues(t *testing.T) {
 			t.Errorf("num %d: %d queues and %d end markers, want %d and 1", num, len(got), ends, len(want))
 		}
 	}
+}
+
+// A queue's labels say what it is part of and what it may count on; what is wrong with them
+// is named, all of it at once.
+func TestQueueParts(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	create := func(name string, labels map[string]string) error {
+		_, err := b.queues.CreateQueue(t.Context(), &pb.Queue{Name: name, PriorityFactor: 1, Labels: labels})
+		return err
+	}
+	parent := func(name string) map[string]string { return map[string]string{"fairlead/parent": name} }
+	if err := create("team", map[string]string{"fairlead/guarantee": "cpu=20, memory=1Ti", "fairlead/borrow@gpu": "nvidia.com/gpu=4", "other": "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := create("part", parent("team")); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := b.store.Queue(t.Context(), "team")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []admit.Quota{
+		{Guarantee: map[string]int64{"cpu": 20_000, "memory": 1 << 40}},
+		{Pool: "gpu", Borrow: map[string]int64{"nvidia.com/gpu": 4}},
+	}
+	if diff := cmp.Diff(want, stored.Quotas); diff != "" {
+		t.Errorf("quotas (-want +got):\n%s", diff)
+	}
+	const field = `is invalid for field "labels[\"fairlead/`
+	wantError(t, create("x", parent("none")), codes.InvalidArgument, `value "none" `+field+`parent\"]": error validating queue: there must be a queue of that name`)
+	bad := create("x", map[string]string{"fairlead/parent": "x", "fairlead/lend": "cpu", "fairlead/borrow@": "cpu=1", "fairlead/grant": "cpu=1", "fairlead/guarantee": "cpu=-1"})
+	for _, rule := range []string{
+		"a queue must not be part of itself", "amounts are resource=quantity", "a pool must be named behind the @",
+		"labels with the prefix fairlead/ are", `the amount of "cpu" must be from 0`,
+	} {
+		wantError(t, bad, codes.InvalidArgument, rule)
+	}
+	_, err = b.queues.UpdateQueue(t.Context(), &pb.Queue{Name: "team", PriorityFactor: 1, Labels: parent("part")})
+	wantError(t, err, codes.InvalidArgument, "a queue must not be part of itself")
+	_, err = b.queues.DeleteQueue(t.Context(), &pb.QueueDeleteRequest{Name: "team"})
+	wantError(t, err, codes.FailedPrecondition, `queue "team" has parts, "part" among them`)
+	for i := range 6 {
+		if err := create(fmt.Sprintf("d%d", i), parent([]string{"part", fmt.Sprintf("d%d", i-1)}[min(i, 1)])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantError(t, create("d6", parent("d5")), codes.InvalidArgument, "queues stand at most 8 deep in each other, with it they would 9")
+	if err := create("top", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.queues.UpdateQueue(t.Context(), &pb.Queue{Name: "team", PriorityFactor: 1, Labels: parent("top")})
+	wantError(t, err, codes.InvalidArgument, "at most 8 deep")
 }

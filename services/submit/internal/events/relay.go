@@ -99,6 +99,7 @@ func setting(s admit.Setting) eventwire.Setting {
 	q := s.Set
 	out.QueueSet = &eventwire.Queue{
 		Name: q.Name, PriorityFactor: q.PriorityFactor, Cordoned: q.Cordoned, Labels: q.Labels, RetryPolicies: q.RetryPolicies,
+		Parent: q.Parent,
 	}
 	for _, p := range q.Permissions {
 		permission := eventwire.Permission{Verbs: p.Verbs}
@@ -109,6 +110,9 @@ func setting(s admit.Setting) eventwire.Setting {
 	}
 	for _, l := range q.Limits {
 		out.QueueSet.Limits = append(out.QueueSet.Limits, eventwire.ClassLimit{Class: l.Class, Pool: l.Pool, MaximumFraction: l.Fractions})
+	}
+	for _, quota := range q.Quotas {
+		out.QueueSet.Quotas = append(out.QueueSet.Quotas, eventwire.Quota(quota))
 	}
 	return out
 }

@@ -35,6 +35,7 @@ func (b *bed) createQueue(name string) uint64 {
 	q := admit.Queue{
 		Name: name, PriorityFactor: 2, Cordoned: true, Permissions: admit.Owners([]string{"ann"}, nil), Labels: map[string]string{"k": "v"},
 		Limits: []admit.ClassLimit{{Class: "c", Pool: "p", Fractions: map[string]float64{"cpu": 0.5}}}, RetryPolicies: []string{"r"},
+		Parent: "team", Quotas: []admit.Quota{{Pool: "gpu", Guarantee: map[string]int64{"cpu": 20_000}, Borrow: map[string]int64{"cpu": 1}, Lend: map[string]int64{"memory": 2}}},
 	}
 	generation, err := b.store.CreateQueue(b.t.Context(), q, 7, job.Cause{User: "ann"})
 	if err != nil {
@@ -60,6 +61,7 @@ func TestRelayTellsTheWholeQueue(t *testing.T) {
 	want := []eventwire.Setting{
 		{Generation: 1, Time: 7, Cause: job.Cause{User: "ann"}, QueueSet: &eventwire.Queue{
 			Name: "q", PriorityFactor: 2, Cordoned: true, Labels: map[string]string{"k": "v"}, RetryPolicies: []string{"r"},
+			Parent: "team", Quotas: []eventwire.Quota{{Pool: "gpu", Guarantee: map[string]int64{"cpu": 20_000}, Borrow: map[string]int64{"cpu": 1}, Lend: map[string]int64{"memory": 2}}},
 			Permissions: []eventwire.Permission{{
 				Subjects: []eventwire.Subject{{Kind: "User", Name: "ann"}}, Verbs: []string{"submit", "cancel", "preempt", "reprioritize", "watch"},
 			}},

@@ -21,6 +21,15 @@ type queueJSON struct {
 	RetryPolicies  []string           `json:"retryPolicies,omitempty"`
 	OldLimits      map[string]float64 `json:"oldLimits,omitempty"`
 	OldLabels      []string           `json:"oldLabels,omitempty"`
+	Parent         string             `json:"parent,omitempty"`
+	Quotas         []quotaJSON        `json:"quotas,omitempty"`
+}
+
+type quotaJSON struct {
+	Pool      string           `json:"pool,omitempty"`
+	Guarantee map[string]int64 `json:"guarantee,omitempty"`
+	Borrow    map[string]int64 `json:"borrow,omitempty"`
+	Lend      map[string]int64 `json:"lend,omitempty"`
 }
 
 type permissionJSON struct {
@@ -94,7 +103,7 @@ func settingFrom(generation uint64, raw []byte) (admit.Setting, error) {
 func queueToJSON(q admit.Queue) queueJSON {
 	out := queueJSON{
 		Name: q.Name, PriorityFactor: q.PriorityFactor, Cordoned: q.Cordoned, Labels: q.Labels,
-		RetryPolicies: q.RetryPolicies, OldLimits: q.OldLimits, OldLabels: q.OldLabels,
+		RetryPolicies: q.RetryPolicies, OldLimits: q.OldLimits, OldLabels: q.OldLabels, Parent: q.Parent,
 	}
 	for _, p := range q.Permissions {
 		permission := permissionJSON{Verbs: p.Verbs}
@@ -106,13 +115,16 @@ func queueToJSON(q admit.Queue) queueJSON {
 	for _, l := range q.Limits {
 		out.Limits = append(out.Limits, classLimitJSON(l))
 	}
+	for _, quota := range q.Quotas {
+		out.Quotas = append(out.Quotas, quotaJSON(quota))
+	}
 	return out
 }
 
 func (q queueJSON) queue() admit.Queue {
 	out := admit.Queue{
 		Name: q.Name, PriorityFactor: q.PriorityFactor, Cordoned: q.Cordoned, Labels: q.Labels,
-		RetryPolicies: q.RetryPolicies, OldLimits: q.OldLimits, OldLabels: q.OldLabels,
+		RetryPolicies: q.RetryPolicies, OldLimits: q.OldLimits, OldLabels: q.OldLabels, Parent: q.Parent,
 	}
 	for _, p := range q.Permissions {
 		permission := admit.Permission{Verbs: p.Verbs}
@@ -123,6 +135,9 @@ func (q queueJSON) queue() admit.Queue {
 	}
 	for _, l := range q.Limits {
 		out.Limits = append(out.Limits, admit.ClassLimit(l))
+	}
+	for _, quota := range q.Quotas {
+		out.Quotas = append(out.Quotas, admit.Quota(quota))
 	}
 	return out
 }

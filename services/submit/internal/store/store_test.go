@@ -366,6 +366,8 @@ func queue(name string) admit.Queue {
 		Limits:        []admit.ClassLimit{{Class: "c", Pool: "p", Fractions: map[string]float64{"cpu": 0.25}}},
 		Labels:        map[string]string{"k": "v"},
 		RetryPolicies: []string{"r"},
+		Parent:        "team",
+		Quotas:        []admit.Quota{{Pool: "gpu", Guarantee: map[string]int64{"cpu": 20_000}, Borrow: map[string]int64{"cpu": 1}, Lend: map[string]int64{"memory": 2}}},
 		OldLimits:     map[string]float64{"cpu": 1},
 		OldLabels:     []string{"l"},
 	}

@@ -9,6 +9,13 @@ import (
 	"github.com/fairlead-batch/fairlead/proto/gen/api"
 )
 
+// parted is a server with a queue that is part of another.
+func parted() *peer {
+	return &peer{queues: []*api.Queue{{
+		Name: "part", PriorityFactor: 1, Labels: map[string]string{"team": "x", "fairlead/parent": "lab", "fairlead/guarantee": "cpu=20"},
+	}}}
+}
+
 // some is a server with two queues.
 func some() *peer {
 	return &peer{queues: []*api.Queue{
@@ -42,6 +49,10 @@ func TestQueue(t *testing.T) {
 		"get unknown":        {peer: some(), args: words("queue get nobody")},
 		"create":             {args: words("queue create q")},
 		"create all flags":   {args: words("queue create q --priority-factor 3 --owner a,b --owner c --group-owner g --label k=v --retry-policy r")},
+		"create part":        {args: words("queue create q --parent lab --guarantee cpu=20,memory=80Gi --borrow cpu=100 --lend cpu=0")},
+		"update part":        {peer: some(), args: words("queue update research --parent lab")},
+		"update labels":      {peer: parted(), args: words("queue update part --label a=b --lend cpu=1")},
+		"update no part":     {peer: parted(), args: []string{"queue", "update", "part", "--parent", ""}},
 		"create json":        {args: words("queue create q -o json")},
 		"create exists":      {peer: refuseAll(codes.AlreadyExists, `[x-request-id: "r-1"] queue "q" exists already`), args: words("queue create q")},
 		"update one field":   {peer: some(), args: words("queue update research --priority-factor 4")},

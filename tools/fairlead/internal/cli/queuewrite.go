@@ -21,13 +21,35 @@ type queueFields struct {
 	groups      []string
 	labels      map[string]string
 	retryPolicy string
+	// parts are flags that stand in labels of their own, as those are on the wire.
+	parts map[string]*string
+}
+
+// partLabels begins the keys of labels in which the server reads what a queue is part of and
+// what it may count on.
+const partLabels = "fairlead/"
+
+// partFlag is a flag that sets such a label.
+type partFlag struct{ flag, usage string }
+
+func partFlags() []partFlag {
+	return []partFlag{
+		{"parent", "the queue that it is part of; empty: of none"},
+		{"guarantee", "amounts that it gets before others and keeps against them, as cpu=20,memory=1Ti; empty: none"},
+		{"borrow", "the most that it may hold beyond its guarantee, as amounts; empty: what there is"},
+		{"lend", "the most of its guarantee that others may hold while it does not, as amounts; empty: all"},
+	}
 }
 
 func (f *queueFields) register(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.factor, "priority-factor", 1, "the queue's share is in proportion to 1 / this; at least 1")
 	flags.StringSliceVar(&f.users, "owner", nil, "all users who may do everything with it; repeat or separate by commas")
 	flags.StringSliceVar(&f.groups, "group-owner", nil, "all groups who may do everything with it")
-	flags.StringToStringVar(&f.labels, "label", nil, "all its labels, as key=value")
+	flags.StringToStringVar(&f.labels, "label", nil, "all its labels, as key=value, but for those with the prefix fairlead/")
+	f.parts = map[string]*string{}
+	for _, part := range partFlags() {
+		f.parts[part.flag] = flags.String(part.flag, "", part.usage)
+	}
 	flags.StringVar(&f.retryPolicy, "retry-policy", "", "retry policy of its jobs")
 }
 
@@ -43,7 +65,18 @@ func (f *queueFields) apply(q *api.Queue, was func(flag string) bool) {
 		q.GroupOwners = f.groups
 	}
 	if was("label") {
+		own := q.GetLabels()
 		q.Labels = f.labels
+		for key, value := range own { // those of other flags stay
+			if _, given := f.labels[key]; !given && strings.HasPrefix(key, partLabels) {
+				q.Labels = withLabel(q.Labels, key, value)
+			}
+		}
+	}
+	for _, part := range partFlags() {
+		if was(part.flag) {
+			q.Labels = withLabel(q.Labels, partLabels+part.flag, *f.parts[part.flag])
+		}
 	}
 	if was("retry-policy") {
 		q.RetryPolicies = nil
@@ -53,11 +86,25 @@ func (f *queueFields) apply(q *api.Queue, was func(flag string) bool) {
 	}
 }
 
+// withLabel is labels with one set; an empty value takes it away.
+func withLabel(labels map[string]string, key, value string) map[string]string {
+	if value == "" {
+		delete(labels, key)
+		return labels
+	}
+	labels = maps.Clone(labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[key] = value
+	return labels
+}
+
 func (a *app) queueCreate() *cobra.Command {
 	o := &queueCreate{server: a.server}
 	c := &cobra.Command{
 		Use: "create NAME [flags]", Short: "Create a queue", Args: exactly("NAME"),
-		Example: "  fairlead queue create research --priority-factor 2 --owner alice,bob",
+		Example: "  fairlead queue create research --priority-factor 2 --owner alice,bob\n  fairlead queue create vision --parent research --guarantee cpu=20,memory=80Gi --borrow cpu=100",
 	}
 	o.fields.register(c.Flags())
 	return a.run(c, o, func(args []string) { o.name = args[0] })
@@ -105,7 +152,11 @@ type queueUpdate struct {
 
 // Run changes them.
 func (o *queueUpdate) Run(ctx context.Context, out *output) error {
-	if !slices.ContainsFunc([]string{"priority-factor", "owner", "group-owner", "label", "retry-policy"}, o.given) {
+	flags := []string{"priority-factor", "owner", "group-owner", "label", "retry-policy"}
+	for _, part := range partFlags() {
+		flags = append(flags, part.flag)
+	}
+	if !slices.ContainsFunc(flags, o.given) {
 		return &usageError{text: "nothing to change: give a flag", verb: "fairlead queue update"}
 	}
 	return o.server.with(func(c *client.Client) error {

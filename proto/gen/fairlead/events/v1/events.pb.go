@@ -3099,6 +3099,9 @@ type Queue struct {
 	Limits        []*ClassLimit     `protobuf:"bytes,5,rep,name=limits,proto3" json:"limits,omitempty"`
 	Labels        map[string]string `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	RetryPolicies []string          `protobuf:"bytes,7,rep,name=retry_policies,json=retryPolicies,proto3" json:"retry_policies,omitempty"`
+	// The queue that it is part of; empty: of none.
+	Parent        string   `protobuf:"bytes,8,opt,name=parent,proto3" json:"parent,omitempty"`
+	Quotas        []*Quota `protobuf:"bytes,9,rep,name=quotas,proto3" json:"quotas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3182,6 +3185,93 @@ func (x *Queue) GetRetryPolicies() []string {
 	return nil
 }
 
+func (x *Queue) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Queue) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
+	}
+	return nil
+}
+
+// Quota is what a queue, with all its parts, may count on in a pool, and the most that it
+// may hold: amounts by resource, cpu in thousandths, every other in its own unit.
+type Quota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: in every pool that has no other.
+	Pool      string           `protobuf:"bytes,1,opt,name=pool,proto3" json:"pool,omitempty"`
+	Guarantee map[string]int64 `protobuf:"bytes,2,rep,name=guarantee,proto3" json:"guarantee,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// How much more than its guarantee it may hold; without an entry: what there is.
+	Borrow map[string]int64 `protobuf:"bytes,3,rep,name=borrow,proto3" json:"borrow,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// How much of its guarantee others may hold; without an entry: all.
+	Lend          map[string]int64 `protobuf:"bytes,4,rep,name=lend,proto3" json:"lend,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Quota) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *Quota) GetGuarantee() map[string]int64 {
+	if x != nil {
+		return x.Guarantee
+	}
+	return nil
+}
+
+func (x *Quota) GetBorrow() map[string]int64 {
+	if x != nil {
+		return x.Borrow
+	}
+	return nil
+}
+
+func (x *Quota) GetLend() map[string]int64 {
+	if x != nil {
+		return x.Lend
+	}
+	return nil
+}
+
 type Permission struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Subjects []*Subject             `protobuf:"bytes,1,rep,name=subjects,proto3" json:"subjects,omitempty"`
@@ -3193,7 +3283,7 @@ type Permission struct {
 
 func (x *Permission) Reset() {
 	*x = Permission{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[39]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3205,7 +3295,7 @@ func (x *Permission) String() string {
 func (*Permission) ProtoMessage() {}
 
 func (x *Permission) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[39]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3218,7 +3308,7 @@ func (x *Permission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permission.ProtoReflect.Descriptor instead.
 func (*Permission) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Permission) GetSubjects() []*Subject {
@@ -3246,7 +3336,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[40]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3258,7 +3348,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[40]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3271,7 +3361,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Subject) GetKind() string {
@@ -3302,7 +3392,7 @@ type ClassLimit struct {
 
 func (x *ClassLimit) Reset() {
 	*x = ClassLimit{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[41]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3314,7 +3404,7 @@ func (x *ClassLimit) String() string {
 func (*ClassLimit) ProtoMessage() {}
 
 func (x *ClassLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[41]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3327,7 +3417,7 @@ func (x *ClassLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClassLimit.ProtoReflect.Descriptor instead.
 func (*ClassLimit) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ClassLimit) GetPriorityClass() string {
@@ -3566,7 +3656,7 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x1e\n" +
 	"\n" +
 	"partitions\x18\x03 \x01(\rR\n" +
-	"partitions\"\xfb\x02\n" +
+	"partitions\"\xc6\x03\n" +
 	"\x05Queue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
 	"\x0fpriority_factor\x18\x02 \x01(\x01R\x0epriorityFactor\x12\x1a\n" +
@@ -3574,10 +3664,26 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	"\vpermissions\x18\x04 \x03(\v2\x1e.fairlead.events.v1.PermissionR\vpermissions\x126\n" +
 	"\x06limits\x18\x05 \x03(\v2\x1e.fairlead.events.v1.ClassLimitR\x06limits\x12=\n" +
 	"\x06labels\x18\x06 \x03(\v2%.fairlead.events.v1.Queue.LabelsEntryR\x06labels\x12%\n" +
-	"\x0eretry_policies\x18\a \x03(\tR\rretryPolicies\x1a9\n" +
+	"\x0eretry_policies\x18\a \x03(\tR\rretryPolicies\x12\x16\n" +
+	"\x06parent\x18\b \x01(\tR\x06parent\x121\n" +
+	"\x06quotas\x18\t \x03(\v2\x19.fairlead.events.v1.QuotaR\x06quotas\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"[\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8d\x03\n" +
+	"\x05Quota\x12\x12\n" +
+	"\x04pool\x18\x01 \x01(\tR\x04pool\x12F\n" +
+	"\tguarantee\x18\x02 \x03(\v2(.fairlead.events.v1.Quota.GuaranteeEntryR\tguarantee\x12=\n" +
+	"\x06borrow\x18\x03 \x03(\v2%.fairlead.events.v1.Quota.BorrowEntryR\x06borrow\x127\n" +
+	"\x04lend\x18\x04 \x03(\v2#.fairlead.events.v1.Quota.LendEntryR\x04lend\x1a<\n" +
+	"\x0eGuaranteeEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a9\n" +
+	"\vBorrowEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a7\n" +
+	"\tLendEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"[\n" +
 	"\n" +
 	"Permission\x127\n" +
 	"\bsubjects\x18\x01 \x03(\v2\x1b.fairlead.events.v1.SubjectR\bsubjects\x12\x14\n" +
@@ -3626,7 +3732,7 @@ func file_fairlead_events_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_fairlead_events_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_fairlead_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_fairlead_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_fairlead_events_v1_events_proto_goTypes = []any{
 	(FailureCause)(0),             // 0: fairlead.events.v1.FailureCause
 	(Action)(0),                   // 1: fairlead.events.v1.Action
@@ -3670,11 +3776,15 @@ var file_fairlead_events_v1_events_proto_goTypes = []any{
 	(*Setting)(nil),               // 39: fairlead.events.v1.Setting
 	(*LogCreated)(nil),            // 40: fairlead.events.v1.LogCreated
 	(*Queue)(nil),                 // 41: fairlead.events.v1.Queue
-	(*Permission)(nil),            // 42: fairlead.events.v1.Permission
-	(*Subject)(nil),               // 43: fairlead.events.v1.Subject
-	(*ClassLimit)(nil),            // 44: fairlead.events.v1.ClassLimit
-	nil,                           // 45: fairlead.events.v1.Queue.LabelsEntry
-	nil,                           // 46: fairlead.events.v1.ClassLimit.MaximumFractionEntry
+	(*Quota)(nil),                 // 42: fairlead.events.v1.Quota
+	(*Permission)(nil),            // 43: fairlead.events.v1.Permission
+	(*Subject)(nil),               // 44: fairlead.events.v1.Subject
+	(*ClassLimit)(nil),            // 45: fairlead.events.v1.ClassLimit
+	nil,                           // 46: fairlead.events.v1.Queue.LabelsEntry
+	nil,                           // 47: fairlead.events.v1.Quota.GuaranteeEntry
+	nil,                           // 48: fairlead.events.v1.Quota.BorrowEntry
+	nil,                           // 49: fairlead.events.v1.Quota.LendEntry
+	nil,                           // 50: fairlead.events.v1.ClassLimit.MaximumFractionEntry
 }
 var file_fairlead_events_v1_events_proto_depIdxs = []int32{
 	9,  // 0: fairlead.events.v1.Body.shapes:type_name -> fairlead.events.v1.Shape
@@ -3729,16 +3839,20 @@ var file_fairlead_events_v1_events_proto_depIdxs = []int32{
 	5,  // 49: fairlead.events.v1.Setting.cause:type_name -> fairlead.events.v1.Cause
 	40, // 50: fairlead.events.v1.Setting.log_created:type_name -> fairlead.events.v1.LogCreated
 	41, // 51: fairlead.events.v1.Setting.queue_set:type_name -> fairlead.events.v1.Queue
-	42, // 52: fairlead.events.v1.Queue.permissions:type_name -> fairlead.events.v1.Permission
-	44, // 53: fairlead.events.v1.Queue.limits:type_name -> fairlead.events.v1.ClassLimit
-	45, // 54: fairlead.events.v1.Queue.labels:type_name -> fairlead.events.v1.Queue.LabelsEntry
-	43, // 55: fairlead.events.v1.Permission.subjects:type_name -> fairlead.events.v1.Subject
-	46, // 56: fairlead.events.v1.ClassLimit.maximum_fraction:type_name -> fairlead.events.v1.ClassLimit.MaximumFractionEntry
-	57, // [57:57] is the sub-list for method output_type
-	57, // [57:57] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	43, // 52: fairlead.events.v1.Queue.permissions:type_name -> fairlead.events.v1.Permission
+	45, // 53: fairlead.events.v1.Queue.limits:type_name -> fairlead.events.v1.ClassLimit
+	46, // 54: fairlead.events.v1.Queue.labels:type_name -> fairlead.events.v1.Queue.LabelsEntry
+	42, // 55: fairlead.events.v1.Queue.quotas:type_name -> fairlead.events.v1.Quota
+	47, // 56: fairlead.events.v1.Quota.guarantee:type_name -> fairlead.events.v1.Quota.GuaranteeEntry
+	48, // 57: fairlead.events.v1.Quota.borrow:type_name -> fairlead.events.v1.Quota.BorrowEntry
+	49, // 58: fairlead.events.v1.Quota.lend:type_name -> fairlead.events.v1.Quota.LendEntry
+	44, // 59: fairlead.events.v1.Permission.subjects:type_name -> fairlead.events.v1.Subject
+	50, // 60: fairlead.events.v1.ClassLimit.maximum_fraction:type_name -> fairlead.events.v1.ClassLimit.MaximumFractionEntry
+	61, // [61:61] is the sub-list for method output_type
+	61, // [61:61] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_events_v1_events_proto_init() }
@@ -3779,7 +3893,7 @@ func file_fairlead_events_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairlead_events_v1_events_proto_rawDesc), len(file_fairlead_events_v1_events_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   44,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -778,9 +778,12 @@ type Queue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// 1 / priority factor, in millionths.
-	Weight        int64         `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
-	Cordoned      bool          `protobuf:"varint,3,opt,name=cordoned,proto3" json:"cordoned,omitempty"`
-	Limits        []*ClassLimit `protobuf:"bytes,4,rep,name=limits,proto3" json:"limits,omitempty"`
+	Weight   int64         `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	Cordoned bool          `protobuf:"varint,3,opt,name=cordoned,proto3" json:"cordoned,omitempty"`
+	Limits   []*ClassLimit `protobuf:"bytes,4,rep,name=limits,proto3" json:"limits,omitempty"`
+	// The queue that it is part of; empty: of none.
+	Parent        string   `protobuf:"bytes,120,opt,name=parent,proto3" json:"parent,omitempty"`
+	Quotas        []*Quota `protobuf:"bytes,121,rep,name=quotas,proto3" json:"quotas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -843,6 +846,90 @@ func (x *Queue) GetLimits() []*ClassLimit {
 	return nil
 }
 
+func (x *Queue) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Queue) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
+	}
+	return nil
+}
+
+// Quota is what a queue may count on and hold, by resource.
+type Quota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: every pool that has no other.
+	Pool          string           `protobuf:"bytes,1,opt,name=pool,proto3" json:"pool,omitempty"`
+	Guarantee     map[string]int64 `protobuf:"bytes,2,rep,name=guarantee,proto3" json:"guarantee,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Borrow        map[string]int64 `protobuf:"bytes,3,rep,name=borrow,proto3" json:"borrow,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Lend          map[string]int64 `protobuf:"bytes,4,rep,name=lend,proto3" json:"lend,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Quota) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *Quota) GetGuarantee() map[string]int64 {
+	if x != nil {
+		return x.Guarantee
+	}
+	return nil
+}
+
+func (x *Quota) GetBorrow() map[string]int64 {
+	if x != nil {
+		return x.Borrow
+	}
+	return nil
+}
+
+func (x *Quota) GetLend() map[string]int64 {
+	if x != nil {
+		return x.Lend
+	}
+	return nil
+}
+
 type ClassLimit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PriorityClass string                 `protobuf:"bytes,1,opt,name=priority_class,json=priorityClass,proto3" json:"priority_class,omitempty"`
@@ -856,7 +943,7 @@ type ClassLimit struct {
 
 func (x *ClassLimit) Reset() {
 	*x = ClassLimit{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[10]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +955,7 @@ func (x *ClassLimit) String() string {
 func (*ClassLimit) ProtoMessage() {}
 
 func (x *ClassLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[10]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +968,7 @@ func (x *ClassLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClassLimit.ProtoReflect.Descriptor instead.
 func (*ClassLimit) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{10}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ClassLimit) GetPriorityClass() string {
@@ -917,7 +1004,7 @@ type EpochPlans struct {
 
 func (x *EpochPlans) Reset() {
 	*x = EpochPlans{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[11]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1016,7 @@ func (x *EpochPlans) String() string {
 func (*EpochPlans) ProtoMessage() {}
 
 func (x *EpochPlans) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[11]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1029,7 @@ func (x *EpochPlans) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EpochPlans.ProtoReflect.Descriptor instead.
 func (*EpochPlans) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{11}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *EpochPlans) GetEpoch() uint64 {
@@ -980,7 +1067,7 @@ type OpenPlan struct {
 
 func (x *OpenPlan) Reset() {
 	*x = OpenPlan{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[12]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -992,7 +1079,7 @@ func (x *OpenPlan) String() string {
 func (*OpenPlan) ProtoMessage() {}
 
 func (x *OpenPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[12]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1005,7 +1092,7 @@ func (x *OpenPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenPlan.ProtoReflect.Descriptor instead.
 func (*OpenPlan) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{12}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *OpenPlan) GetNumber() uint64 {
@@ -1053,7 +1140,7 @@ type Round struct {
 
 func (x *Round) Reset() {
 	*x = Round{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[13]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1065,7 +1152,7 @@ func (x *Round) String() string {
 func (*Round) ProtoMessage() {}
 
 func (x *Round) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[13]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1078,7 +1165,7 @@ func (x *Round) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Round.ProtoReflect.Descriptor instead.
 func (*Round) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{13}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Round) GetBucket() int64 {
@@ -1140,7 +1227,7 @@ type Charge struct {
 
 func (x *Charge) Reset() {
 	*x = Charge{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[14]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1239,7 @@ func (x *Charge) String() string {
 func (*Charge) ProtoMessage() {}
 
 func (x *Charge) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[14]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1252,7 @@ func (x *Charge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Charge.ProtoReflect.Descriptor instead.
 func (*Charge) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{14}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Charge) GetRun() []byte {
@@ -1217,7 +1304,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1316,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[15]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1329,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{15}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Usage) GetQueue() string {
@@ -1285,7 +1372,7 @@ type UsedAmount struct {
 
 func (x *UsedAmount) Reset() {
 	*x = UsedAmount{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1297,7 +1384,7 @@ func (x *UsedAmount) String() string {
 func (*UsedAmount) ProtoMessage() {}
 
 func (x *UsedAmount) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[16]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1310,7 +1397,7 @@ func (x *UsedAmount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsedAmount.ProtoReflect.Descriptor instead.
 func (*UsedAmount) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{16}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UsedAmount) GetResource() string {
@@ -1344,7 +1431,7 @@ type QueueBucket struct {
 
 func (x *QueueBucket) Reset() {
 	*x = QueueBucket{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1443,7 @@ func (x *QueueBucket) String() string {
 func (*QueueBucket) ProtoMessage() {}
 
 func (x *QueueBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[17]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1456,7 @@ func (x *QueueBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueBucket.ProtoReflect.Descriptor instead.
 func (*QueueBucket) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{17}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *QueueBucket) GetQueue() string {
@@ -1407,7 +1494,7 @@ type GangPast struct {
 
 func (x *GangPast) Reset() {
 	*x = GangPast{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[18]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1506,7 @@ func (x *GangPast) String() string {
 func (*GangPast) ProtoMessage() {}
 
 func (x *GangPast) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[18]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1519,7 @@ func (x *GangPast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GangPast.ProtoReflect.Descriptor instead.
 func (*GangPast) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{18}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GangPast) GetQueue() string {
@@ -1505,7 +1592,7 @@ type GangGroup struct {
 
 func (x *GangGroup) Reset() {
 	*x = GangGroup{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1604,7 @@ func (x *GangGroup) String() string {
 func (*GangGroup) ProtoMessage() {}
 
 func (x *GangGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[19]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1617,7 @@ func (x *GangGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GangGroup.ProtoReflect.Descriptor instead.
 func (*GangGroup) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{19}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GangGroup) GetId() string {
@@ -1573,7 +1660,7 @@ type PoolStarted struct {
 
 func (x *PoolStarted) Reset() {
 	*x = PoolStarted{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1672,7 @@ func (x *PoolStarted) String() string {
 func (*PoolStarted) ProtoMessage() {}
 
 func (x *PoolStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1685,7 @@ func (x *PoolStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolStarted.ProtoReflect.Descriptor instead.
 func (*PoolStarted) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{20}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PoolStarted) GetPool() string {
@@ -1690,12 +1777,28 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"generation\x124\n" +
 	"\x05queue\x18\x02 \x01(\v2\x1c.fairlead.scheduler.v1.QueueH\x00R\x05queue\x12\x1a\n" +
 	"\adeleted\x18\x03 \x01(\tH\x00R\adeletedB\t\n" +
-	"\asetting\"\x8a\x01\n" +
+	"\asetting\"\xd8\x01\n" +
 	"\x05Queue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x03R\x06weight\x12\x1a\n" +
 	"\bcordoned\x18\x03 \x01(\bR\bcordoned\x129\n" +
-	"\x06limits\x18\x04 \x03(\v2!.fairlead.scheduler.v1.ClassLimitR\x06limits\"\xd5\x01\n" +
+	"\x06limits\x18\x04 \x03(\v2!.fairlead.scheduler.v1.ClassLimitR\x06limits\x12\x16\n" +
+	"\x06parent\x18x \x01(\tR\x06parent\x124\n" +
+	"\x06quotas\x18y \x03(\v2\x1c.fairlead.scheduler.v1.QuotaR\x06quotas\"\x96\x03\n" +
+	"\x05Quota\x12\x12\n" +
+	"\x04pool\x18\x01 \x01(\tR\x04pool\x12I\n" +
+	"\tguarantee\x18\x02 \x03(\v2+.fairlead.scheduler.v1.Quota.GuaranteeEntryR\tguarantee\x12@\n" +
+	"\x06borrow\x18\x03 \x03(\v2(.fairlead.scheduler.v1.Quota.BorrowEntryR\x06borrow\x12:\n" +
+	"\x04lend\x18\x04 \x03(\v2&.fairlead.scheduler.v1.Quota.LendEntryR\x04lend\x1a<\n" +
+	"\x0eGuaranteeEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a9\n" +
+	"\vBorrowEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a7\n" +
+	"\tLendEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xd5\x01\n" +
 	"\n" +
 	"ClassLimit\x12%\n" +
 	"\x0epriority_class\x18\x01 \x01(\tR\rpriorityClass\x12\x12\n" +
@@ -1777,7 +1880,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP() []byte {
 	return file_fairlead_scheduler_v1_snapshot_proto_rawDescData
 }
 
-var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*PartitionSnapshot)(nil), // 0: fairlead.scheduler.v1.PartitionSnapshot
 	(*JobSet)(nil),            // 1: fairlead.scheduler.v1.JobSet
@@ -1789,59 +1892,67 @@ var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*Created)(nil),           // 7: fairlead.scheduler.v1.Created
 	(*Setting)(nil),           // 8: fairlead.scheduler.v1.Setting
 	(*Queue)(nil),             // 9: fairlead.scheduler.v1.Queue
-	(*ClassLimit)(nil),        // 10: fairlead.scheduler.v1.ClassLimit
-	(*EpochPlans)(nil),        // 11: fairlead.scheduler.v1.EpochPlans
-	(*OpenPlan)(nil),          // 12: fairlead.scheduler.v1.OpenPlan
-	(*Round)(nil),             // 13: fairlead.scheduler.v1.Round
-	(*Charge)(nil),            // 14: fairlead.scheduler.v1.Charge
-	(*Usage)(nil),             // 15: fairlead.scheduler.v1.Usage
-	(*UsedAmount)(nil),        // 16: fairlead.scheduler.v1.UsedAmount
-	(*QueueBucket)(nil),       // 17: fairlead.scheduler.v1.QueueBucket
-	(*GangPast)(nil),          // 18: fairlead.scheduler.v1.GangPast
-	(*GangGroup)(nil),         // 19: fairlead.scheduler.v1.GangGroup
-	(*PoolStarted)(nil),       // 20: fairlead.scheduler.v1.PoolStarted
-	nil,                       // 21: fairlead.scheduler.v1.ClassLimit.FractionsEntry
-	nil,                       // 22: fairlead.scheduler.v1.Charge.AmountsEntry
-	nil,                       // 23: fairlead.scheduler.v1.PoolStarted.AmountsEntry
-	(*v1.Shape)(nil),          // 24: fairlead.events.v1.Shape
-	(*v1.Gang)(nil),           // 25: fairlead.events.v1.Gang
-	(*v1.Event)(nil),          // 26: fairlead.events.v1.Event
-	(*v1.Failure)(nil),        // 27: fairlead.events.v1.Failure
+	(*Quota)(nil),             // 10: fairlead.scheduler.v1.Quota
+	(*ClassLimit)(nil),        // 11: fairlead.scheduler.v1.ClassLimit
+	(*EpochPlans)(nil),        // 12: fairlead.scheduler.v1.EpochPlans
+	(*OpenPlan)(nil),          // 13: fairlead.scheduler.v1.OpenPlan
+	(*Round)(nil),             // 14: fairlead.scheduler.v1.Round
+	(*Charge)(nil),            // 15: fairlead.scheduler.v1.Charge
+	(*Usage)(nil),             // 16: fairlead.scheduler.v1.Usage
+	(*UsedAmount)(nil),        // 17: fairlead.scheduler.v1.UsedAmount
+	(*QueueBucket)(nil),       // 18: fairlead.scheduler.v1.QueueBucket
+	(*GangPast)(nil),          // 19: fairlead.scheduler.v1.GangPast
+	(*GangGroup)(nil),         // 20: fairlead.scheduler.v1.GangGroup
+	(*PoolStarted)(nil),       // 21: fairlead.scheduler.v1.PoolStarted
+	nil,                       // 22: fairlead.scheduler.v1.Quota.GuaranteeEntry
+	nil,                       // 23: fairlead.scheduler.v1.Quota.BorrowEntry
+	nil,                       // 24: fairlead.scheduler.v1.Quota.LendEntry
+	nil,                       // 25: fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	nil,                       // 26: fairlead.scheduler.v1.Charge.AmountsEntry
+	nil,                       // 27: fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	(*v1.Shape)(nil),          // 28: fairlead.events.v1.Shape
+	(*v1.Gang)(nil),           // 29: fairlead.events.v1.Gang
+	(*v1.Event)(nil),          // 30: fairlead.events.v1.Event
+	(*v1.Failure)(nil),        // 31: fairlead.events.v1.Failure
 }
 var file_fairlead_scheduler_v1_snapshot_proto_depIdxs = []int32{
 	1,  // 0: fairlead.scheduler.v1.PartitionSnapshot.job_sets:type_name -> fairlead.scheduler.v1.JobSet
 	2,  // 1: fairlead.scheduler.v1.PartitionSnapshot.specs:type_name -> fairlead.scheduler.v1.Spec
 	3,  // 2: fairlead.scheduler.v1.PartitionSnapshot.more:type_name -> fairlead.scheduler.v1.More
-	24, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
+	28, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
 	4,  // 4: fairlead.scheduler.v1.More.run:type_name -> fairlead.scheduler.v1.Run
-	25, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
-	26, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
+	29, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
+	30, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
 	5,  // 7: fairlead.scheduler.v1.More.cancel:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 8: fairlead.scheduler.v1.More.preempt:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 9: fairlead.scheduler.v1.More.reprioritize:type_name -> fairlead.scheduler.v1.Asked
-	27, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
+	31, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
 	7,  // 11: fairlead.scheduler.v1.ControlSnapshot.created:type_name -> fairlead.scheduler.v1.Created
 	8,  // 12: fairlead.scheduler.v1.ControlSnapshot.settings:type_name -> fairlead.scheduler.v1.Setting
-	11, // 13: fairlead.scheduler.v1.ControlSnapshot.plans:type_name -> fairlead.scheduler.v1.EpochPlans
-	13, // 14: fairlead.scheduler.v1.ControlSnapshot.round:type_name -> fairlead.scheduler.v1.Round
+	12, // 13: fairlead.scheduler.v1.ControlSnapshot.plans:type_name -> fairlead.scheduler.v1.EpochPlans
+	14, // 14: fairlead.scheduler.v1.ControlSnapshot.round:type_name -> fairlead.scheduler.v1.Round
 	9,  // 15: fairlead.scheduler.v1.Setting.queue:type_name -> fairlead.scheduler.v1.Queue
-	10, // 16: fairlead.scheduler.v1.Queue.limits:type_name -> fairlead.scheduler.v1.ClassLimit
-	21, // 17: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
-	12, // 18: fairlead.scheduler.v1.EpochPlans.plans:type_name -> fairlead.scheduler.v1.OpenPlan
-	17, // 19: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
-	18, // 20: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
-	14, // 21: fairlead.scheduler.v1.Round.charges:type_name -> fairlead.scheduler.v1.Charge
-	15, // 22: fairlead.scheduler.v1.Round.usage:type_name -> fairlead.scheduler.v1.Usage
-	20, // 23: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
-	22, // 24: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
-	16, // 25: fairlead.scheduler.v1.Usage.amounts:type_name -> fairlead.scheduler.v1.UsedAmount
-	19, // 26: fairlead.scheduler.v1.GangPast.groups:type_name -> fairlead.scheduler.v1.GangGroup
-	23, // 27: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	11, // 16: fairlead.scheduler.v1.Queue.limits:type_name -> fairlead.scheduler.v1.ClassLimit
+	10, // 17: fairlead.scheduler.v1.Queue.quotas:type_name -> fairlead.scheduler.v1.Quota
+	22, // 18: fairlead.scheduler.v1.Quota.guarantee:type_name -> fairlead.scheduler.v1.Quota.GuaranteeEntry
+	23, // 19: fairlead.scheduler.v1.Quota.borrow:type_name -> fairlead.scheduler.v1.Quota.BorrowEntry
+	24, // 20: fairlead.scheduler.v1.Quota.lend:type_name -> fairlead.scheduler.v1.Quota.LendEntry
+	25, // 21: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	13, // 22: fairlead.scheduler.v1.EpochPlans.plans:type_name -> fairlead.scheduler.v1.OpenPlan
+	18, // 23: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
+	19, // 24: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
+	15, // 25: fairlead.scheduler.v1.Round.charges:type_name -> fairlead.scheduler.v1.Charge
+	16, // 26: fairlead.scheduler.v1.Round.usage:type_name -> fairlead.scheduler.v1.Usage
+	21, // 27: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
+	26, // 28: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
+	17, // 29: fairlead.scheduler.v1.Usage.amounts:type_name -> fairlead.scheduler.v1.UsedAmount
+	20, // 30: fairlead.scheduler.v1.GangPast.groups:type_name -> fairlead.scheduler.v1.GangGroup
+	27, // 31: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_scheduler_v1_snapshot_proto_init() }
@@ -1859,7 +1970,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairlead_scheduler_v1_snapshot_proto_rawDesc), len(file_fairlead_scheduler_v1_snapshot_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
