@@ -14,6 +14,8 @@ type softNodes struct {
 	unread   []int32
 	isUnread []bool
 	nodes    []softNode
+	// none: no run is preemptible, as of the newest reading.
+	none bool
 	// held is what preemptible runs hold of each node, a resource an element.
 	held []int64
 }
@@ -76,6 +78,7 @@ func (x *softNodes) read(s *State, known int) {
 		x.nodes = append(x.nodes, softNode{})
 		x.held = append(x.held, make([]int64, width)...)
 	}
+	x.none = !s.anySoft()
 	for n := from; n < len(s.nodes); n++ {
 		x.readNode(s, int32(n)) //nolint:gosec // nodes are below 2^31
 	}
@@ -91,6 +94,9 @@ func (x *softNodes) readNode(s *State, n int32) {
 	row, held, pool := &x.nodes[n], s.room(x.held, n), s.nodes[n].pool
 	*row = softNode{runs: row.runs[:0], asks: row.asks[:0], lowest: math.MaxInt32, youngest: math.MinInt64}
 	clear(held)
+	if x.none {
+		return
+	}
 	for h := s.nodes[n].first; h != none; h = s.runs[h].next {
 		r := &s.runs[h]
 		row.gangs = row.gangs || r.gang != none
@@ -105,6 +111,17 @@ func (x *softNodes) readNode(s *State, n int32) {
 		row.strays = row.strays || r.pool != pool
 		row.lowest, row.youngest = min(row.lowest, r.level), max(row.youngest, r.since)
 	}
+}
+
+// anySoft says whether any run is preemptible: where none is, there is no need to read what
+// runs node by node.
+func (s *State) anySoft() bool {
+	for i := range s.kinds {
+		if k := &s.kinds[i]; k.runs > 0 && s.cfg.Classes[s.shapes[k.shape].class].Preemptible {
+			return true
+		}
+	}
+	return false
 }
 
 // rank puts the runs of a node in order, the best first.
