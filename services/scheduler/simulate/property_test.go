@@ -29,6 +29,9 @@ func anyWorld(t *rapid.T) simulate.World {
 	if rapid.Bool().Draw(t, "limited") {
 		w.Rules.Rate = schedule.Rate{PerToken: int64(time.Second), Burst: 4}
 	}
+	if rapid.Bool().Draw(t, "reserving") {
+		w.Rules.ReserveAfter, w.Rules.ReservationsMax = int64(time.Second), 2
+	}
 	for i := range rapid.IntRange(1, 6).Draw(t, "templates") {
 		queue := rapid.SampledFrom([]schedule.QueueID{"a", "b"}).Draw(t, "queue")
 		class := rapid.SampledFrom([]schedule.ClassID{"fixed", "soft"}).Draw(t, "class")

@@ -215,7 +215,7 @@ func (s *Simulation) plan(out Recorder) error {
 			return err
 		}
 	}
-	if err := s.told(); err != nil {
+	if err := s.reserve(plan); err != nil {
 		return err
 	}
 	s.rows = s.account.shares(s.now, s.counts.Rounds, plan.Shares, s.rows[:0])
@@ -223,6 +223,22 @@ func (s *Simulation) plan(out Recorder) error {
 		return nil
 	}
 	return out.Shares(s.rows)
+}
+
+// reserve tells the round which of its reservations are facts now, and everything else
+// that was noted.
+func (s *Simulation) reserve(plan *schedule.Plan) error {
+	for _, job := range plan.Unreserves {
+		if err := s.tell(schedule.ReservationGone{Job: job}); err != nil {
+			return err
+		}
+	}
+	for i := range plan.Reservations {
+		if err := s.tell(schedule.ReservationSet{Reservation: plan.Reservations[i]}); err != nil {
+			return err
+		}
+	}
+	return s.told()
 }
 
 // tell notes a fact, to be told to the round with others.

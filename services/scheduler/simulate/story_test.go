@@ -105,6 +105,13 @@ func gangs(size uint32, label string) func(*simulate.Template) {
 	return func(t *simulate.Template) { t.Gang, t.Label = size, label }
 }
 
+// overtaken is a large job of queue a behind two runs, and small ones of queue b.
+func overtaken() simulate.World {
+	const s = time.Second
+	return lab(1, jobs("one", 1, 1000, 10*s), jobs("two", 1, 1000, 12*s), jobs("large", 1, 2000, 10*s, from(s)),
+		jobs("small", 6, 1000, 10*s, in("b", "fixed"), from(s)))
+}
+
 // Each story was worked out by hand from the rules of the package.
 func TestStories(t *testing.T) {
 	t.Parallel()
@@ -193,6 +200,39 @@ l-0/0 lab/n0 30s..33s succeeded
 			want: `j-0/0 lab/n0 0s..10s succeeded
 j-1/0 lab/n0 2s..12s succeeded
 j-2/0 lab/n1 4s..14s succeeded
+`,
+		},
+		// The small jobs of b would take each cpu as it is given back. After five seconds the
+		// large job's turn is kept, so it starts when both runs of the beginning have ended;
+		// without that it starts at 42s: see the next.
+		"a large job is not overtaken for ever": {
+			world: func() simulate.World {
+				w := overtaken()
+				w.Rules.ReserveAfter, w.Rules.ReservationsMax = int64(5*s), 1
+				return w
+			}(),
+			want: `one-0/0 lab/n0 0s..10s succeeded
+two-0/0 lab/n0 0s..12s succeeded
+large-0/0 lab/n0 12s..22s succeeded
+small-0/0 lab/n0 22s..32s succeeded
+small-1/0 lab/n0 22s..32s succeeded
+small-2/0 lab/n0 32s..42s succeeded
+small-3/0 lab/n0 32s..42s succeeded
+small-4/0 lab/n0 42s..52s succeeded
+small-5/0 lab/n0 42s..52s succeeded
+`,
+		},
+		"without a reservation a large job is overtaken": {
+			world: overtaken(),
+			want: `one-0/0 lab/n0 0s..10s succeeded
+two-0/0 lab/n0 0s..12s succeeded
+small-0/0 lab/n0 10s..20s succeeded
+small-1/0 lab/n0 12s..22s succeeded
+small-2/0 lab/n0 20s..30s succeeded
+small-3/0 lab/n0 22s..32s succeeded
+small-4/0 lab/n0 30s..40s succeeded
+small-5/0 lab/n0 32s..42s succeeded
+large-0/0 lab/n0 42s..52s succeeded
 `,
 		},
 		"the end cuts off what runs": {
