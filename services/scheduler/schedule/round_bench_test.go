@@ -25,6 +25,7 @@ func BenchmarkRound(b *testing.B) {
 	b.Run("why", func(b *testing.B) { benchWhy(b, standard) })
 	b.Run("whatif", func(b *testing.B) { benchWhatIf(b, standard) })
 	b.Run("snapshot", func(b *testing.B) { benchSnapshot(b, standard) })
+	b.Run("kueue", benchKueue)
 	queues := standardWorld(1_000_000, 1_000, 5_000)
 	b.Run("queues-full", func(b *testing.B) { benchFull(b, queues) })
 	b.Run("queues-churn", func(b *testing.B) { benchChurn(b, queues) })
