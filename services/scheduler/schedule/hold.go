@@ -214,9 +214,13 @@ func (p *planner) addHold(h hold) {
 
 // holder is the hold of a job; none: it has none, or that is over.
 func (p *planner) holder(job int32) int32 {
-	if len(p.reserved.list) == 0 || job == none {
+	if len(p.reserved.list) == 0 {
 		return none
 	}
+	return p.holderAmong(job)
+}
+
+func (p *planner) holderAmong(job int32) int32 {
 	if at, is := p.reserved.of[job]; is && !p.reserved.list[at].over {
 		return at
 	}
@@ -240,10 +244,11 @@ func (p *planner) dropOverLimit(queue int32) (some bool) {
 
 // released ends the hold of what started, and those that its queue can hold no more. It
 // says whether that left room for others: the walk is to end then.
-func (p *planner) released(queue, job int32) (some bool) {
-	if len(p.reserved.list) == 0 {
-		return false
-	}
+func (p *planner) released(queue, job int32) bool {
+	return len(p.reserved.list) > 0 && p.releasedAmong(queue, job)
+}
+
+func (p *planner) releasedAmong(queue, job int32) (some bool) {
 	if at := p.holder(job); at != none {
 		p.reserved.list[at].over, some = true, true
 		p.shares++
@@ -254,7 +259,11 @@ func (p *planner) released(queue, job int32) (some bool) {
 // allowed says whether a job may have room on a node for all that is reserved there: it is
 // gone before it is needed, or fits beside.
 func (p *planner) allowed(k *seek, n int32) bool {
-	if len(p.reserved.list) == 0 || !p.reserved.isHeld.has(n) {
+	return len(p.reserved.list) == 0 || p.allowedAmong(k, n)
+}
+
+func (p *planner) allowedAmong(k *seek, n int32) bool {
+	if !p.reserved.isHeld.has(n) {
 		return true
 	}
 	held := p.reserved.nodes[n]
@@ -289,10 +298,11 @@ func (p *planner) fewestBeside(k *seek, n int32, most int, count func(Vec) int) 
 
 // shut says whether a node is reserved such that a job may preempt nobody there.
 func (p *planner) shut(k *seek, n int32) bool {
-	if len(p.reserved.list) == 0 || !p.reserved.isHeld.has(n) {
-		return false
-	}
-	return slices.ContainsFunc(p.reserved.nodes[n].slots, func(s slot) bool { return p.binds(k, s.hold) })
+	return len(p.reserved.list) > 0 && p.shutAmong(k, n)
+}
+
+func (p *planner) shutAmong(k *seek, n int32) bool {
+	return p.reserved.isHeld.has(n) && slices.ContainsFunc(p.reserved.nodes[n].slots, func(s slot) bool { return p.binds(k, s.hold) })
 }
 
 // binds says whether a job has to heed a reservation: it is not its own nor of a lower
@@ -341,23 +351,31 @@ func (p *planner) lookAhead(n int32, s *slot) {
 // what is known of its room holds no more.
 func (p *planner) heldChanged(n int32) {
 	if len(p.reserved.list) > 0 && p.reserved.isHeld.has(n) {
-		for i := range p.reserved.nodes[n].slots {
-			p.reserved.nodes[n].slots[i].known = false
-		}
+		p.reserved.nodes[n].forgetAhead()
+	}
+}
+
+// forgetAhead forgets what the node has at the times of reservations.
+func (h *heldNode) forgetAhead() {
+	for i := range h.slots {
+		h.slots[i].known = false
 	}
 }
 
 // heldLaid notes a start on a node; heldUnlaid takes back the newest.
 func (p *planner) heldLaid(n, kind int32) {
 	if len(p.reserved.list) > 0 && p.reserved.isHeld.has(n) {
-		p.reserved.nodes[n].laid = append(p.reserved.nodes[n].laid, kind)
+		p.reserved.nodes[n].lay(kind)
 	}
 }
 
+func (h *heldNode) lay(kind int32) { h.laid = append(h.laid, kind) }
+
+func (h *heldNode) unlay() { h.laid = h.laid[:len(h.laid)-1] }
+
 func (p *planner) heldUnlaid(n int32) {
 	if len(p.reserved.list) > 0 && p.reserved.isHeld.has(n) {
-		held := p.reserved.nodes[n]
-		held.laid = held.laid[:len(held.laid)-1]
+		p.reserved.nodes[n].unlay()
 	}
 }
 
@@ -381,8 +399,14 @@ func (p *planner) reservedFor(k *seek, n int32) string {
 // forgetAhead forgets what nodes have at the times of reservations.
 func (p *planner) forgetAhead() {
 	for _, held := range p.reserved.nodes { //archcheck:unordered each by itself
-		for i := range held.slots {
-			held.slots[i].known = false
-		}
+		held.forgetAhead()
+	}
+}
+
+// heed has a search heed what is reserved, for a job of a shape; none: for any of its jobs.
+func (p *planner) heed(k *seek, sh *shape, job int32) {
+	k.own = none
+	if len(p.reserved.list) > 0 {
+		k.level, k.limit, k.own = p.cfg.Classes[sh.class].Priority, sh.Limit, p.holderAmong(job)
 	}
 }

@@ -24,10 +24,8 @@ type seek struct {
 // seekFor is what a node for a job is looked for by.
 func (p *planner) seekFor(job int32, in scope) seek {
 	sh := &p.shapes[p.kinds[p.jobs[job].kind].shape]
-	k := seek{
-		job: job, request: sh.onNode, match: p.matches(sh), in: in,
-		level: p.cfg.Classes[sh.class].Priority, limit: sh.Limit, own: p.holder(job),
-	}
+	k := seek{job: job, request: sh.onNode, match: p.matches(sh), in: in}
+	p.heed(&k, sh, job)
 	if p.jobs[job].extra {
 		k.avoid = p.extras[job].avoid
 	}
@@ -203,10 +201,8 @@ func (p *planner) hasRoom(h int32) bool {
 	if sh.full == p.began {
 		return false
 	}
-	k := seek{
-		job: none, request: sh.onNode, match: p.matches(sh), later: true,
-		level: p.cfg.Classes[sh.class].Priority, limit: sh.Limit, own: none,
-	}
+	k := seek{job: none, request: sh.onNode, match: p.matches(sh), later: true}
+	p.heed(&k, sh, none)
 	if sh.witnessAt == p.began && p.holds(&k, sh.witness) && p.allowed(&k, sh.witness) {
 		return true
 	}
