@@ -52,7 +52,7 @@ const NodesMax = 1_000_000
 func ReadCluster(file string) (Cluster, error) {
 	c, err := config.Load(Cluster{}, []string{file}, nil)
 	if err != nil {
-		return Cluster{}, fmt.Errorf("read clusters: %w", err)
+		return Cluster{}, fmt.Errorf("read clusters: %w", from(file, err))
 	}
 	return c, nil
 }

@@ -65,9 +65,18 @@ func ReadRules(file string) (Rules, error) {
 		}
 	}
 	if err != nil {
-		return Rules{}, fmt.Errorf("read configuration: %w", err)
+		return Rules{}, fmt.Errorf("read configuration: %w", from(file, err))
 	}
 	return rules, nil
+}
+
+// from has an error name the file, also where what is wrong is what it leaves out, which
+// stands at no line of it.
+func from(file string, err error) error {
+	if strings.Contains(err.Error(), file) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", file, err)
 }
 
 // ownFile is a configuration of the scheduler, or of the standalone process.

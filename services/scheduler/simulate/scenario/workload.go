@@ -100,7 +100,7 @@ type Expression struct {
 func ReadWorkload(file string) (Workload, error) {
 	w, err := config.Load(Workload{}, []string{file}, nil)
 	if err != nil {
-		return Workload{}, fmt.Errorf("read workload: %w", err)
+		return Workload{}, fmt.Errorf("read workload: %w", from(file, err))
 	}
 	return w, nil
 }
