@@ -56,6 +56,8 @@ type Scheduling struct {
 	PriorityFactorsByPool map[string]map[string]float64
 	// LookbackMax is how many queued jobs of a queue a round looks at. Default 100000.
 	LookbackMax uint32
+	// WellKnownNodeTypes are kinds of nodes by their taints, for awayNodeTypes. Default: none.
+	WellKnownNodeTypes []NodeType
 	// MaximumGangCardinality is the most members of a gang that may start; larger ones wait and
 	// say so. Submit has a limit of the same name and refuses them. 0: any. Default 0.
 	MaximumGangCardinality uint32
@@ -120,7 +122,29 @@ type PriorityClass struct {
 	MaximumFractionPerQueue map[string]float64
 	// MaximumFractionPerQueueByPool are the limits of single pools instead, by name.
 	MaximumFractionPerQueueByPool map[string]map[string]float64
+	// AwayNodeTypes are nodes on which jobs of the class may run away from home: where they
+	// find no place there they tolerate the taints of one, and run at a lower priority, at which
+	// whose home it is preempts them. They are tried in this order.
+	AwayNodeTypes []AwayNodeType
 }
+
+// AwayNodeType is a kind of nodes away from home.
+type AwayNodeType struct {
+	// Priority is below that of the class, and below those before it.
+	Priority int32
+	// WellKnownNodeTypeName is one of wellKnownNodeTypes.
+	WellKnownNodeTypeName string
+}
+
+// NodeType is a kind of nodes.
+type NodeType struct {
+	Name string
+	// Taints are what is tolerated.
+	Taints []Taint
+}
+
+// Taint is one of a node. A value of * is any.
+type Taint struct{ Key, Value, Effect string }
 
 // Rate is a token bucket. Zero Burst: no limit.
 type Rate struct {
@@ -171,6 +195,7 @@ func (s Scheduling) Validate() error {
 	}
 	s.validateFloating(&check)
 	s.validatePeriod(&check)
+	s.validateAway(&check)
 	if len(s.PriorityClasses) == 0 {
 		check.Violate("priorityClasses", nil, "must name at least one class")
 	}
@@ -230,7 +255,7 @@ func (s Scheduling) Round() (schedule.Config, error) {
 		class := s.PriorityClasses[name]
 		cfg.Classes = append(cfg.Classes, schedule.Class{
 			ID: schedule.ClassID(name), Priority: class.Priority, Preemptible: class.Preemptible, MinRunTime: schedule.Time(class.MinRunTime),
-			Limit: fractions(class.MaximumFractionPerQueue), LimitIn: fractionsByPool(class.MaximumFractionPerQueueByPool),
+			Limit: fractions(class.MaximumFractionPerQueue), LimitIn: fractionsByPool(class.MaximumFractionPerQueueByPool), Away: s.away(class),
 		})
 	}
 	if _, err := schedule.New(cfg); err != nil {

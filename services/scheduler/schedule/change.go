@@ -33,15 +33,18 @@ func (c *changes) inPool(w *PoolWhy) {
 	if at := c.plan.Wake; at > c.round.Now && c.supposing(c.asked, suppose{at: at}) {
 		c.keep(Change{Kind: WaitUntil, At: at})
 	}
-	c.askLess(w)
-	c.askFewer(w)
+	roams := c.mayGoAway(c.asked.last, c.asked.members, 1)
+	if !roams { // what is the least away from home is not looked for
+		c.askLess(w)
+		c.askFewer(w)
+	}
 	if slices.ContainsFunc(c.asked.all(), c.avoids) && c.supposing(c.asked, suppose{anywhere: true}) {
 		c.keep(Change{Kind: TryAgain})
 	}
 	c.match(w)
 	c.class()
 	c.raise(w)
-	if !slices.ContainsFunc(w.Blocks, func(b Block) bool { return b.Rule == AboveQuota }) {
+	if !roams && !slices.ContainsFunc(w.Blocks, func(b Block) bool { return b.Rule == AboveQuota }) {
 		c.nodes(w)
 	}
 }
@@ -205,7 +208,7 @@ func (c *changes) cut(sh *shape, to Vec) (cut uint64) {
 
 // cutForNode is the largest request that fits on some node; nil: none.
 func (c *changes) cutForNode(sh *shape, slack Vec) (best Vec) {
-	k := c.seekFor(c.asked.job, nil)
+	k := c.seekFor(c.asked.job, 0, nil)
 	k.later = true
 	least := uint64(0)
 	to := make(Vec, len(slack))
@@ -259,7 +262,7 @@ func (c *changes) cutForGang(sh *shape, slack Vec) (best Vec) {
 // capacity is for how many jobs with a request there is room, in the domain of the gang
 // where most is.
 func (c *changes) capacity(request Vec) (most int) {
-	k := c.seekFor(c.asked.members[0], nil)
+	k := c.seekFor(c.asked.members[0], 0, nil)
 	domainOf, sums := c.domainOf(c.asked.gang), map[int32]int{}
 	for _, n := range c.planner.nodes {
 		if !c.index.takes[n] || !c.mayTry(&k, n) {
@@ -408,7 +411,7 @@ func (c *changes) nodes(w *PoolWhy) {
 		return
 	}
 	domainOf := c.domainOf(gang)
-	k := c.seekFor(c.asked.job, nil)
+	k := c.seekFor(c.asked.job, 0, nil)
 	k.avoid = nil
 	best := Change{Kind: AddNodes, Pool: w.Pool}
 	rooms := map[int32]int{}
@@ -441,7 +444,7 @@ func (c *changes) nodes(w *PoolWhy) {
 
 // capacityIn is for how many jobs there is room on nodes in some domains.
 func (c *changes) capacityIn(request Vec, in scope) (sum int) {
-	k := c.seekFor(c.asked.members[0], in)
+	k := c.seekFor(c.asked.members[0], 0, in)
 	for _, n := range c.planner.nodes {
 		if !c.index.takes[n] || !c.mayTry(&k, n) {
 			continue

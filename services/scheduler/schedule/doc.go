@@ -105,6 +105,8 @@
 //     beyond. See quota.go.
 //   - The place of a preempted run is not free until its pod is gone: who gets it
 //     names the run in [Start.After], and no second victim is taken meanwhile.
+//   - Away from home: a class's jobs may run at a lower level where they tolerate more. See
+//     away.go.
 //   - Of a pool's total a part may start within a period. See period.go.
 //   - Floating resources stand on no node: a pool has so much of each. See floating.go.
 //   - Limits: a class's fraction of the pool in a queue, token buckets, look-back. No

@@ -66,7 +66,7 @@ func (p *planner) whyIn(t *asked, found *changes) PoolWhy {
 	w.Blocks = append(w.Blocks, p.quotaBlocks(t)...)
 	p.countReasons(t, &w)
 	w.Placed = p.placed(t, &w)
-	can := p.canStart(q)
+	can := p.canStartAnywhere(q)
 	if can || !over {
 		w.Preemption = p.preemption(t, q, can, w.Placed)
 	}
@@ -133,7 +133,7 @@ type tally struct {
 
 // countReasons counts the nodes by why a job does not start there, and finds the nearest.
 func (p *planner) countReasons(t *asked, w *PoolWhy) {
-	k := p.seekFor(t.job, nil)
+	k := p.seekFor(t.job, 0, nil)
 	k.later = true
 	sum := tally{small: make([]int, len(p.total)), full: make([]int, len(p.total)), texts: map[NodeCount]int{}}
 	best := shortage{node: none}
@@ -269,9 +269,9 @@ func (p *planner) placed(t *asked, w *PoolWhy) int {
 	p.trial(func() bool {
 		q := &p.queues[p.at[t.queue]]
 		for _, j := range t.members {
-			k := p.seekFor(j, nil)
+			k := p.seekFor(j, 0, nil)
 			if at := p.roomFor(&k); at != none {
-				p.lay(q, j, at, "")
+				p.lay(q, &k, at, "")
 				n++
 			}
 		}

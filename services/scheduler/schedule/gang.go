@@ -60,7 +60,7 @@ func (p *planner) gangTree(q *queueRound) *gangTree {
 		group := &t.groups[at]
 		group.members = append(group.members, j)
 		kind := p.jobs[j].kind
-		group.join(kind, !p.avoids(j))
+		group.join(kind, q.away == 0 && !p.avoids(j))
 		group.all++
 		group.request.add(p.onNode(kind))
 	}
@@ -115,18 +115,10 @@ func (p *planner) placeGroup(q *queueRound, t *gangTree, at int32, in scope, dom
 func (p *planner) placeMembers(q *queueRound, t *gangTree, at int32, in scope, domain *string) bool {
 	m := p.mark()
 	for _, j := range t.groups[at].members {
-		k := p.seekFor(j, in)
-		if p.mayHoldMore(q, p.request(p.jobs[j].kind)) {
-			if n := p.roomFor(&k); n != none {
-				p.lay(q, j, n, *domain)
-				continue
-			}
-		}
-		if !p.preemptFor(q, &k) {
+		if !p.settle(q, j, in, *domain) {
 			p.undoTo(m)
 			return false
 		}
-		p.displace(q, j, &q.spot, *domain)
 	}
 	for _, group := range t.groups[at].groups {
 		if !p.placeGroup(q, t, group, in, domain) {

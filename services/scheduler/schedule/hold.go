@@ -101,7 +101,7 @@ func (p *planner) mayKeep(h *hold) bool {
 		if p.jobs[j].gang != gang || !is || p.State.nodes[n].pool != h.pool || !p.index.takes[n] {
 			return false
 		}
-		k := p.seekFor(j, nil)
+		k := p.seekFor(j, 0, nil)
 		if !p.shapes[p.kinds[p.jobs[j].kind].shape].mayUse(h.pool) || !p.mayTry(&k, n) {
 			return false
 		}

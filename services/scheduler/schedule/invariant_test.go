@@ -153,7 +153,7 @@ func placedOnce(w *world, plan *schedule.Plan, _ *world) error {
 		if why := w.mayNot(j, s.Node); why != "" {
 			return fmt.Errorf("start %x on %s: %s", s.Job, s.Node, why)
 		}
-		if s.Pool != w.nodes[s.Node].Pool || s.Gang != j.Gang || s.Level != w.classes[w.shapeOf(j).Class].Priority {
+		if s.Pool != w.nodes[s.Node].Pool || s.Gang != j.Gang || !slices.Contains(w.levelsOn(w.shapeOf(j), new(w.nodes[s.Node])), s.Level) {
 			return fmt.Errorf("start %x: %+v is not of its job and node", s.Job, s)
 		}
 	}
@@ -174,7 +174,7 @@ func (w *world) mayNot(j schedule.Job, id schedule.NodeID) string {
 		return "its queue starts nothing"
 	case n.Unschedulable || w.lost[n.Executor]:
 		return "the node takes nothing"
-	case shape.Match.Mismatch(&n) != "":
+	case len(w.levelsOn(shape, &n)) == 0:
 		return shape.Match.Mismatch(&n)
 	case len(shape.Pools) > 0 && !slices.Contains(shape.Pools, n.Pool):
 		return "its pool is another"

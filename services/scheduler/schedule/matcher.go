@@ -47,8 +47,10 @@ func (s *State) unrefMatcher(h int32) {
 }
 
 // matches are the nodes that a shape may run on, whether they take jobs or not.
-func (s *State) matches(sh *shape) bitset {
-	m := &s.matchers[sh.matcher]
+func (s *State) matches(sh *shape) bitset { return s.matchesOf(sh.matcher) }
+
+func (s *State) matchesOf(h int32) bitset {
+	m := &s.matchers[h]
 	if m.at == s.index.changes {
 		return m.bits
 	}

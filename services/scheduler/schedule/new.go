@@ -33,27 +33,13 @@ func New(cfg Config) (*State, error) {
 	if err := s.checkPools(); err != nil {
 		return nil, err
 	}
-	for i := range cfg.Classes {
-		if err := checkLimit(cfg.Classes[i].Limit); err != nil {
-			return nil, fmt.Errorf("class %q: %w", cfg.Classes[i].ID, err)
-		}
-		if least := cfg.Classes[i].MinRunTime; least < 0 || least > bucketMax {
-			return nil, fmt.Errorf("%w: class %q: minimum run time %d is not from 0 to 2^60 ns", ErrInvalid, cfg.Classes[i].ID, least)
-		}
-		s.protects = s.protects || cfg.Classes[i].MinRunTime > 0
-		s.classOf[cfg.Classes[i].ID] = int32(i) //nolint:gosec // classes are few
-	}
 	for _, id := range cfg.Pools {
 		s.pool(id)
 	}
-	if err := s.checkClassPools(); err != nil {
-		return nil, err
-	}
-	if err := s.initFloating(); err != nil {
-		return nil, err
-	}
-	if err := s.initPeriods(); err != nil {
-		return nil, err
+	for _, learn := range []func() error{s.learnClasses, s.checkClassPools, s.initFloating, s.initPeriods} {
+		if err := learn(); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.checkConfig(); err != nil {
 		return nil, err
@@ -101,6 +87,24 @@ func (s *State) setMultipliers() error {
 			s.multipliers = slices.Repeat([]uint64{Million}, len(s.cfg.Dominant))
 		}
 		s.multipliers[at] = uint64(m)
+	}
+	return nil
+}
+
+// learnClasses gives the classes handles, and refuses what they may not be.
+func (s *State) learnClasses() error {
+	for i := range s.cfg.Classes {
+		if err := checkLimit(s.cfg.Classes[i].Limit); err != nil {
+			return fmt.Errorf("class %q: %w", s.cfg.Classes[i].ID, err)
+		}
+		if err := s.cfg.Classes[i].checkAway(); err != nil {
+			return err
+		}
+		if least := s.cfg.Classes[i].MinRunTime; least < 0 || least > bucketMax {
+			return fmt.Errorf("%w: class %q: minimum run time %d is not from 0 to 2^60 ns", ErrInvalid, s.cfg.Classes[i].ID, least)
+		}
+		s.protects = s.protects || s.cfg.Classes[i].MinRunTime > 0
+		s.classOf[s.cfg.Classes[i].ID] = int32(i) //nolint:gosec // classes are few
 	}
 	return nil
 }

@@ -16,16 +16,22 @@ type seek struct {
 	in    scope
 	// later: room that is being released counts.
 	later bool
-	// level is the priority of its class, limit how many seconds it runs at most and own its
+	// level is at which it would run there, and away which of the ways it is to be away from
+	// home, from one; zero: at home. Limit is how many seconds it runs at most and own its
 	// reservation, by which it may be on nodes that are reserved.
-	level, limit, own int32
+	level, away, limit, own int32
 }
 
-// seekFor is what a node for a job is looked for by.
-func (p *planner) seekFor(job int32, in scope) seek {
+// seekFor is what a node for a job is looked for by, at home or away.
+func (p *planner) seekFor(job, away int32, in scope) seek {
 	sh := &p.shapes[p.kinds[p.jobs[job].kind].shape]
-	k := seek{job: job, request: sh.onNode, match: p.matches(sh), in: in}
+	k := seek{job: job, request: sh.onNode, in: in, away: away}
 	p.heed(&k, sh, job)
+	if away > 0 {
+		k.match, k.level = p.matchesOf(sh.away[away-1].matcher), sh.away[away-1].level
+	} else {
+		k.match, k.level = p.matches(sh), p.cfg.Classes[sh.class].Priority
+	}
 	if p.jobs[job].extra {
 		k.avoid = p.extras[job].avoid
 	}
@@ -227,16 +233,14 @@ func (p *planner) hasPlace(q *queueRound) bool {
 		p.setFragile(q, true)
 		return p.trial(func() bool { return p.placeGang(q) })
 	}
-	alone := p.alone(q.job)
-	p.setFragile(q, alone || p.tree.quotas.on && p.tree.quotas.shared)
-	mayHold := p.mayHoldMore(q, p.shapes[q.shape].Request)
-	if mayHold && !alone && p.hasRoom(q.shape) {
+	if p.odd(q) {
+		return p.hasOddPlace(q)
+	}
+	p.setFragile(q, p.tree.quotas.on && p.tree.quotas.shared)
+	if p.mayHoldMore(q, p.shapes[q.shape].Request) && p.hasRoom(q.shape) {
 		return true
 	}
-	k := p.seekFor(q.job, nil)
-	if mayHold && alone && p.roomFor(&k) != none {
-		return true
-	}
+	k := p.seekFor(q.job, 0, nil)
 	p.setFragile(q, true)
 	if q.spotted && p.victimsOn(q, &k, q.spot.node) {
 		return true
@@ -245,11 +249,11 @@ func (p *planner) hasPlace(q *queueRound) bool {
 	v := &p.kinds[p.jobs[q.job].kind].verdict
 	hopeful := v.hopeful
 	q.spotted = false
-	if alone || !p.stillNone(q, &k) {
+	if !p.stillNone(q, &k) {
 		q.spotted = p.victimsAnywhere(q, &k)
 		hopeful = p.hunt.hopeful
 	}
-	if !q.spotted && !alone {
+	if !q.spotted {
 		*v = verdict{
 			shares: p.shares, before: q.before, cost: q.cost, right: q.right(), hopeful: hopeful,
 			nodes: len(p.nodeLog), queues: len(p.queueLog),
@@ -264,24 +268,28 @@ func (p *planner) place(q *queueRound) {
 		p.placeGang(q)
 		return
 	}
-	k := p.seekFor(q.job, nil)
-	if (p.shapes[q.shape].full != p.began || len(k.avoid) > 0 || k.own != none) && p.mayHoldMore(q, p.shapes[q.shape].Request) {
+	if p.odd(q) {
+		p.settle(q, q.job, nil, "")
+		return
+	}
+	k := p.seekFor(q.job, 0, nil)
+	if p.shapes[q.shape].full != p.began && p.mayHoldMore(q, p.shapes[q.shape].Request) {
 		if n := p.roomFor(&k); n != none {
-			p.lay(q, q.job, n, "")
+			p.lay(q, &k, n, "")
 			return
 		}
 	}
 	p.preemptFor(q, &k)
-	p.displace(q, q.job, &q.spot, "")
+	p.displace(q, &k, &q.spot, "")
 }
 
 // displace takes the victims of a job and lays it on its node.
-func (p *planner) displace(q *queueRound, job int32, at *choice, domain string) {
+func (p *planner) displace(q *queueRound, k *seek, at *choice, domain string) {
 	for _, v := range at.victims {
-		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: p.runIDs.ids[v.run], For: p.jobIDs.ids[job], Rule: v.rule, Lost: p.lostWith(v.run)})
+		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: p.runIDs.ids[v.run], For: p.jobIDs.ids[k.job], Rule: v.rule, Lost: p.lostWith(v.run)})
 		p.take(v.run)
 	}
-	p.lay(q, job, at.node, domain)
+	p.lay(q, k, at.node, domain)
 }
 
 // trial does something and takes back what it laid over the state.
@@ -318,12 +326,13 @@ func tighter(a, b, request Vec) bool {
 }
 
 // lay starts a job on a node for the rest of the round.
-func (p *planner) lay(q *queueRound, job, n int32, domain string) {
+func (p *planner) lay(q *queueRound, by *seek, n int32, domain string) {
+	job := by.job
 	row := &p.jobs[job]
 	sh := &p.shapes[p.kinds[row.kind].shape]
 	start := Start{
 		Job: p.jobIDs.ids[job], Pool: p.cfg.Pools[p.pool], Node: p.State.nodes[n].ID,
-		Level: p.cfg.Classes[sh.class].Priority, Domain: domain,
+		Level: by.level, Domain: domain, Tolerate: p.tolerated(by),
 	}
 	if row.gang != none {
 		start.Gang = p.gangs[row.gang].ID

@@ -150,6 +150,8 @@ type roundShape struct {
 type roundKind struct {
 	// failed is the walk in which a job of it found no place.
 	failed uint64
+	// failedAway are the same for each of the ways to be away from home.
+	failedAway []uint64
 	// from is where its jobs begin that do not start, as of a round, and laid how many do.
 	from  cursor
 	laid  int32
@@ -175,10 +177,12 @@ type verdict struct {
 
 // roundGang is what a round knows of a gang.
 type roundGang struct {
-	// seen is the walk that has come to it, laid how many members start as of a round.
-	seen  uint64
-	laid  int32
-	round uint64
+	// seen is the walk that has come to it, seenAway the last way to be away from home in it, and
+	// laid how many members start as of a round.
+	seen     uint64
+	seenAway int32
+	laid     int32
+	round    uint64
 }
 
 func (p *planner) begin(s *State, r Round) {

@@ -23,7 +23,9 @@ type queueRound struct {
 	shape   int32
 	gang    int32
 	members []int32
-	class   int32
+	// away is which of the ways to be away from home it is to start in; zero: at home.
+	away  int32
+	class int32
 	// before is the queue's weighted share, and cost what it is once that has started.
 	before, cost uint64
 	// fragile: that it can start is to be asked again after each start. Where it takes
@@ -79,12 +81,14 @@ func (q *queueRound) size() uint32 {
 
 // source is a kind from a job on. What it is sorted by stands in it.
 type source struct {
-	class    int32
-	priority uint32
-	when     Time
-	job      int32
-	kind     int32
-	at       cursor
+	// class is the level at which its jobs would run, away which of the ways to be away from
+	// home that is; zero: at home.
+	class, away int32
+	priority    uint32
+	when        Time
+	job         int32
+	kind        int32
+	at          cursor
 }
 
 // enter computes the totals, shares and queues of a pool.
@@ -292,13 +296,15 @@ func (p *planner) addSource(q *queueRound, k int32) {
 		job = p.kinds[k].waiting.job(row.from)
 	}
 	if job != none {
-		q.sources = append(q.sources, p.source(k, row.from, job))
+		for away := range int32(1 + len(p.shapes[p.kinds[k].shape].away)) { //nolint:gosec // at most AwayMax
+			q.sources = append(q.sources, p.source(k, away, row.from, job))
+		}
 	}
 }
 
-func (p *planner) source(k int32, at cursor, job int32) source {
+func (p *planner) source(k, away int32, at cursor, job int32) source {
 	row := &p.jobs[job]
-	return source{class: p.classOfKind(k).Priority, priority: row.priority, when: row.submitted, job: job, kind: k, at: at}
+	return source{class: p.levelOf(k, away), away: away, priority: row.priority, when: row.submitted, job: job, kind: k, at: at}
 }
 
 // ofKind is what this round knows of a kind.
@@ -316,7 +322,7 @@ func (p *planner) step(q *queueRound) {
 	list := &p.kinds[src.kind].waiting
 	at := list.step(src.at)
 	if job := list.job(at); job != none {
-		*src = p.source(src.kind, at, job)
+		*src = p.source(src.kind, src.away, at, job)
 		p.siftSource(q, 0)
 		return
 	}
@@ -385,7 +391,7 @@ func (p *planner) allSources(h int32) *queueRound {
 	q := &queueRound{queue: h}
 	for _, k := range p.State.queues[h].kinds {
 		if job := p.kinds[k].waiting.job(cursor{}); job != none {
-			q.sources = append(q.sources, p.source(k, cursor{}, job))
+			q.sources = append(q.sources, p.source(k, 0, cursor{}, job))
 		}
 	}
 	for i := len(q.sources)/2 - 1; i >= 0; i-- {

@@ -72,7 +72,7 @@ func (c *choice) copyOf(from *choice) {
 // victimsAnywhere says whether a job fits on some node by preemption, and leaves that node
 // in the queue's spot.
 func (p *planner) victimsAnywhere(q *queueRound, k *seek) bool {
-	level := p.classPriority(k.job)
+	level := k.level
 	if p.hunt.hopeful = p.tree.quotas.on || level > p.lowestLevel || !p.round.KeepShares && p.isHeavier(q.cost); !p.hunt.hopeful {
 		return false // and nothing need be looked at
 	}
@@ -113,7 +113,7 @@ func (p *planner) stillNone(q *queueRound, k *seek) bool {
 			}
 		}
 	}
-	level, asked := p.classPriority(k.job), false
+	level, asked := k.level, false
 	for _, n := range p.nodeLog[v.nodes:] {
 		if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.softOn(n)) {
 			continue
@@ -140,7 +140,7 @@ func (p *planner) mayFair(q, other *queueRound) bool {
 // in the queue's spot.
 func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 	p.look()
-	level := p.classPriority(k.job)
+	level := k.level
 	if !p.anyVictim(q, level) {
 		return false
 	}

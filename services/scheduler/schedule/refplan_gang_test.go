@@ -204,7 +204,8 @@ func (r *ref) placeMembers(q *refQueue, g *refGroup, in []refDomain, domain stri
 	starts, preempts := len(r.plan.Starts), len(r.plan.Preempts)
 	return r.trialUnless(func() bool {
 		for _, j := range g.members {
-			n, victims := r.find(q, j, in)
+			at, _ := r.homeOrAway(j, q.away)
+			n, victims := r.find(q, j, in, at)
 			if n == nil {
 				return false
 			}
@@ -212,7 +213,7 @@ func (r *ref) placeMembers(q *refQueue, g *refGroup, in []refDomain, domain stri
 				r.plan.Preempts = append(r.plan.Preempts, schedule.Preempt{Run: v.run.ID, For: j.ID, Rule: v.rule, Lost: r.lost(v.run)})
 				v.run.Phase = schedule.Releasing
 			}
-			r.start(q, j, n, domain)
+			r.start(q, j, n, domain, at)
 		}
 		for _, child := range g.groups {
 			if !r.placeGroup(q, r.nextGang(q), child, in, domain) {

@@ -20,9 +20,9 @@ func (r *ref) trialUnless(try func() bool) (ok bool) {
 	return ok
 }
 
-func (r *ref) start(q *refQueue, j schedule.Job, n *schedule.Node, domain string) {
-	level := r.class(j.Shape).Priority
-	start := schedule.Start{Job: j.ID, Gang: j.Gang, Pool: r.pool, Node: n.ID, Level: level, Domain: domain}
+func (r *ref) start(q *refQueue, j schedule.Job, n *schedule.Node, domain string, at schedule.Away) {
+	level := at.Level
+	start := schedule.Start{Job: j.ID, Gang: j.Gang, Pool: r.pool, Node: n.ID, Level: level, Domain: domain, Tolerate: at.Tolerate}
 	if !r.holds(n, r.free(n), j, func(*refRun) bool { return true }) {
 		start.After = r.releasingOn(n.ID)
 	}
@@ -47,7 +47,7 @@ func (r *ref) releasingOn(node schedule.NodeID) (out []schedule.RunID) {
 
 // find finds where a job fits: in free room, else in room that is being released, else
 // by preemption. Of several nodes that on which least is left; then by name.
-func (r *ref) find(q *refQueue, j schedule.Job, in []refDomain) (*schedule.Node, []refVictim) {
+func (r *ref) find(q *refQueue, j schedule.Job, in []refDomain, at schedule.Away) (*schedule.Node, []refVictim) {
 	all := func(*refRun) bool { return true }
 	for _, room := range []struct {
 		of     func(*schedule.Node) schedule.Vec
@@ -59,7 +59,7 @@ func (r *ref) find(q *refQueue, j schedule.Job, in []refDomain) (*schedule.Node,
 		var best *schedule.Node
 		for i := range r.nodes {
 			n := &r.nodes[i]
-			if r.mayTry(j, n, in) && r.holds(n, room.of(n), j, room.counts) && r.allowed(j, n) && (best == nil || refTighter(room.of(n), room.of(best), r.onNode(j.Shape))) {
+			if r.mayTry(j, n, in, at) && r.holds(n, room.of(n), j, room.counts) && r.allowed(j, n, at.Level) && (best == nil || refTighter(room.of(n), room.of(best), r.onNode(j.Shape))) {
 				best = n
 			}
 		}
@@ -67,14 +67,15 @@ func (r *ref) find(q *refQueue, j schedule.Job, in []refDomain) (*schedule.Node,
 			return best, nil
 		}
 	}
-	return r.preemptFor(q, j, in)
+	return r.preemptFor(q, j, in, at)
 }
 
 func refStays(run *refRun) bool { return run.Phase != schedule.Releasing }
 
 // mayTry says whether a node takes jobs and a job may run on it, whatever room it has.
-func (r *ref) mayTry(j schedule.Job, n *schedule.Node, in []refDomain) bool {
+func (r *ref) mayTry(j schedule.Job, n *schedule.Node, in []refDomain, at schedule.Away) bool {
 	match := r.shape(j.Shape).Match
+	match.Tolerations = slices.Concat(match.Tolerations, at.Tolerate)
 	return n.Pool == r.pool && !n.Unschedulable && !slices.Contains(r.rows.Lost, n.Executor) && match.Mismatch(n) == "" &&
 		refIn(n, in) && !slices.Contains(j.Avoid, n.ID)
 }
@@ -174,7 +175,7 @@ func (r *ref) couldEver(shape schedule.ShapeID, n *schedule.Node) string {
 	}
 	bare := *n
 	bare.Taints = slices.DeleteFunc(slices.Clone(n.Taints), func(t schedule.Taint) bool { return strings.HasPrefix(t.Key, "node.kubernetes.io/") })
-	if why := sh.Match.Mismatch(&bare); why != "" {
+	if why := sh.Match.Mismatch(&bare); why != "" && !r.mayBeAway(shape, &bare) {
 		return why
 	}
 	for i, name := range r.cfg.Resources {

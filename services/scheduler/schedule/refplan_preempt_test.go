@@ -24,17 +24,17 @@ type refUnit struct {
 
 // preemptFor finds the node on which a job fits at the least cost to others: the lowest
 // class of a victim, then the least work lost if that is asked for, then the fewest victims, then where least is left, then the name.
-func (r *ref) preemptFor(q *refQueue, j schedule.Job, in []refDomain) (best *schedule.Node, victims []refVictim) {
+func (r *ref) preemptFor(q *refQueue, j schedule.Job, in []refDomain, at schedule.Away) (best *schedule.Node, victims []refVictim) {
 	var left schedule.Vec
 	highest := func(list []refVictim) int32 {
 		return slices.MaxFunc(list, func(a, b refVictim) int { return cmp.Compare(a.run.Level, b.run.Level) }).run.Level
 	}
 	for i := range r.nodes {
 		n := &r.nodes[i]
-		if !r.mayTry(j, n, in) || len(r.binding(j, n)) > 0 {
+		if !r.mayTry(j, n, in, at) || len(r.binding(j, n, at.Level)) > 0 {
 			continue
 		}
-		found, room := r.victimsOn(q, j, n)
+		found, room := r.victimsOn(q, j, n, at)
 		if found == nil {
 			continue
 		}
@@ -52,7 +52,7 @@ func (r *ref) preemptFor(q *refQueue, j schedule.Job, in []refDomain) (best *sch
 // victimsOn is whom a job would preempt on a node, and the room that is there then. The
 // lowest in rank go first, until it fits; then each, from the best on, is kept if the job
 // still fits.
-func (r *ref) victimsOn(q *refQueue, j schedule.Job, n *schedule.Node) ([]refVictim, schedule.Vec) {
+func (r *ref) victimsOn(q *refQueue, j schedule.Job, n *schedule.Node, at schedule.Away) ([]refVictim, schedule.Vec) {
 	gone, lost := map[schedule.RunID]bool{}, map[schedule.QueueID]schedule.Vec{}
 	fits := func() bool {
 		counts := func(run *refRun) bool { return refStays(run) && (run.laid || !gone[run.ID]) }
@@ -64,7 +64,7 @@ func (r *ref) victimsOn(q *refQueue, j schedule.Job, n *schedule.Node) ([]refVic
 		if fits() {
 			break
 		}
-		if u.rule = r.mayTake(q, j, u, lost); u.rule == 0 {
+		if u.rule = r.mayTake(q, at.Level, u, lost); u.rule == 0 {
 			continue
 		}
 		taken = append(taken, u)
@@ -146,8 +146,8 @@ func (r *ref) unitHolds(u *refUnit) schedule.Vec {
 
 // mayTake says by which rule a job may preempt a unit, when the queues have lost so much
 // to it already; zero: by none.
-func (r *ref) mayTake(q *refQueue, j schedule.Job, u *refUnit, lost map[schedule.QueueID]schedule.Vec) schedule.Rule {
-	level, since, priority := u.runs[0].Level, u.runs[0].Since, r.class(j.Shape).Priority
+func (r *ref) mayTake(q *refQueue, priority int32, u *refUnit, lost map[schedule.QueueID]schedule.Vec) schedule.Rule {
+	level, since := u.runs[0].Level, u.runs[0].Since
 	for _, run := range slices.Concat(u.runs, u.mates) {
 		if run.laid || !r.class(run.Shape).Preemptible || r.protectedUntil(run) > r.round.Now {
 			return 0

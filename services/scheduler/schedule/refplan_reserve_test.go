@@ -58,7 +58,7 @@ func (r *ref) mayKeep(h *refHold) bool {
 	}
 	for i, j := range h.jobs {
 		n := r.node(h.Members[i].Node)
-		if j.Queue != h.queue || j.Gang != gang || n == nil || !r.mayUse(j.Shape) || !r.mayTry(j, n, in) {
+		if j.Queue != h.queue || j.Gang != gang || n == nil || !r.mayUse(j.Shape) || !r.mayTry(j, n, in, r.home(j)) {
 			return false
 		}
 		need, pods := r.needs(h, n.ID)
@@ -175,11 +175,11 @@ func (r *ref) dropOverLimit(queue schedule.QueueID) (some bool) {
 
 // binding are the reservations of a node that a job must heed: not its own nor of a lower
 // class, nor of a time by which the job has ended.
-func (r *ref) binding(j schedule.Job, n *schedule.Node) (out []*refHold) {
+func (r *ref) binding(j schedule.Job, n *schedule.Node, level int32) (out []*refHold) {
 	own, limit := r.own(j), r.shape(j.Shape).Limit
 	for _, h := range r.reserved {
 		ends := limit > 0 && h.Time > 0 && refAfter(r.round.Now, limit) <= h.Time
-		if _, pods := r.needs(h, n.ID); pods > 0 && !h.over && h != own && r.class(j.Shape).Priority <= h.class && !ends {
+		if _, pods := r.needs(h, n.ID); pods > 0 && !h.over && h != own && level <= h.class && !ends {
 			out = append(out, h)
 		}
 	}
@@ -188,8 +188,8 @@ func (r *ref) binding(j schedule.Job, n *schedule.Node) (out []*refHold) {
 
 // allowed says whether a job may have room on a node: at the time of each reservation that
 // it must heed it fits beside all that is reserved.
-func (r *ref) allowed(j schedule.Job, n *schedule.Node) bool {
-	for _, h := range r.binding(j, n) {
+func (r *ref) allowed(j schedule.Job, n *schedule.Node, level int32) bool {
+	for _, h := range r.binding(j, n, level) {
 		pods := r.podsOn(n.ID, r.own(j)) + 1
 		there := func(run *refRun) bool { return refStays(run) && (h.Time == 0 || r.ends(run) > h.Time) }
 		for i := range r.runs {
@@ -282,6 +282,10 @@ func (r *ref) inLine(q *refQueue) bool {
 			q.done = true
 			break
 		}
+		if q.away > 0 {
+			r.skip(q) // nodes are reserved at home only
+			continue
+		}
 		wake, stop := r.plan.Wake, r.plan.Stop
 		has := !r.aboveGangMax(q) && (r.aboveAPeriod(q) || r.inPeriod(q)) && r.hasTokens(q, "", r.cfg.Rate) && r.hasTokens(q, q.ID, r.cfg.QueueRate)
 		r.plan.Wake, r.plan.Stop = wake, stop
@@ -295,7 +299,7 @@ func (r *ref) inLine(q *refQueue) bool {
 // skip passes over the next gang of a queue, and over all single jobs of its shape with it.
 func (r *ref) skip(q *refQueue) {
 	if q.next[0].Gang == "" && len(q.next[0].Avoid) == 0 && r.own(q.next[0]) == nil {
-		q.failed[q.next[0].Shape] = true
+		q.failed[refShapeAway{q.next[0].Shape, q.away}] = true
 	}
 	q.next = nil
 }
@@ -319,7 +323,7 @@ func (r *ref) isLarge(j schedule.Job) bool {
 	for i := range r.runs {
 		run := &r.runs[i]
 		n := r.node(run.Node)
-		if n == nil || !refStays(run) || !r.mayTry(j, n, nil) || len(r.binding(j, n)) > 0 {
+		if n == nil || !refStays(run) || !r.mayTry(j, n, nil, r.home(j)) || len(r.binding(j, n, r.home(j).Level)) > 0 {
 			continue
 		}
 		rest := func(other *refRun) bool { return refStays(other) && other != run }
@@ -440,7 +444,7 @@ func (r *ref) placeAll(y refYard, jobs []schedule.Job, in []refDomain) (nodes []
 		var best *schedule.Node
 		for i := range r.nodes {
 			n := &r.nodes[i]
-			if r.mayTry(j, n, in) && holds(y.room[n.ID], request) && !r.tooMany(n, y.pods[n.ID]+1) && (best == nil || y.better(n, best, request)) {
+			if r.mayTry(j, n, in, r.home(j)) && holds(y.room[n.ID], request) && !r.tooMany(n, y.pods[n.ID]+1) && (best == nil || y.better(n, best, request)) {
 				best = n
 			}
 		}

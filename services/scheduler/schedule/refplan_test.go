@@ -79,14 +79,18 @@ type refQueue struct {
 	schedule.Queue
 	known  bool
 	queued []schedule.Job // in order
+	// entries are the same at home and away, by level.
+	entries []refEntry
 	// at is how far the walk has looked; failed are the shapes that found no place in it,
 	// and seen the gangs it came to.
 	at     int
-	failed map[schedule.ShapeID]bool
-	seen   map[schedule.GangID]bool
+	failed map[refShapeAway]bool
+	seen   map[refGangAway]bool
 	done   bool
 	// next is the gang that goes next: one job, or all of a gang that wait.
-	next  []schedule.Job
+	next []schedule.Job
+	// away is how it is to be away from home; zero: at home.
+	away  int
 	place *refPlace // in the tree
 	refShares
 }
@@ -129,6 +133,7 @@ func (r *ref) enter(pool schedule.PoolID) {
 	}
 	for id := range names {
 		q := &refQueue{queued: r.queuedOf(id)}
+		q.entries = r.entries(q.queued)
 		q.Queue, q.known = r.settings(id)
 		q.Weight = r.weightOf(q.Queue)
 		if r.share(r.wants(q)) > 0 || slices.ContainsFunc(q.queued, func(j schedule.Job) bool { return !r.laid[j.ID] }) {
@@ -152,7 +157,7 @@ func (r *ref) enter(pool schedule.PoolID) {
 func (r *ref) again() {
 	for _, q := range r.queues {
 		cordoned := slices.ContainsFunc(append(r.above(q.ID), q.Queue), func(q schedule.Queue) bool { return q.Cordoned })
-		q.at, q.failed, q.seen, q.next, q.done = 0, map[schedule.ShapeID]bool{}, map[schedule.GangID]bool{}, nil, !q.known || cordoned
+		q.at, q.failed, q.seen, q.next, q.done = 0, map[refShapeAway]bool{}, map[refGangAway]bool{}, nil, !q.known || cordoned
 	}
 	r.weighShares()
 }
@@ -206,24 +211,24 @@ func (r *ref) ready(q *refQueue) bool {
 
 // advance finds the next gang of a queue that is worth a try, within look-back.
 func (r *ref) advance(q *refQueue) bool {
-	for ; q.at < min(len(q.queued), r.cfg.Lookback); q.at++ {
-		j := q.queued[q.at]
-		if r.laid[j.ID] || j.Gang == "" && q.failed[j.Shape] && r.own(j) == nil {
+	for ; q.at < len(q.entries); q.at++ {
+		j, away := q.entries[q.at].Job, q.entries[q.at].away
+		if q.entries[q.at].number >= r.cfg.Lookback || r.laid[j.ID] || j.Gang == "" && q.failed[refShapeAway{j.Shape, away}] && r.own(j) == nil {
 			continue
 		}
 		next := []schedule.Job{j}
 		if j.Gang != "" {
 			next = slices.DeleteFunc(slices.Clone(q.queued), func(m schedule.Job) bool { return m.Gang != j.Gang })
-			if q.seen[j.Gang] || next[len(next)-1].ID != j.ID || !r.whole(q, j.Gang, len(next)) {
+			if q.seen[refGangAway{j.Gang, away}] || next[len(next)-1].ID != j.ID || !r.whole(q, j.Gang, len(next)) {
 				continue // it stands where its last member does
 			}
-			q.seen[j.Gang] = true
+			q.seen[refGangAway{j.Gang, away}] = true
 		}
-		if !r.inTime(next) || slices.ContainsFunc(next, func(j schedule.Job) bool { return !r.mayUse(j.Shape) }) {
+		if !r.inTime(next) || slices.ContainsFunc(next, func(j schedule.Job) bool { return !r.mayUse(j.Shape) }) || !r.mayAll(next, away) {
 			continue
 		}
 		q.at++
-		q.next = next
+		q.next, q.away = next, away
 		return true
 	}
 	return false
@@ -296,7 +301,7 @@ func (r *ref) canStart(q *refQueue) bool {
 		r.wakeForYoung(q)
 	}
 	if q.next[0].Gang == "" && len(q.next[0].Avoid) == 0 && r.own(q.next[0]) == nil {
-		q.failed[q.next[0].Shape] = true
+		q.failed[refShapeAway{q.next[0].Shape, q.away}] = true
 	}
 	return false
 }

@@ -144,7 +144,7 @@ func (r *ref) goesBefore(a *refPlace, aq *refQueue, b *refPlace, bq *refQueue) b
 	cost := func(n *refPlace, q *refQueue) uint64 {
 		return refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n), r.asks(q))), n.weight)
 	}
-	return cmp.Or(cmp.Compare(r.class(bq.next[0].Shape).Priority, r.class(aq.next[0].Shape).Priority),
+	return cmp.Or(cmp.Compare(r.level(bq), r.level(aq)),
 		cmp.Compare(cost(a, aq), cost(b, bq)), cmp.Compare(a.id, b.id)) < 0
 }
 

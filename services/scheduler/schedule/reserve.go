@@ -89,6 +89,7 @@ func (p *planner) reserveIn() {
 func (p *planner) inLine(q *queueRound) bool {
 	for !q.done && p.next(q) {
 		switch {
+		case q.away > 0: // nodes are reserved at home only
 		case p.aboveGangMax(q.gang):
 		case !p.inPeriod(q), !p.hasTokens(q):
 		case !p.overLimit(q) && !p.shortOfFloating(q) && !p.aboveAPeriod(q) && p.withinQuotas(q):
@@ -130,7 +131,7 @@ func (p *planner) withinQuotas(q *queueRound) bool {
 // skip passes over the next gang of a queue, and over all jobs of its kind with it.
 func (p *planner) skip(q *queueRound) {
 	if q.gang == none && !p.alone(q.job) {
-		p.kinds[p.jobs[q.job].kind].failed = q.walk
+		p.kinds[p.jobs[q.job].kind].fail(q.walk, q.away)
 	}
 	p.drop(q)
 }
@@ -178,7 +179,7 @@ func (p *planner) reserveFor(q *queueRound) (made, next bool) {
 
 // isLarge says whether a job would not fit on any node either if one run ended there.
 func (p *planner) isLarge(job int32) bool {
-	k := p.seekFor(job, nil)
+	k := p.seekFor(job, 0, nil)
 	for _, n := range p.nodes {
 		if !p.index.takes[n] || !p.mayTry(&k, n) || p.shut(&k, n) {
 			continue

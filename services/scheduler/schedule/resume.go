@@ -31,7 +31,7 @@ func (q *queueRound) right() uint64 { return max(q.ideal, q.fair) }
 // miss notes that the next gang of a queue has no place.
 func (p *planner) miss(q *queueRound) {
 	m := &q.missed
-	if q.gang != none || p.avoids(q.job) {
+	if q.gang != none || p.odd(q) {
 		m.any, m.odd = true, true
 		return
 	}

@@ -58,7 +58,7 @@ func TestScenarios(t *testing.T) {
 //	    gangmax=9 period=10 perperiod=cpu:0.5 perperiod@p=cpu:1
 //	    floating=license:p:3           p has 3, on no node
 //	config reserveafter=60 reservations=2
-//	class c 10 preemptible cpu=0.5 minrun=60
+//	class c 10 preemptible cpu=0.5 minrun=60 in=p:cpu:1 away=5:k:v
 //	                                   priority 10; at most half of a pool's cpu a queue
 //	node n1 cpu=4 other.cpu=1 pool=p exec=c label=k:v taint=k:v:NoSchedule maxpods=2 unschedulable
 //	queue a in=team weight=2 cordoned limit=c:cpu:0.5 limit=c@p:cpu:0.5
@@ -407,6 +407,9 @@ func (s *script) sayPlan() {
 		}
 		if start.Domain != "" {
 			line += " domain=" + start.Domain
+		}
+		if level := s.levels[s.jobs[schedule.RunID(start.Job)].Shape]; start.Level != level {
+			line += fmt.Sprintf(" away at %d, tolerates %s=%s", start.Level, start.Tolerate[0].Key, start.Tolerate[0].Value)
 		}
 		for i, run := range start.After {
 			line += []string{" after=", ","}[min(i, 1)] + text(run)

@@ -24,6 +24,8 @@ type shape struct {
 	// for some where floats.
 	onNode Vec
 	floats bool
+	// away is how it matches nodes away from home.
+	away []awayMatch
 	roundShape
 }
 
@@ -55,6 +57,7 @@ func (s *State) addShape(d ShapeAdded) error {
 		}
 	}
 	s.askNodes(&row)
+	s.setAway(&row, s.refMatcher)
 	h := int32(len(s.shapes)) //nolint:gosec // shapes are below 2^31
 	if last := len(s.freeShapes) - 1; last >= 0 {
 		h, s.freeShapes = s.freeShapes[last], s.freeShapes[:last]
@@ -76,6 +79,9 @@ func (s *State) forgetShape(id ShapeID) error {
 		return fmt.Errorf("%w: shape %d goes, of which jobs wait or run", ErrInvalid, id)
 	}
 	s.unrefMatcher(s.shapes[h].matcher)
+	for _, a := range s.shapes[h].away {
+		s.unrefMatcher(a.matcher)
+	}
 	delete(s.shapeOf, id)
 	s.shapes[h] = shape{}
 	s.freeShapes = append(s.freeShapes, h)

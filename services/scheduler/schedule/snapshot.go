@@ -247,7 +247,7 @@ func (s *State) Fork() *State {
 	f.freeShapes, f.freeMatchers = slices.Clone(s.freeShapes), slices.Clone(s.freeMatchers)
 	f.jobIDs, f.jobs, f.extras = s.jobIDs.clone(), slices.Clone(s.jobs), maps.Clone(s.extras)
 	f.runIDs, f.runs = s.runIDs.clone(), slices.Clone(s.runs)
-	f.kinds = cloneEach(s.kinds, func(k *kind) { k.waiting = k.waiting.clone() })
+	f.kinds = cloneEach(s.kinds, func(k *kind) { k.waiting, k.failedAway = k.waiting.clone(), nil })
 	f.kindOf, f.freeKinds = maps.Clone(s.kindOf), slices.Clone(s.freeKinds)
 	f.queues = cloneEach(s.queues, func(q *queue) { q.gangs, q.kinds = maps.Clone(q.gangs), slices.Clone(q.kinds) })
 	f.queueOf = maps.Clone(s.queueOf)

@@ -22,7 +22,7 @@ func (s *State) Try(id JobID, r Round) *Plan {
 	}
 	for pool := range p.cfg.Pools {
 		if q := p.ask(t, int32(pool)); q != nil { //nolint:gosec // pools are few
-			if p.canStart(q) {
+			if p.canStartAnywhere(q) {
 				p.start(q)
 				return p.plan
 			}
@@ -133,7 +133,7 @@ func (p *planner) askAgain(t *asked) *queueRound {
 	}
 	q := &p.queues[p.at[t.queue]]
 	q.done = false
-	p.setNext(q, t.last, t.members)
+	p.setNext(q, t.last, 0, t.members)
 	return q
 }
 
@@ -198,7 +198,7 @@ func (p *planner) supposing(t *asked, as suppose) (can bool) {
 		t.members = append(slices.Clip(t.members), t.last)
 	}
 	if q := p.askAgain(t); q != nil {
-		can = p.canStart(q)
+		can = p.canStartAnywhere(q)
 		p.drop(q)
 	}
 	t.members = members
@@ -238,6 +238,10 @@ func (p *planner) supposedKind(of int32, as *suppose) int32 {
 	as.shape(&row.Shape)
 	row.class, row.floats = s.classOf[row.Class], false
 	s.askNodes(&row)
+	s.setAway(&row, func(m *Match) int32 {
+		s.matchers = append(s.matchers, matcher{Match: *m})
+		return int32(len(s.matchers) - 1) //nolint:gosec // below 2^31
+	})
 	if as.match {
 		row.matcher = int32(len(s.matchers)) //nolint:gosec // below 2^31
 		s.matchers = append(s.matchers, matcher{Match: row.Match})

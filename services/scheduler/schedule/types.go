@@ -141,6 +141,9 @@ type Class struct {
 	// single pools instead.
 	Limit   map[string]int64
 	LimitIn map[PoolID]map[string]int64
+	// Away are the nodes on which its jobs may run beside those of their own, tried in this
+	// order where a job has found no place at home. None: it runs at home only.
+	Away []Away
 }
 
 // Rate is a token bucket: a token every PerToken nanoseconds, Burst at most. The
@@ -332,14 +335,17 @@ const (
 
 // Start places a job.
 type Start struct {
-	Job   JobID
-	Gang  GangID
-	Pool  PoolID
-	Node  NodeID
+	Job  JobID
+	Gang GangID
+	Pool PoolID
+	Node NodeID
+	// Level is the priority of its class, or below that away from home.
 	Level int32
 	// Domain is that of the gang: the value of its label, or those of its tier's labels and
 	// of all wider ones, with slashes between. Empty: it has no such rule.
 	Domain string
+	// Tolerate is what the pod must tolerate beside its own, away from home.
+	Tolerate []Toleration
 	// After are the runs whose pods must be gone first.
 	After []RunID
 }

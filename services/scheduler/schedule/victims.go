@@ -35,7 +35,7 @@ func (p *planner) findVictims(q *queueRound, k *seek, n int32) bool {
 	}
 	p.unitsOn(n)
 	h.taken = h.taken[:0]
-	level := p.classPriority(k.job)
+	level := k.level
 	for i := len(h.units) - 1; i >= 0 && !fits(); i-- {
 		u := &h.units[i]
 		if u.rule = p.mayTake(q, level, u); u.rule == 0 {

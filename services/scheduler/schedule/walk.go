@@ -50,11 +50,12 @@ func (p *planner) next(q *queueRound) bool {
 		src := &q.sources[0]
 		job := src.job
 		if q.bound != none && job != q.bound && p.compareQueued(job, q.bound) > 0 {
-			return false
+			p.dropSource(q) // what stands behind it is beyond, too
+			continue
 		}
 		k := &p.kinds[src.kind]
 		row := &p.jobs[job]
-		if p.laid.has(job) || row.gang == none && k.failed == q.walk && p.holder(job) == none {
+		if p.laid.has(job) || row.gang == none && k.failedIn(q.walk, src.away) && p.holder(job) == none {
 			p.goOn(q)
 			continue
 		}
@@ -62,19 +63,19 @@ func (p *planner) next(q *queueRound) bool {
 		if row.gang != none {
 			g := &p.gangs[row.gang]
 			// A gang stands where its last member does, and is looked at once.
-			if g.seen == q.walk || !g.whole() || job != g.queued[len(g.queued)-1] {
+			if g.seen == q.walk && g.seenAway >= src.away || !g.whole() || job != g.queued[len(g.queued)-1] {
 				p.step(q)
 				continue
 			}
-			g.seen = q.walk
+			g.seen, g.seenAway = q.walk, src.away
 			members = g.queued
 		}
-		if !p.mayUse(members) || p.tooEarly(job, members) {
+		if !p.mayUse(members) || p.tooEarly(job, members) || src.away > 0 && !p.mayGoAway(job, members, src.away) {
 			p.step(q)
 			continue
 		}
 		q.taken = true
-		p.setNext(q, job, members)
+		p.setNext(q, job, src.away, members)
 		return true
 	}
 	return false
@@ -83,7 +84,7 @@ func (p *planner) next(q *queueRound) bool {
 // goOn goes on from the first job of a queue's sources. Where a job of its kind found no
 // place, nothing of it is worth a try in this walk but gangs.
 func (p *planner) goOn(q *queueRound) {
-	if k := &p.kinds[q.sources[0].kind]; k.failed == q.walk && k.gangs == 0 && p.owners(k) == 0 {
+	if src := &q.sources[0]; p.kinds[src.kind].gangs == 0 && p.kinds[src.kind].failedIn(q.walk, src.away) && p.owners(&p.kinds[src.kind]) == 0 {
 		p.dropSource(q)
 		return
 	}
@@ -121,14 +122,14 @@ func (p *planner) notBefore(job int32) Time {
 }
 
 // setNext has a gang be the next, and reckons what its start would cost its queue.
-func (p *planner) setNext(q *queueRound, job int32, members []int32) {
-	q.has, q.job, q.gang, q.members = true, job, p.jobs[job].gang, members
+func (p *planner) setNext(q *queueRound, job, away int32, members []int32) {
+	q.has, q.job, q.away, q.gang, q.members = true, job, away, p.jobs[job].gang, members
 	first := job
 	if q.gang != none {
 		first = members[0]
 	}
 	kind := p.jobs[first].kind
-	q.shape, q.class = p.kinds[kind].shape, p.classOfKind(kind).Priority
+	q.shape, q.class = p.kinds[kind].shape, p.levelOf(kind, away)
 	sh := &p.shapes[q.shape]
 	if sh.next++; !sh.active {
 		sh.active = true
@@ -219,7 +220,7 @@ func (p *planner) canStart(q *queueRound) bool {
 		p.wakeForYoung(q)
 	}
 	if q.gang == none && !p.alone(q.job) {
-		p.kinds[p.jobs[q.job].kind].failed = q.walk
+		p.kinds[p.jobs[q.job].kind].fail(q.walk, q.away)
 	}
 	return false
 }

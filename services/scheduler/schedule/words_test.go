@@ -136,6 +136,10 @@ func (s *script) class(c command) {
 			class.Limit[name] = millionths(s.t, v)
 		}
 	}
+	for _, v := range c.values("away") {
+		p := parts(s.t, v, 3)
+		class.Away = append(class.Away, schedule.Away{Level: int32(number(s.t, p[0])), Tolerate: []schedule.Toleration{{Key: p[1], Operator: "Equal", Value: p[2]}}})
+	}
 	for _, v := range c.values("in") { // in=p:cpu:0.5
 		p := parts(s.t, v, 3)
 		if class.LimitIn == nil {

@@ -238,6 +238,13 @@ func drawConfig(t *rapid.T) schedule.Config {
 			cfg.Dominant = append(cfg.Dominant, "license")
 		}
 	}
+	if rapid.IntRange(0, 2).Draw(t, "away") == 0 {
+		cfg.Classes[2].Away = []schedule.Away{
+			{Level: rapid.Int32Range(-1, 4).Draw(t, "level"), Tolerate: []schedule.Toleration{{Key: "team", Value: "red"}}},
+			{Level: -2, Tolerate: []schedule.Toleration{{Operator: "Exists"}}},
+		}
+		cfg.Classes[0].Away = cfg.Classes[2].Away[1:rapid.IntRange(1, 2).Draw(t, "low too")]
+	}
 	if rapid.IntRange(0, 4).Draw(t, "gangs") == 0 {
 		cfg.GangMax = rapid.Uint32Range(2, 3).Draw(t, "largest")
 	}
@@ -274,6 +281,9 @@ func drawNode(t *rapid.T, cfg schedule.Config, i int) schedule.Node {
 		if value := rapid.SampledFrom(values).Draw(t, "tier"); value != "" && len(cfg.Tiers) > tier {
 			n.Labels[cfg.Tiers[tier].Label] = value
 		}
+	}
+	if len(cfg.Classes[2].Away) > 0 && rapid.Bool().Draw(t, "tainted") {
+		n.Taints = []schedule.Taint{{Key: "team", Value: rapid.SampledFrom([]string{"red", "blue"}).Draw(t, "team"), Effect: "NoSchedule"}}
 	}
 	switch rapid.IntRange(0, 9).Draw(t, "node") {
 	case 0:
@@ -473,6 +483,9 @@ func (w *world) drawRun(t *rapid.T, j schedule.Job) {
 	}
 	if w.cfg.LeastLostWork {
 		r.Since -= schedule.Time(rapid.Int64Range(0, 2).Draw(t, "seconds") * 1e9)
+	}
+	if away := w.classes[shape.Class].Away; len(away) > 0 && rapid.Bool().Draw(t, "is away") {
+		r.Level = away[0].Level
 	}
 	w.runs[r.ID] = worldRun{r, j, nil}
 }

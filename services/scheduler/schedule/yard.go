@@ -205,7 +205,7 @@ func (y *yard) lessHeld(p *planner, room []int64, pods []int32) {
 func (p *planner) placeAll(jobs []int32, in scope) (nodes []int32, ok bool) {
 	y := &p.yard
 	for i, j := range jobs {
-		k := p.seekFor(j, in)
+		k := p.seekFor(j, 0, in)
 		if i == 0 || p.jobs[j].kind != p.jobs[jobs[i-1]].kind || len(k.avoid) > 0 || p.avoids(jobs[i-1]) {
 			y.listFor(p, &k)
 		}

@@ -263,6 +263,9 @@ func (c *Core) start(rec *record, start schedule.Start, run job.RunID) job.Lease
 		Head: c.head(rec), Run: run, Executor: executor, Node: node, Pool: string(start.Pool), Level: start.Level,
 		Attempt: rec.job.Attempts, GangLabelValue: start.Domain,
 	}
+	for _, t := range start.Tolerate {
+		e.Tolerations = append(e.Tolerations, job.Toleration(t))
+	}
 	for _, run := range start.After {
 		e.After = append(e.After, job.RunID(run))
 	}

@@ -1,0 +1,142 @@
+package schedule
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A class may have its jobs run away from home: on nodes whose taints they do not tolerate,
+// at a level below that of their class, so that those whose home it is take their places by
+// urgency. A job that waits stands in its queue's order once at its class's priority and once
+// at each level at which it may be away: what it finds no place for at home is passed over, and
+// comes again behind all that is of a higher level than it would have away. So nothing starts
+// away that what starts at home in the same round would have to preempt. A gang goes away as a
+// whole, all its members at one level.
+
+// AwayMax is how many kinds of nodes a class has at most away from home.
+const AwayMax = 16
+
+// Away is nodes on which the jobs of a class may run at a lower level.
+type Away struct {
+	// Level is below the class's priority, and below those before it. The class is preemptible.
+	Level int32
+	// Tolerate are tolerated there beside what a job tolerates.
+	Tolerate []Toleration
+}
+
+// awayMatch is a way to match nodes away from home.
+type awayMatch struct{ matcher, level int32 }
+
+// checkAway refuses levels that do not descend from the class's, and classes that must not go.
+func (c *Class) checkAway() error {
+	if len(c.Away) > AwayMax || len(c.Away) > 0 && !c.Preemptible {
+		return fmt.Errorf("%w: class %q has %d kinds of nodes away from home, of at most %d, and must be preemptible", ErrInvalid, c.ID, len(c.Away), AwayMax)
+	}
+	above := c.Priority
+	for _, a := range c.Away {
+		if a.Level >= above {
+			return fmt.Errorf("%w: class %q: level %d away from home is not below %d", ErrInvalid, c.ID, a.Level, above)
+		}
+		above = a.Level
+	}
+	return nil
+}
+
+// setAway sets the ways in which a shape matches nodes away from home, by a function that
+// finds the handle of one.
+func (s *State) setAway(sh *shape, matcher func(*Match) int32) {
+	sh.away = nil
+	for _, a := range s.cfg.Classes[sh.class].Away {
+		m := sh.Match
+		m.Tolerations = slices.Concat(m.Tolerations, a.Tolerate)
+		sh.away = append(sh.away, awayMatch{matcher(&m), a.Level})
+	}
+}
+
+// mayBeAway says whether a node could match a shape away from home.
+func (s *State) mayBeAway(sh *shape, n *Node) bool {
+	return slices.ContainsFunc(sh.away, func(a awayMatch) bool { return s.matchers[a.matcher].mismatchEver(n) == "" })
+}
+
+// odd says whether of the next job of a queue nothing is known by its shape: it is unlike its
+// kind, or looks for a place away from home.
+func (p *planner) odd(q *queueRound) bool { return q.away > 0 || p.alone(q.job) }
+
+// levelOf is the level of a kind's jobs at home, or away.
+func (p *planner) levelOf(kind, away int32) int32 {
+	if away == 0 {
+		return p.classOfKind(kind).Priority
+	}
+	return p.shapes[p.kinds[kind].shape].away[away-1].level
+}
+
+// mayGoAway says whether a job and all of its gang's members may be away in so many ways.
+func (p *planner) mayGoAway(job int32, members []int32, away int32) bool {
+	knows := func(j int32) bool { return int(away) <= len(p.shapes[p.kinds[p.jobs[j].kind].shape].away) }
+	return knows(job) && !slices.ContainsFunc(members, func(j int32) bool { return !knows(j) })
+}
+
+// tolerated are what a job must tolerate beside its own where it is looked for.
+func (p *planner) tolerated(k *seek) []Toleration {
+	if k.away == 0 {
+		return nil
+	}
+	return p.cfg.Classes[p.shapes[p.kinds[p.jobs[k.job].kind].shape].class].Away[k.away-1].Tolerate
+}
+
+// failedIn says whether a job of a kind found no place in the walk of a queue, at home or so
+// far away.
+func (k *roundKind) failedIn(walk uint64, away int32) bool {
+	if away == 0 {
+		return k.failed == walk
+	}
+	return int(away) <= len(k.failedAway) && k.failedAway[away-1] == walk
+}
+
+// fail notes that a job of a kind found no place.
+func (k *roundKind) fail(walk uint64, away int32) {
+	if away == 0 {
+		k.failed = walk
+		return
+	}
+	for len(k.failedAway) < int(away) {
+		k.failedAway = append(k.failedAway, 0)
+	}
+	k.failedAway[away-1] = walk
+}
+
+// hasOddPlace says whether the next job of a queue has a place, of which nothing is known by
+// its shape.
+func (p *planner) hasOddPlace(q *queueRound) bool {
+	p.setFragile(q, true)
+	k := p.seekFor(q.job, q.away, nil)
+	q.spotted = false
+	return p.mayHoldMore(q, p.shapes[q.shape].Request) && p.roomFor(&k) != none || p.victimsAnywhere(q, &k)
+}
+
+// settle lays a job where it finds a place; false: nowhere.
+func (p *planner) settle(q *queueRound, job int32, in scope, domain string) bool {
+	k := p.seekFor(job, q.away, in)
+	if p.mayHoldMore(q, p.request(p.jobs[job].kind)) {
+		if n := p.roomFor(&k); n != none {
+			p.lay(q, &k, n, domain)
+			return true
+		}
+	}
+	if !p.preemptFor(q, &k) {
+		return false
+	}
+	p.displace(q, &k, &q.spot, domain)
+	return true
+}
+
+// canStartAnywhere says whether the next gang of a queue can start at home, or else away; it
+// is left as it can.
+func (p *planner) canStartAnywhere(q *queueRound) bool {
+	for away := int32(0); p.mayGoAway(q.job, q.members, away); away++ {
+		if q.away = away; p.canStart(q) {
+			return true
+		}
+	}
+	return false
+}

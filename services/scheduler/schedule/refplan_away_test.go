@@ -1,0 +1,84 @@
+package schedule_test
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
+)
+
+// refEntry is a job in the order of its queue: once at home, where away is 0, and once for
+// each way to be away from home.
+type refEntry struct {
+	schedule.Job
+	away int
+	// number is its place among the jobs of the queue.
+	number int
+}
+
+// homeOrAway is how a job runs at home, or away; false: it may not.
+func (r *ref) homeOrAway(j schedule.Job, away int) (schedule.Away, bool) {
+	class := r.class(j.Shape)
+	if away == 0 {
+		return schedule.Away{Level: class.Priority}, true
+	}
+	if away > len(class.Away) {
+		return schedule.Away{}, false
+	}
+	return class.Away[away-1], true
+}
+
+// home is how a job runs at home.
+func (r *ref) home(j schedule.Job) schedule.Away {
+	at, _ := r.homeOrAway(j, 0)
+	return at
+}
+
+// level is the level at which the next gang of a queue would start.
+func (r *ref) level(q *refQueue) int32 {
+	at, _ := r.homeOrAway(q.next[0], q.away)
+	return at.Level
+}
+
+// entries are the jobs of a queue in the order of the levels at which they would run; then as
+// in the queue.
+func (r *ref) entries(queued []schedule.Job) (out []refEntry) {
+	for i, j := range queued {
+		for away := 0; away <= len(r.class(j.Shape).Away); away++ {
+			out = append(out, refEntry{j, away, i})
+		}
+	}
+	level := func(e refEntry) int32 {
+		at, _ := r.homeOrAway(e.Job, e.away)
+		return at.Level
+	}
+	slices.SortFunc(out, func(a, b refEntry) int {
+		return cmp.Or(cmp.Compare(level(b), level(a)), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Submitted, b.Submitted), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return out
+}
+
+// mayAll says whether all members of a gang may be away in a way.
+func (r *ref) mayAll(next []schedule.Job, away int) bool {
+	return !slices.ContainsFunc(next, func(j schedule.Job) bool { _, may := r.homeOrAway(j, away); return !may })
+}
+
+// mayBeAway says whether a node matches a shape away from home.
+func (r *ref) mayBeAway(shape schedule.ShapeID, n *schedule.Node) bool {
+	return slices.ContainsFunc(r.class(shape).Away, func(a schedule.Away) bool {
+		match := r.shape(shape).Match
+		match.Tolerations = slices.Concat(match.Tolerations, a.Tolerate)
+		return match.Mismatch(n) == ""
+	})
+}
+
+type refShapeAway struct {
+	schedule.ShapeID
+	away int
+}
+
+type refGangAway struct {
+	schedule.GangID
+	away int
+}
