@@ -104,10 +104,12 @@ func (c *changes) unblock() {
 	case BeyondLookback:
 		c.simply(Change{Kind: LookFurther, Count: c.asked.position}, suppose{})
 	case GangIncomplete:
-		c.simply(Change{Kind: AskFewer, Count: int(b.Have)}, suppose{})
+		if !c.bindsGroups(c.asked.gang) {
+			c.simply(Change{Kind: AskFewer, Count: int(b.Have)}, suppose{})
+		}
 		c.simply(Change{Kind: AddMembers, Count: int(b.Need - b.Have)}, suppose{more: int(b.Need - b.Have)})
 	case GangAboveBurst:
-		if g := &c.gangs[c.asked.gang]; g.members() == len(g.queued) && int(b.Have) < len(g.queued) {
+		if g := &c.gangs[c.asked.gang]; g.members() == len(g.queued) && int(b.Have) < len(g.queued) && !c.bindsGroups(c.asked.gang) {
 			c.simply(Change{Kind: AskFewer, Count: int(b.Have)}, suppose{fewer: int(b.Have)})
 		}
 	default:
@@ -140,13 +142,18 @@ func (c *changes) limitOf(class int32) Vec {
 
 // slack is how much of each resource each of the jobs may ask for under the limit of their
 // class.
-func (c *changes) slack(sh *shape) Vec {
+func (c *changes) slack(sh *shape, w *PoolWhy) Vec {
 	q, n := &c.queues[c.at[c.asked.queue]], int64(len(c.asked.all()))
 	held := c.room(c.byClass, c.classAt(q.queue, c.planner.pool, sh.class))
 	limit := c.limitOf(sh.class)
 	out := make(Vec, len(held))
 	for i := range out {
 		out[i] = max(0, min(limit[i]-held[i], c.floatingRoom(i), c.periodLeft(i))) / n
+	}
+	for _, b := range w.Blocks { // whatever the rule, so much of what they ask for is over it
+		if i, is := c.resources[b.Resource]; is && b.Need > b.Have {
+			out[i] = max(0, min(out[i], (sh.Request[i]*n-(b.Need-b.Have))/n))
+		}
 	}
 	return out
 }
@@ -164,12 +171,12 @@ func (c *changes) floatingRoom(r int) int64 {
 
 // askLess finds the least cut of the request: for a job on one of the nodes, for a gang of
 // equal members of one resource.
-func (c *changes) askLess(*PoolWhy) {
+func (c *changes) askLess(w *PoolWhy) {
 	sh := c.alike()
 	if sh == nil {
 		return
 	}
-	slack := c.slack(sh)
+	slack := c.slack(sh, w)
 	var to Vec
 	if c.asked.gang == none {
 		to = c.cutForNode(sh, slack)
@@ -299,8 +306,8 @@ func (c *changes) askFewer(*PoolWhy) {
 		return
 	}
 	g, sh := &c.gangs[c.asked.gang], c.alike()
-	if sh == nil || g.members() != len(g.queued) {
-		return
+	if sh == nil || g.members() != len(g.queued) || c.bindsGroups(c.asked.gang) {
+		return // with groups it matters who stays away
 	}
 	n := int64(min(c.capacity(sh.Request), len(g.queued)-1))
 	q := &c.queues[c.at[c.asked.queue]]

@@ -170,7 +170,7 @@ func (a *Answer) Text(name func(JobID) string) string {
 			others++
 		}
 	}
-	fmt.Fprintf(&b, "The round would start %d jobs that were not asked about, and preempt %d runs in all.\n", others, len(a.Plan.Preempts))
+	fmt.Fprintf(&b, "The round would start %s that nobody asked about, and preempt %s in all.\n", count(others, "job"), count(len(a.Plan.Preempts), "run"))
 	for _, after := range a.After {
 		before := Share{}
 		if at := slices.IndexFunc(a.Before, func(s Share) bool { return s.Pool == after.Pool && s.Queue == after.Queue }); at >= 0 {
@@ -189,10 +189,10 @@ func (o *Outcome) write(b *strings.Builder, name func(JobID) string) {
 	case o.Start != nil:
 		fmt.Fprintf(b, "%s would start on node %s of pool %s", name(o.Job), o.Start.Node, o.Start.Pool)
 		if len(o.Preempts) > 0 {
-			fmt.Fprintf(b, ", for which %d runs would be preempted", len(o.Preempts))
+			fmt.Fprintf(b, ", for which %s would be preempted", count(len(o.Preempts), "run"))
 		}
 		if len(o.Start.After) > 0 {
-			fmt.Fprintf(b, ", when %d pods there are gone", len(o.Start.After))
+			fmt.Fprintf(b, ", once %s there ended", count(len(o.Start.After), "run"))
 		}
 		b.WriteString(".\n")
 	case o.Rejected != "":

@@ -37,6 +37,13 @@ func (w *Why) Text() string {
 	for _, block := range w.Blocks {
 		fmt.Fprintf(&b, "It waits: %s.\n", block.Text(w))
 	}
+	if n := len(w.Reservation.Members); n > 0 {
+		when := "once what runs there has ended, and nobody knows when"
+		if w.Reservation.Time != 0 {
+			when = "at " + w.Reservation.Time.text() + " at the latest"
+		}
+		fmt.Fprintf(&b, "Room is reserved for %s in pool %s, %s.\n", count(n, "job"), w.Reservation.Pool, when)
+	}
 	if w.Starts {
 		b.WriteString("It can start as things are: only jobs that come before it are in its way.\n")
 	}
@@ -162,6 +169,14 @@ func (p *PoolWhy) write(b *strings.Builder, w *Why) {
 	if text := p.Preemption.String(); text != "" {
 		fmt.Fprintf(b, "  %s\n", text)
 	}
+}
+
+// count is so many of something: 1 node, 2 nodes.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func lacking(list []Amounts) string {

@@ -49,6 +49,7 @@ func whyOut(w *schedule.Why) *schedulerv1.Why {
 	out := &schedulerv1.Why{
 		Position: int64(w.Position), Queued: int64(w.Queued), Gang: string(w.Gang), MembersWaiting: int64(w.Waiting),
 		Members: int64(w.Members), Cardinality: int64(w.Cardinality), Starts: w.Starts, Blocks: blocksOut(w.Blocks, w),
+		ReservedPool: string(w.Reservation.Pool), ReservedJobs: int64(len(w.Reservation.Members)), ReservedBy: timeOut(w.Reservation.Time),
 	}
 	for i := range w.Pools {
 		p := &w.Pools[i]

@@ -20,7 +20,7 @@ func TestEnumsOnTheWire(t *testing.T) {
 		}
 	}
 	for name, ends := range map[string][2]int{
-		"node reason": {int(schedule.NodeFull), int(schedulerv1.NodeReason_NODE_REASON_FULL)},
+		"node reason": {int(schedule.NodeReserved), int(schedulerv1.NodeReason_NODE_REASON_RESERVED)},
 		"preemption":  {int(schedule.NotEnoughMayGo), int(schedulerv1.Preemption_PREEMPTION_NOT_ENOUGH_MAY_GO)},
 		"change kind": {int(schedule.AddNodes), int(schedulerv1.ChangeKind_CHANGE_KIND_ADD_NODES)},
 	} {

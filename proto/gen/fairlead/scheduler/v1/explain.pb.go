@@ -140,21 +140,24 @@ const (
 	NodeReason_NODE_REASON_TRIED         NodeReason = 7
 	NodeReason_NODE_REASON_PODS          NodeReason = 8
 	NodeReason_NODE_REASON_FULL          NodeReason = 9
+	// It has room, which is reserved for another job.
+	NodeReason_NODE_REASON_RESERVED NodeReason = 10
 )
 
 // Enum value maps for NodeReason.
 var (
 	NodeReason_name = map[int32]string{
-		0: "NODE_REASON_UNSPECIFIED",
-		1: "NODE_REASON_FITS",
-		2: "NODE_REASON_TOO_SMALL",
-		3: "NODE_REASON_TAINT",
-		4: "NODE_REASON_UNMATCHED",
-		5: "NODE_REASON_UNSCHEDULABLE",
-		6: "NODE_REASON_LOST",
-		7: "NODE_REASON_TRIED",
-		8: "NODE_REASON_PODS",
-		9: "NODE_REASON_FULL",
+		0:  "NODE_REASON_UNSPECIFIED",
+		1:  "NODE_REASON_FITS",
+		2:  "NODE_REASON_TOO_SMALL",
+		3:  "NODE_REASON_TAINT",
+		4:  "NODE_REASON_UNMATCHED",
+		5:  "NODE_REASON_UNSCHEDULABLE",
+		6:  "NODE_REASON_LOST",
+		7:  "NODE_REASON_TRIED",
+		8:  "NODE_REASON_PODS",
+		9:  "NODE_REASON_FULL",
+		10: "NODE_REASON_RESERVED",
 	}
 	NodeReason_value = map[string]int32{
 		"NODE_REASON_UNSPECIFIED":   0,
@@ -167,6 +170,7 @@ var (
 		"NODE_REASON_TRIED":         7,
 		"NODE_REASON_PODS":          8,
 		"NODE_REASON_FULL":          9,
+		"NODE_REASON_RESERVED":      10,
 	}
 )
 
@@ -565,7 +569,12 @@ type Why struct {
 	// It could start now, were it next: only other jobs are before it.
 	Starts bool `protobuf:"varint,9,opt,name=starts,proto3" json:"starts,omitempty"`
 	// Single changes that would let it start, were it next; the smallest first.
-	Changes       []*Change `protobuf:"bytes,10,rep,name=changes,proto3" json:"changes,omitempty"`
+	Changes []*Change `protobuf:"bytes,10,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The pool in which room is reserved for it or its gang, for how many jobs, and from when at
+	// the latest; unset: nobody knows.
+	ReservedPool  string                 `protobuf:"bytes,11,opt,name=reserved_pool,json=reservedPool,proto3" json:"reserved_pool,omitempty"`
+	ReservedJobs  int64                  `protobuf:"varint,12,opt,name=reserved_jobs,json=reservedJobs,proto3" json:"reserved_jobs,omitempty"`
+	ReservedBy    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=reserved_by,json=reservedBy,proto3" json:"reserved_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -666,6 +675,27 @@ func (x *Why) GetStarts() bool {
 func (x *Why) GetChanges() []*Change {
 	if x != nil {
 		return x.Changes
+	}
+	return nil
+}
+
+func (x *Why) GetReservedPool() string {
+	if x != nil {
+		return x.ReservedPool
+	}
+	return ""
+}
+
+func (x *Why) GetReservedJobs() int64 {
+	if x != nil {
+		return x.ReservedJobs
+	}
+	return 0
+}
+
+func (x *Why) GetReservedBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReservedBy
 	}
 	return nil
 }
@@ -1807,7 +1837,7 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x04node\x18\x06 \x01(\tR\x04node\x12\x12\n" +
 	"\x04pool\x18\a \x01(\tR\x04pool\x12,\n" +
 	"\x03why\x18\b \x01(\v2\x1a.fairlead.scheduler.v1.WhyR\x03why\x12\x12\n" +
-	"\x04text\x18\t \x01(\tR\x04text\"\xef\x02\n" +
+	"\x04text\x18\t \x01(\tR\x04text\"\xf6\x03\n" +
 	"\x03Why\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x03R\bposition\x12\x16\n" +
 	"\x06queued\x18\x02 \x01(\x03R\x06queued\x12\x12\n" +
@@ -1819,7 +1849,11 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x05pools\x18\b \x03(\v2\x1e.fairlead.scheduler.v1.PoolWhyR\x05pools\x12\x16\n" +
 	"\x06starts\x18\t \x01(\bR\x06starts\x127\n" +
 	"\achanges\x18\n" +
-	" \x03(\v2\x1d.fairlead.scheduler.v1.ChangeR\achanges\"\x84\x02\n" +
+	" \x03(\v2\x1d.fairlead.scheduler.v1.ChangeR\achanges\x12#\n" +
+	"\rreserved_pool\x18\v \x01(\tR\freservedPool\x12#\n" +
+	"\rreserved_jobs\x18\f \x01(\x03R\freservedJobs\x12;\n" +
+	"\vreserved_by\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"reservedBy\"\x84\x02\n" +
 	"\x05Block\x124\n" +
 	"\x04rule\x18\x01 \x01(\x0e2 .fairlead.scheduler.v1.BlockRuleR\x04rule\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x12\n" +
@@ -1937,7 +1971,7 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x19BLOCK_RULE_GANG_ABOVE_MAX\x10\f\x12\x1a\n" +
 	"\x16BLOCK_RULE_ABOVE_QUOTA\x10\r\x12\x1d\n" +
 	"\x19BLOCK_RULE_ABOVE_A_PERIOD\x10\x0e\x12\x1a\n" +
-	"\x16BLOCK_RULE_PERIOD_USED\x10\x0f*\x84\x02\n" +
+	"\x16BLOCK_RULE_PERIOD_USED\x10\x0f*\x9e\x02\n" +
 	"\n" +
 	"NodeReason\x12\x1b\n" +
 	"\x17NODE_REASON_UNSPECIFIED\x10\x00\x12\x14\n" +
@@ -1949,7 +1983,9 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x10NODE_REASON_LOST\x10\x06\x12\x15\n" +
 	"\x11NODE_REASON_TRIED\x10\a\x12\x14\n" +
 	"\x10NODE_REASON_PODS\x10\b\x12\x14\n" +
-	"\x10NODE_REASON_FULL\x10\t*\xab\x01\n" +
+	"\x10NODE_REASON_FULL\x10\t\x12\x18\n" +
+	"\x14NODE_REASON_RESERVED\x10\n" +
+	"*\xab\x01\n" +
 	"\n" +
 	"Preemption\x12\x1a\n" +
 	"\x16PREEMPTION_UNSPECIFIED\x10\x00\x12\x1c\n" +
@@ -2027,36 +2063,37 @@ var file_fairlead_scheduler_v1_explain_proto_depIdxs = []int32{
 	8,  // 2: fairlead.scheduler.v1.Why.blocks:type_name -> fairlead.scheduler.v1.Block
 	9,  // 3: fairlead.scheduler.v1.Why.pools:type_name -> fairlead.scheduler.v1.PoolWhy
 	11, // 4: fairlead.scheduler.v1.Why.changes:type_name -> fairlead.scheduler.v1.Change
-	0,  // 5: fairlead.scheduler.v1.Block.rule:type_name -> fairlead.scheduler.v1.BlockRule
-	21, // 6: fairlead.scheduler.v1.Block.until:type_name -> google.protobuf.Timestamp
-	8,  // 7: fairlead.scheduler.v1.PoolWhy.blocks:type_name -> fairlead.scheduler.v1.Block
-	10, // 8: fairlead.scheduler.v1.PoolWhy.reasons:type_name -> fairlead.scheduler.v1.NodeCount
-	22, // 9: fairlead.scheduler.v1.PoolWhy.lacks:type_name -> fairlead.events.v1.ResourceAmount
-	2,  // 10: fairlead.scheduler.v1.PoolWhy.preemption:type_name -> fairlead.scheduler.v1.Preemption
-	1,  // 11: fairlead.scheduler.v1.NodeCount.reason:type_name -> fairlead.scheduler.v1.NodeReason
-	3,  // 12: fairlead.scheduler.v1.Change.kind:type_name -> fairlead.scheduler.v1.ChangeKind
-	21, // 13: fairlead.scheduler.v1.Change.at:type_name -> google.protobuf.Timestamp
-	22, // 14: fairlead.scheduler.v1.Change.amounts:type_name -> fairlead.events.v1.ResourceAmount
-	13, // 15: fairlead.scheduler.v1.WhatIfRequest.jobs:type_name -> fairlead.scheduler.v1.SupposedJob
-	14, // 16: fairlead.scheduler.v1.WhatIfRequest.nodes:type_name -> fairlead.scheduler.v1.SupposedNodes
-	15, // 17: fairlead.scheduler.v1.WhatIfRequest.queues:type_name -> fairlead.scheduler.v1.SupposedQueue
-	16, // 18: fairlead.scheduler.v1.WhatIfRequest.settings:type_name -> fairlead.scheduler.v1.SupposedSettings
-	23, // 19: fairlead.scheduler.v1.SupposedJob.shape:type_name -> fairlead.events.v1.Shape
-	22, // 20: fairlead.scheduler.v1.SupposedNodes.total:type_name -> fairlead.events.v1.ResourceAmount
-	24, // 21: fairlead.scheduler.v1.SupposedNodes.labels:type_name -> fairlead.events.v1.Label
-	18, // 22: fairlead.scheduler.v1.WhatIfResponse.outcomes:type_name -> fairlead.scheduler.v1.Outcome
-	20, // 23: fairlead.scheduler.v1.WhatIfResponse.shares:type_name -> fairlead.scheduler.v1.ShareChange
-	19, // 24: fairlead.scheduler.v1.Outcome.preempted:type_name -> fairlead.scheduler.v1.Preempted
-	7,  // 25: fairlead.scheduler.v1.Outcome.why:type_name -> fairlead.scheduler.v1.Why
-	4,  // 26: fairlead.scheduler.v1.ExplainService.Explain:input_type -> fairlead.scheduler.v1.ExplainRequest
-	12, // 27: fairlead.scheduler.v1.ExplainService.WhatIf:input_type -> fairlead.scheduler.v1.WhatIfRequest
-	5,  // 28: fairlead.scheduler.v1.ExplainService.Explain:output_type -> fairlead.scheduler.v1.ExplainResponse
-	17, // 29: fairlead.scheduler.v1.ExplainService.WhatIf:output_type -> fairlead.scheduler.v1.WhatIfResponse
-	28, // [28:30] is the sub-list for method output_type
-	26, // [26:28] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	21, // 5: fairlead.scheduler.v1.Why.reserved_by:type_name -> google.protobuf.Timestamp
+	0,  // 6: fairlead.scheduler.v1.Block.rule:type_name -> fairlead.scheduler.v1.BlockRule
+	21, // 7: fairlead.scheduler.v1.Block.until:type_name -> google.protobuf.Timestamp
+	8,  // 8: fairlead.scheduler.v1.PoolWhy.blocks:type_name -> fairlead.scheduler.v1.Block
+	10, // 9: fairlead.scheduler.v1.PoolWhy.reasons:type_name -> fairlead.scheduler.v1.NodeCount
+	22, // 10: fairlead.scheduler.v1.PoolWhy.lacks:type_name -> fairlead.events.v1.ResourceAmount
+	2,  // 11: fairlead.scheduler.v1.PoolWhy.preemption:type_name -> fairlead.scheduler.v1.Preemption
+	1,  // 12: fairlead.scheduler.v1.NodeCount.reason:type_name -> fairlead.scheduler.v1.NodeReason
+	3,  // 13: fairlead.scheduler.v1.Change.kind:type_name -> fairlead.scheduler.v1.ChangeKind
+	21, // 14: fairlead.scheduler.v1.Change.at:type_name -> google.protobuf.Timestamp
+	22, // 15: fairlead.scheduler.v1.Change.amounts:type_name -> fairlead.events.v1.ResourceAmount
+	13, // 16: fairlead.scheduler.v1.WhatIfRequest.jobs:type_name -> fairlead.scheduler.v1.SupposedJob
+	14, // 17: fairlead.scheduler.v1.WhatIfRequest.nodes:type_name -> fairlead.scheduler.v1.SupposedNodes
+	15, // 18: fairlead.scheduler.v1.WhatIfRequest.queues:type_name -> fairlead.scheduler.v1.SupposedQueue
+	16, // 19: fairlead.scheduler.v1.WhatIfRequest.settings:type_name -> fairlead.scheduler.v1.SupposedSettings
+	23, // 20: fairlead.scheduler.v1.SupposedJob.shape:type_name -> fairlead.events.v1.Shape
+	22, // 21: fairlead.scheduler.v1.SupposedNodes.total:type_name -> fairlead.events.v1.ResourceAmount
+	24, // 22: fairlead.scheduler.v1.SupposedNodes.labels:type_name -> fairlead.events.v1.Label
+	18, // 23: fairlead.scheduler.v1.WhatIfResponse.outcomes:type_name -> fairlead.scheduler.v1.Outcome
+	20, // 24: fairlead.scheduler.v1.WhatIfResponse.shares:type_name -> fairlead.scheduler.v1.ShareChange
+	19, // 25: fairlead.scheduler.v1.Outcome.preempted:type_name -> fairlead.scheduler.v1.Preempted
+	7,  // 26: fairlead.scheduler.v1.Outcome.why:type_name -> fairlead.scheduler.v1.Why
+	4,  // 27: fairlead.scheduler.v1.ExplainService.Explain:input_type -> fairlead.scheduler.v1.ExplainRequest
+	12, // 28: fairlead.scheduler.v1.ExplainService.WhatIf:input_type -> fairlead.scheduler.v1.WhatIfRequest
+	5,  // 29: fairlead.scheduler.v1.ExplainService.Explain:output_type -> fairlead.scheduler.v1.ExplainResponse
+	17, // 30: fairlead.scheduler.v1.ExplainService.WhatIf:output_type -> fairlead.scheduler.v1.WhatIfResponse
+	29, // [29:31] is the sub-list for method output_type
+	27, // [27:29] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_scheduler_v1_explain_proto_init() }
