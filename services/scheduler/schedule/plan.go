@@ -255,7 +255,11 @@ func (p *planner) walkQueues() (again bool) {
 	for {
 		first := p.first()
 		if first == none {
-			return again
+			if !again || !p.another() {
+				return again
+			}
+			again = false
+			continue
 		}
 		if p.round.Steps > 0 && p.plan.Steps >= p.round.Steps {
 			p.plan.Stop = StopBudget
@@ -346,6 +350,7 @@ func (p *planner) start(q *queueRound) {
 		p.stand(q)
 	}
 	p.place(q)
+	q.started = true
 	p.periodShort = p.countStarts(lays)
 	for range q.size() {
 		p.global.take(p.cfg.Rate, p.round.Now)

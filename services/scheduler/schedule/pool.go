@@ -63,6 +63,9 @@ type queueRound struct {
 	walk   uint64
 	missed missed
 	anew   bool
+	// started: something of it was since the others began their walks. Looser: it weighs
+	// otherwise since, or is protected less.
+	started, looser bool
 	// claimFrom and claimTo are the depths of the places at which it may take back what it
 	// has a guarantee for; none: nowhere.
 	claimFrom, claimTo int32
@@ -227,6 +230,7 @@ func (p *planner) restart() {
 	p.unmark()
 	p.tree.clear()
 	p.findHeaviest()
+	p.forgetLooser()
 	for i := range p.queues {
 		p.rewind(&p.queues[i])
 	}

@@ -41,6 +41,8 @@ type hunt struct {
 	// gains are the nodes that a start with victims left more room on, looser the queues
 	// that may lose what they might not before it.
 	gains, looser []int32
+	// logged is how much of the log of queues there was when the queues began their walks.
+	logged int
 	// reopened: a shape that had no room has some on these nodes.
 	reopened bool
 }

@@ -64,20 +64,42 @@ func (p *planner) resume(q *queueRound, m mark) bool {
 	}
 	p.findHeaviest()
 	p.findGains(m)
-	p.findLooser(q, m)
+	p.findLosers(m)
+	p.findLooser()
 	p.reopen()
 	took := p.took(m.lays)
 	for i := range p.queues {
 		other := &p.queues[i]
 		switch {
-		case other.anew || other == q && q.missed.any || p.mayTryAgain(other):
+		case p.mayTryAgain(other):
 			p.rewind(other)
 			p.refresh(other)
 		case other == q || p.shaken(other, took):
 			p.refresh(other)
 		}
-		other.anew = false
 	}
+	p.forgetLooser()
+	return true
+}
+
+// another has the queues begin another walk, after one in which something was started and
+// nothing preempted, where they may come to a start now: what a queue gained may put it
+// above its share. It says whether that can be told.
+func (p *planner) another() bool {
+	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on || len(p.reserved.list) > 0 || !p.survey.known && !p.round.KeepShares {
+		return false
+	}
+	p.reckon()
+	p.findHeaviest()
+	p.hunt.gains, p.hunt.reopened = p.hunt.gains[:0], false
+	p.findLooser()
+	for i := range p.queues {
+		if other := &p.queues[i]; p.mayTryAgain(other) {
+			p.rewind(other)
+			p.refresh(other)
+		}
+	}
+	p.forgetLooser()
 	return true
 }
 
@@ -129,17 +151,38 @@ func (p *planner) gained(n int32, m mark) bool {
 	return pods > 0 && p.State.nodes[n].MaxPods > 0 || slices.Max(net) > 0
 }
 
-// findLooser finds the queues of which another may take something now that it could not
-// before the start: those that weigh otherwise, or are protected less.
-func (p *planner) findLooser(q *queueRound, m mark) {
-	h := &p.hunt
-	h.looser = append(h.looser, p.at[q.queue])
+// findLosers finds the queues that lost something since a mark: what their next gangs would
+// cost is another.
+func (p *planner) findLosers(m mark) {
 	for _, run := range p.takes[m.takes:] {
-		if at := p.at[p.kinds[p.runs[run].kind].queue]; at != none && !p.queues[at].anew {
-			p.queues[at].anew = true // what its next gang would cost is another
+		if at := p.at[p.kinds[p.runs[run].kind].queue]; at != none {
+			p.queues[at].anew = true
+		}
+	}
+}
+
+// findLooser finds, beside those that are protected less, the queues that weigh otherwise
+// than when the others began their walks: of all these something may be taken that might not.
+func (p *planner) findLooser() {
+	h := &p.hunt
+	for _, at := range h.looser {
+		p.queues[at].looser = true
+	}
+	for _, at := range p.queueLog[h.logged:] {
+		if q := &p.queues[at]; !q.looser {
+			q.looser = true
 			h.looser = append(h.looser, at)
 		}
 	}
+}
+
+// forgetLooser begins anew to note who does.
+func (p *planner) forgetLooser() {
+	for i := range p.queues {
+		q := &p.queues[i]
+		q.looser, q.anew, q.started = false, false, false
+	}
+	p.hunt.logged = len(p.queueLog)
 }
 
 // reopen finds room for the shapes that had none, on the nodes that gained some.
@@ -163,16 +206,16 @@ func (p *planner) reopen() {
 	p.fulls = kept
 }
 
-// mayTryAgain says whether something that a queue missed may have a place now.
+// mayTryAgain says whether something that a queue missed may have a place now, or its next
+// gang costs it something else.
 func (p *planner) mayTryAgain(q *queueRound) bool {
 	m := &q.missed
-	if !m.any || !q.open {
+	switch {
+	case !q.open:
 		return false
-	}
-	if m.odd {
+	case q.anew || m.odd || q.started && m.hopeful: // it weighs otherwise itself
 		return true
-	}
-	if len(m.request) == 0 {
+	case len(m.request) == 0:
 		return false
 	}
 	k := seek{request: m.request}
