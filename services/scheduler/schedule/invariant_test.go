@@ -344,7 +344,7 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 			p.Rule != schedule.GangMate && r.Node != start.Node,
 			p.Rule < schedule.Urgency || p.Rule > schedule.Reclaim:
 			return fmt.Errorf("preempt %x for %x: not by rule %d", p.Run, p.For, p.Rule)
-		case r.Node == start.Node && !slices.Contains(start.After, p.Run):
+		case r.Node == start.Node && !slices.Contains(start.After, p.Run) && !after.bounds(by.Queue): // else it may go for what the queue may hold
 			return fmt.Errorf("start %x does not wait for %x, which goes for it", start.Job, p.Run)
 		}
 	}
