@@ -34,7 +34,7 @@ func gangFrom(g *eventsv1.Gang) job.Gang {
 }
 
 func shape(s *job.Shape) *eventsv1.Shape {
-	out := &eventsv1.Shape{Tolerations: tolerations(s.Tolerations), Requests: Amounts(s.Requests)}
+	out := &eventsv1.Shape{Tolerations: tolerations(s.Tolerations), Requests: Amounts(s.Requests), PriceBand: s.PriceBand}
 	for _, l := range s.NodeSelector {
 		out.NodeSelector = append(out.NodeSelector, &eventsv1.Label{Key: l.Key, Value: l.Value})
 	}
@@ -45,7 +45,7 @@ func shape(s *job.Shape) *eventsv1.Shape {
 }
 
 func shapeFrom(s *eventsv1.Shape) *job.Shape {
-	out := &job.Shape{Tolerations: tolerationsFrom(s.GetTolerations()), Requests: AmountsFrom(s.GetRequests())}
+	out := &job.Shape{Tolerations: tolerationsFrom(s.GetTolerations()), Requests: AmountsFrom(s.GetRequests()), PriceBand: s.GetPriceBand()}
 	for _, l := range s.GetNodeSelector() {
 		out.NodeSelector = append(out.NodeSelector, job.Label{Key: l.GetKey(), Value: l.GetValue()})
 	}

@@ -15,6 +15,8 @@ type Shape struct {
 	// NodeAffinity: a node must match one of the terms; none: any node.
 	NodeAffinity []NodeTerm
 	Tolerations  []Toleration
+	// PriceBand is by what its queue bids for it in a market: A to H; empty: none.
+	PriceBand string
 }
 
 // Amount is an amount of a resource: cpu in thousandths of a core, every other

@@ -46,6 +46,8 @@ type Scheduling struct {
 	// takes only what leaves the two less apart, or armada, which takes what would not be
 	// given back if the queues were served anew in their order. Default: fairlead.
 	PreemptionRule string
+	// Bids are what queues bid in markets, one for each queue, pool and band. Default: none.
+	Bids []Bid
 	// UsageHalfLife: what a queue held counts beside what it holds, and half as much after so
 	// long: a multiple of 30s up to 90 days. Zero: what it held counts for nothing. Default 0.
 	UsageHalfLife time.Duration
@@ -90,6 +92,8 @@ type Pool struct {
 	// queue until then, if it ran and was not preempted: else a queue of many short jobs
 	// would always come first. Zero: none is. Default: none.
 	ShortJobPenaltyCutoff time.Duration
+	// Market: who bids more goes first, and may take the place of who bids less. Default false.
+	Market bool
 }
 
 // FloatingResource is one that stands on no node, as licenses do: a pool has so much of it,

@@ -23,6 +23,7 @@ func (s Scheduling) validateShares(check *fault.Check, pools map[string]bool) {
 			check.Violate(fmt.Sprintf("pools[%d].shortJobPenaltyCutoff", i), p.ShortJobPenaltyCutoff, "must not be below zero")
 		}
 	}
+	s.validateBids(check)
 	if h := s.UsageHalfLife; h < 0 || h > 90*24*time.Hour || h%(30*time.Second) != 0 {
 		check.Violate("usageHalfLife", h, "must be a multiple of 30s up to 2160h")
 	}
@@ -63,6 +64,7 @@ func (s Scheduling) setShares(cfg *schedule.Config) {
 			cfg.ShortJob[schedule.PoolID(p.Name)] = int64(p.ShortJobPenaltyCutoff)
 		}
 	}
+	s.setBids(cfg)
 	cfg.UsageHalfLife = int64(s.UsageHalfLife)
 	cfg.PreemptionRule, _ = preemptionRule(s.PreemptionRule)
 	cfg.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{}

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func TestShares(t *testing.T) {
 	s.ProtectedFractionByPool = map[string]float64{"default": 0.25}
 	s.PriorityFactorsByPool = map[string]map[string]float64{"default": {"a": 4}}
 	s.UsageHalfLife = time.Hour
+	s.Pools[0].Market, s.Bids = true, []policy.Bid{{Queue: "a", Pool: "default", Band: "B", Price: 1.5}}
 	s.PreemptionRule, s.Pools[0].ShortJobPenaltyCutoff = "armada", time.Minute
 	if err := s.Validate(); err != nil {
 		t.Fatal(err)
@@ -28,11 +30,12 @@ func TestShares(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := schedule.Config{
+		Markets: []schedule.PoolID{"default"}, Bids: []schedule.Bid{{Queue: "a", Pool: "default", Band: "B", Price: 1_500_000}},
 		UsageHalfLife: 3600e9, PreemptionRule: schedule.ArmadaOrder, ShortJob: map[schedule.PoolID]int64{"default": 60e9},
 		Multipliers: map[string]int64{"nvidia.com/gpu": 2_500_000}, ProtectedIn: map[schedule.PoolID]int64{"default": 250_000},
 		Weights: map[schedule.PoolID]map[schedule.QueueID]int64{"default": {"a": 250_000}},
 	}
-	got := schedule.Config{UsageHalfLife: cfg.UsageHalfLife, PreemptionRule: cfg.PreemptionRule, ShortJob: cfg.ShortJob, Multipliers: cfg.Multipliers, ProtectedIn: cfg.ProtectedIn, Weights: cfg.Weights}
+	got := schedule.Config{Markets: cfg.Markets, Bids: cfg.Bids, UsageHalfLife: cfg.UsageHalfLife, PreemptionRule: cfg.PreemptionRule, ShortJob: cfg.ShortJob, Multipliers: cfg.Multipliers, ProtectedIn: cfg.ProtectedIn, Weights: cfg.Weights}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
@@ -45,6 +48,11 @@ func TestSharesRefused(t *testing.T) {
 		"dominantResourceMultipliers.disk": func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"disk": 1} },
 		"dominantResourceMultipliers.cpu":  func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"cpu": 0} },
 		"pools[0].shortJobPenaltyCutoff":   func(s *policy.Scheduling) { s.Pools[0].ShortJobPenaltyCutoff = -1 },
+		"bids[0].queue":                    func(s *policy.Scheduling) { s.Bids = []policy.Bid{{Pool: "default"}} },
+		"bids[0].pool":                     func(s *policy.Scheduling) { s.Bids = []policy.Bid{{Queue: "a", Pool: "default"}} },
+		"bids[0].band":                     func(s *policy.Scheduling) { s.Bids = []policy.Bid{{Queue: "a", Band: "I"}} },
+		"bids[0].price":                    func(s *policy.Scheduling) { s.Bids = []policy.Bid{{Queue: "a", Price: math.NaN()}} },
+		"bids[1].queue":                    func(s *policy.Scheduling) { s.Bids = []policy.Bid{{Queue: "a"}, {Queue: "a"}} },
 		"usageHalfLife":                    func(s *policy.Scheduling) { s.UsageHalfLife = 31 * time.Second },
 		"preemptionRule":                   func(s *policy.Scheduling) { s.PreemptionRule = "random" },
 		"protectedFractionByPool.gpu":      func(s *policy.Scheduling) { s.ProtectedFractionByPool = map[string]float64{"gpu": 1} },

@@ -129,6 +129,7 @@ func (d *digester) shapes(rows []ShapeAdded) {
 		texts(d, sh.Pools)
 		d.number(int64(sh.Limit))
 		d.number(int64(sh.Expect))
+		text(d, sh.Band)
 		d.labels(sh.Match.Selector)
 		d.count(len(sh.Match.Terms))
 		for j := range sh.Match.Terms {

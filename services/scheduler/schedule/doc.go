@@ -71,6 +71,8 @@
 //     fair-share preemption go by the same tree: two queues are compared where they part.
 //   - What a queue should have: its ideal share, along what it wants of each resource; see
 //     ideal.go. Armada's figures, of one number, are in armada.go and are reported.
+//   - In a market who bids more goes first, and may take the place of who bids less: see
+//     market.go.
 //   - Short runs stay charged to their queue for a while after their end: see charge.go. What a queue
 //     held can count too, less and less: see usage.go.
 //   - Within a queue: higher class, smaller priority number, earlier submission, id.
@@ -118,6 +120,4 @@
 //     the budget. Ties break on names and ids.
 //   - No decision is made with floating point: shares are floor(amount << 32 / total).
 //   - A fact that Apply refuses leaves the state as it was.
-//
-// What the page of rules also knows and this round does not do yet (bids) has no field here.
 package schedule

@@ -27,6 +27,9 @@ func (p *planner) surelyOn(q *queueRound, request Vec, level, n int32) bool {
 	if p.tree.quotas.on {
 		return false // what one may lose depends on what others lost before
 	}
+	if p.market {
+		return false // it depends on the bids
+	}
 	if most := p.State.nodes[n].MaxPods; most > 0 && p.pods[n]-p.releasing[n] >= most {
 		return false
 	}

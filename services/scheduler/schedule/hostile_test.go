@@ -114,12 +114,24 @@ func TestNewRefuses(t *testing.T) {
 				c.Pools = append(c.Pools, schedule.PoolID(strconv.Itoa(i)))
 			}
 		},
-		"no class":                      func(c *schedule.Config) { c.Classes = nil },
-		"a class twice":                 func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
-		"a negative limit":              func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },
-		"a half-life between epochs":    func(c *schedule.Config) { c.UsageHalfLife = 31e9 },
-		"a negative half-life":          func(c *schedule.Config) { c.UsageHalfLife = -30e9 },
-		"a huge half-life":              func(c *schedule.Config) { c.UsageHalfLife = 30e9 << 20 },
+		"no class":                   func(c *schedule.Config) { c.Classes = nil },
+		"a class twice":              func(c *schedule.Config) { c.Classes = append(c.Classes, c.Classes[0]) },
+		"a negative limit":           func(c *schedule.Config) { c.Classes[0].Limit = map[string]int64{"cpu": -1} },
+		"a half-life between epochs": func(c *schedule.Config) { c.UsageHalfLife = 31e9 },
+		"a negative half-life":       func(c *schedule.Config) { c.UsageHalfLife = -30e9 },
+		"a huge half-life":           func(c *schedule.Config) { c.UsageHalfLife = 30e9 << 20 },
+		"a market elsewhere":         func(c *schedule.Config) { c.Markets = []schedule.PoolID{"other"} },
+		"a bid in no market":         func(c *schedule.Config) { c.Bids = []schedule.Bid{{Queue: "q", Pool: "p", Price: 1}} },
+		"a bid of nobody":            func(c *schedule.Config) { c.Markets, c.Bids = c.Pools, []schedule.Bid{{Pool: "p", Price: 1}} },
+		"a negative bid": func(c *schedule.Config) {
+			c.Markets, c.Bids = c.Pools, []schedule.Bid{{Queue: "q", Pool: "p", Price: -1}}
+		},
+		"a huge bid": func(c *schedule.Config) {
+			c.Markets, c.Bids = c.Pools, []schedule.Bid{{Queue: "q", Pool: "p", Price: math.MaxInt64}}
+		},
+		"a bid twice": func(c *schedule.Config) {
+			c.Markets, c.Bids = c.Pools, []schedule.Bid{{Queue: "q", Pool: "p"}, {Queue: "q", Pool: "p", Price: 1}}
+		},
 		"short jobs elsewhere":          func(c *schedule.Config) { c.ShortJob = map[schedule.PoolID]int64{"other": 1} },
 		"short jobs of no time":         func(c *schedule.Config) { c.ShortJob = map[schedule.PoolID]int64{"p": 0} },
 		"an unknown rule":               func(c *schedule.Config) { c.PreemptionRule = 2 },

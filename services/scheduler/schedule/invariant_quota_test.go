@@ -9,6 +9,9 @@ import (
 
 // quotaOf is the quota of a queue in a pool.
 func (w *world) quotaOf(id schedule.QueueID, pool schedule.PoolID) schedule.Quota {
+	if slices.Contains(w.cfg.Markets, pool) {
+		return schedule.Quota{} // quotas have no part in it
+	}
 	for _, name := range []schedule.PoolID{pool, ""} {
 		for _, quota := range w.queues[id].Quotas {
 			if quota.Pool == name {

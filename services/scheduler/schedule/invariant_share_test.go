@@ -30,3 +30,15 @@ func sharesAddUp(w *world, plan *schedule.Plan, _ *world) error {
 	}
 	return nil
 }
+
+// bid is what is bid for a job in a market.
+func (w *world) bid(j schedule.Job, pool schedule.PoolID) int64 {
+	for _, band := range []string{w.shapeOf(j).Band, ""} {
+		for _, b := range w.cfg.Bids {
+			if b.Queue == j.Queue && b.Pool == pool && b.Band == band {
+				return b.Price
+			}
+		}
+	}
+	return 0
+}

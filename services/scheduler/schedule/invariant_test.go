@@ -342,7 +342,8 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 			p.Rule == schedule.Reclaim && r.job.Queue == by.Queue,
 			p.Rule == schedule.GangMate && r.job.Gang == "",
 			p.Rule != schedule.GangMate && r.Node != start.Node,
-			p.Rule < schedule.Urgency || p.Rule > schedule.Reclaim:
+			p.Rule == schedule.Outbid && (r.Level != start.Level || w.bid(r.job, start.Pool) >= w.bid(by, start.Pool)),
+			p.Rule < schedule.Urgency || p.Rule > schedule.Outbid:
 			return fmt.Errorf("preempt %x for %x: not by rule %d", p.Run, p.For, p.Rule)
 		case r.Node == start.Node && !slices.Contains(start.After, p.Run) && !after.bounds(by.Queue): // else it may go for what the queue may hold
 			return fmt.Errorf("start %x does not wait for %x, which goes for it", start.Job, p.Run)

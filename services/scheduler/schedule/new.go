@@ -21,17 +21,10 @@ func New(cfg Config) (*State, error) {
 		}
 		s.dominants = append(s.dominants, i)
 	}
-	if err := s.setMultipliers(); err != nil {
-		return nil, err
-	}
-	if h := cfg.UsageHalfLife; h != 0 {
-		if h < 0 || h > usageHalfLifeMax || h%usageEpoch != 0 {
-			return nil, fmt.Errorf("%w: usage half-life of %d ns must be a multiple of 30 s up to 90 days", ErrInvalid, h)
+	for _, set := range []func() error{s.setMultipliers, s.setBids, s.setDecay, s.checkPools} {
+		if err := set(); err != nil {
+			return nil, err
 		}
-		s.decay = decayTable(h)
-	}
-	if err := s.checkPools(); err != nil {
-		return nil, err
 	}
 	for _, id := range cfg.Pools {
 		s.pool(id)

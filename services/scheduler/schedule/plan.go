@@ -105,7 +105,10 @@ type planner struct {
 	// surcharges are what counts in the cost of each beside what it holds, where surcharged.
 	surcharges []int64
 	surcharged bool
-	used       []wide
+	// market: the pool is one, and prices are what is bid for each kind.
+	market bool
+	prices []int64
+	used   []wide
 	// at is where each queue stands in queues; none: it has no part in the pool.
 	at   []int32
 	heap []int32

@@ -26,6 +26,8 @@ type queueRound struct {
 	// away is which of the ways to be away from home it is to start in; zero: at home.
 	away  int32
 	class int32
+	// bid is what is bid for it, in a market.
+	bid int64
 	// before is the queue's weighted share, and cost what it is once that has started.
 	before, cost uint64
 	// fragile: that it can start is to be asked again after each start. Where it takes
@@ -88,6 +90,7 @@ type source struct {
 	// home that is; zero: at home.
 	class, away int32
 	priority    uint32
+	bid         int64
 	when        Time
 	job         int32
 	kind        int32
@@ -124,6 +127,7 @@ func (p *planner) enter(pool int32) {
 			p.at[h] = int32(len(p.queues) - 1) //nolint:gosec // queues are few
 		}
 	}
+	p.openMarket()
 	p.plant()
 	p.addCharges()
 	p.hunt.enter(len(p.queues), len(p.kinds))
@@ -308,7 +312,11 @@ func (p *planner) addSource(q *queueRound, k int32) {
 
 func (p *planner) source(k, away int32, at cursor, job int32) source {
 	row := &p.jobs[job]
-	return source{class: p.levelOf(k, away), away: away, priority: row.priority, when: row.submitted, job: job, kind: k, at: at}
+	bid := int64(0)
+	if p.market {
+		bid = p.priceOf(k)
+	}
+	return source{class: p.levelOf(k, away), away: away, bid: bid, priority: row.priority, when: row.submitted, job: job, kind: k, at: at}
 }
 
 // ofKind is what this round knows of a kind.
@@ -347,6 +355,8 @@ func (p *planner) sourceBefore(a, b *source) bool {
 	switch {
 	case a.class != b.class:
 		return a.class > b.class
+	case a.bid != b.bid:
+		return a.bid > b.bid
 	case a.priority != b.priority:
 		return a.priority < b.priority
 	case a.when != b.when:
@@ -379,12 +389,15 @@ func (p *planner) lookback(h int32) int32 {
 	if row.n <= p.cfg.Lookback {
 		return none
 	}
-	if row.boundKnown {
+	if row.boundKnown && !p.market {
 		return row.bound
 	}
 	q := p.allSources(h)
 	for range p.cfg.Lookback - 1 {
 		p.step(q)
+	}
+	if p.market { // the order is this pool's own
+		return q.sources[0].job
 	}
 	row.bound, row.boundKnown = q.sources[0].job, true
 	return row.bound

@@ -36,8 +36,9 @@ type hunt struct {
 	without []uint64
 	// hopeful: the last search had runs to look at that may go.
 	hopeful bool
-	// before is what the queue weighs that is searched for.
+	// before is what the queue weighs that is searched for, and bid what it bids.
 	before uint64
+	bid    int64
 	// gains are the nodes that a start with victims left more room on, looser the queues
 	// that may lose what they might not before it.
 	gains, looser []int32
@@ -57,6 +58,8 @@ type victim struct {
 type choice struct {
 	node    int32
 	victims []victim
+	// bid is the highest of those for them, in a market.
+	bid int64
 	// lost is the work that is lost with them, where that decides.
 	lost int64
 	// left is what the node has for the job when they are gone.
@@ -66,7 +69,7 @@ type choice struct {
 }
 
 func (c *choice) copyOf(from *choice) {
-	c.node, c.lost = from.node, from.lost
+	c.node, c.bid, c.lost = from.node, from.bid, from.lost
 	c.victims = append(c.victims[:0], from.victims...)
 	c.left = append(c.left[:0], from.left...)
 }
@@ -104,7 +107,7 @@ const recentMax = 64
 // changed since. Where it has some now, it leaves the node in the queue's spot.
 func (p *planner) stillNone(q *queueRound, k *seek) bool {
 	v := &p.kinds[p.jobs[k.job].kind].verdict
-	if p.tree.on || v.shares != p.shares || v.before != q.before || v.cost != q.cost || q.right() > v.right || !p.survey.known ||
+	if p.tree.on || p.market || v.shares != p.shares || v.before != q.before || v.cost != q.cost || q.right() > v.right || !p.survey.known ||
 		len(p.nodeLog)-v.nodes > recentMax || len(p.queueLog)-v.queues > recentMax {
 		return false
 	}
@@ -164,7 +167,7 @@ func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 		if p.victimsOn(q, k, n) && (best.node == none || p.hunt.found.cheaper(p.State, best, k.request)) {
 			best.copyOf(&p.hunt.found)
 			// Where work decides, that holds good only of one with which none is lost.
-			best.lowest = best.highest(p.State) <= p.survey.lowest && best.lost == 0
+			best.lowest = best.highest(p.State) <= p.survey.lowest && best.lost == 0 && !p.market
 		}
 	}
 	if best.node == none {
@@ -278,6 +281,8 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 		return p.anyVictimByQuota(q, level)
 	case p.round.KeepShares:
 		return urgent
+	case p.market:
+		return p.anyOutbid(q) || urgent
 	case p.tree.on:
 		return p.anyFairIn(q) || urgent
 	case !p.isHeavier(q.cost):
@@ -298,7 +303,7 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 // isHeavier says whether some queue that may lose anything may weigh enough to lose it to one
 // that weighs so much.
 func (p *planner) isHeavier(than uint64) bool {
-	return p.tree.on || p.heaviest > than || p.heaviest == than && p.cfg.PreemptionRule == ArmadaOrder
+	return p.tree.on || p.market || p.heaviest > than || p.heaviest == than && p.cfg.PreemptionRule == ArmadaOrder
 }
 
 // mayGoFor says whether a run may go for a job of a level of the queue that anyVictim was
@@ -324,6 +329,8 @@ func (p *planner) mayGo(r *softRun) bool {
 func (p *planner) kindMayGo(queue, kind int32) bool {
 	at, least := p.at[queue], p.hunt.before
 	switch {
+	case p.market:
+		return p.priceOf(kind) < p.hunt.bid
 	case p.tree.on:
 		least = 0
 	case p.cfg.PreemptionRule == ArmadaOrder:
@@ -374,7 +381,7 @@ func (p *planner) mayLose(q, to *queueRound, share uint64) bool {
 }
 
 func (c *choice) cheaper(s *State, than *choice, request Vec) bool {
-	order := cmp.Or(cmp.Compare(c.highest(s), than.highest(s)), cmp.Compare(c.lost, than.lost), cmp.Compare(len(c.victims), len(than.victims)))
+	order := cmp.Or(cmp.Compare(c.highest(s), than.highest(s)), cmp.Compare(c.bid, than.bid), cmp.Compare(c.lost, than.lost), cmp.Compare(len(c.victims), len(than.victims)))
 	return order < 0 || order == 0 && tighter(c.left, than.left, request)
 }
 

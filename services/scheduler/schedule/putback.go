@@ -25,7 +25,7 @@ func (p *planner) putBack(m mark) {
 		return
 	}
 	ranked := slices.Clone(p.takes[m.takes:])
-	slices.SortFunc(ranked, p.compareRank)
+	slices.SortFunc(ranked, p.compareWorth)
 	back, seen := map[int32]bool{}, map[int32]bool{}
 	for _, run := range ranked {
 		unit := []int32{run}

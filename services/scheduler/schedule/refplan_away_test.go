@@ -54,7 +54,7 @@ func (r *ref) entries(queued []schedule.Job) (out []refEntry) {
 		return at.Level
 	}
 	slices.SortFunc(out, func(a, b refEntry) int {
-		return cmp.Or(cmp.Compare(level(b), level(a)), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Submitted, b.Submitted), bytes.Compare(a.ID[:], b.ID[:]))
+		return cmp.Or(cmp.Compare(level(b), level(a)), cmp.Compare(r.bid(b.Queue, b.Shape), r.bid(a.Queue, a.Shape)), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Submitted, b.Submitted), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	return out
 }

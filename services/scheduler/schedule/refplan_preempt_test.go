@@ -39,7 +39,7 @@ func (r *ref) preemptFor(q *refQueue, j schedule.Job, in []refDomain, at schedul
 			continue
 		}
 		if best != nil {
-			order := cmp.Or(cmp.Compare(highest(found), highest(victims)), cmp.Compare(r.lostWith(found), r.lostWith(victims)), cmp.Compare(len(found), len(victims)))
+			order := cmp.Or(cmp.Compare(highest(found), highest(victims)), cmp.Compare(r.bidForVictims(found), r.bidForVictims(victims)), cmp.Compare(r.lostWith(found), r.lostWith(victims)), cmp.Compare(len(found), len(victims)))
 			if order > 0 || order == 0 && !refTighter(room, left, r.onNode(j.Shape)) {
 				continue
 			}
@@ -111,7 +111,7 @@ func (r *ref) unitsOn(n *schedule.Node) (units []*refUnit) {
 		}
 	}
 	slices.SortFunc(ranked, func(a, b *refRun) int {
-		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(a.Since, b.Since), bytes.Compare(a.ID[:], b.ID[:]))
+		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(r.bidForRuns([]*refRun{b}), r.bidForRuns([]*refRun{a})), cmp.Compare(a.Since, b.Since), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	for _, run := range ranked {
 		if run.Gang == "" {
@@ -163,6 +163,11 @@ func (r *ref) mayTake(q *refQueue, priority int32, u *refUnit, lost map[schedule
 		return r.takeByQuota(q, owner, u, priority, lost)
 	case level < priority:
 		return schedule.Urgency
+	case r.isMarket():
+		if level > priority || r.round.KeepShares || since >= r.round.Now || r.bidForRuns(u.runs) >= r.bidFor(q) || r.bidForRuns(u.mates) >= r.bidFor(q) {
+			return 0
+		}
+		return schedule.Outbid
 	case level > priority || r.round.KeepShares || owner == nil || owner == q || since >= r.round.Now:
 		return 0
 	case r.mayShare(q, owner, u, lost):

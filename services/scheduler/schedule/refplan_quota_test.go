@@ -9,6 +9,9 @@ import (
 
 // quotaOf is the quota of a queue in the pool: that of the pool, else that of every pool.
 func (r *ref) quotaOf(id schedule.QueueID) (schedule.Quota, bool) {
+	if r.isMarket() {
+		return schedule.Quota{}, false // quotas have no part in it
+	}
 	q, _ := r.settings(id)
 	for _, pool := range []schedule.PoolID{r.pool, ""} {
 		for _, quota := range q.Quotas {

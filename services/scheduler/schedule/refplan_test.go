@@ -107,6 +107,7 @@ func (r *ref) class(id schedule.ShapeID) schedule.Class {
 
 // queuedOf is the waiting jobs of a queue, in its order: higher class, smaller priority
 // number, earlier submission, id.
+// In a market a higher bid goes before priority.
 func (r *ref) queuedOf(queue schedule.QueueID) (out []schedule.Job) {
 	for _, j := range r.rows.Jobs {
 		if j.Queue == queue {
@@ -114,7 +115,7 @@ func (r *ref) queuedOf(queue schedule.QueueID) (out []schedule.Job) {
 		}
 	}
 	slices.SortFunc(out, func(a, b schedule.Job) int {
-		return cmp.Or(cmp.Compare(r.class(b.Shape).Priority, r.class(a.Shape).Priority), cmp.Compare(a.Priority, b.Priority),
+		return cmp.Or(cmp.Compare(r.class(b.Shape).Priority, r.class(a.Shape).Priority), cmp.Compare(r.bid(queue, b.Shape), r.bid(queue, a.Shape)), cmp.Compare(a.Priority, b.Priority),
 			cmp.Compare(a.Submitted, b.Submitted), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	return out
@@ -318,7 +319,7 @@ func (r *ref) wakeForYoung(q *refQueue) {
 			continue
 		}
 		owner := r.queueOf(run.Queue)
-		if owner != nil && owner != q && (r.quoted() && !r.guarded(owner, q, nil) || !r.quoted() && r.mayLose(owner, q, nil)) {
+		if owner != nil && r.isMarket() || owner != nil && owner != q && (r.quoted() && !r.guarded(owner, q, nil) || !r.quoted() && r.mayLose(owner, q, nil)) {
 			r.wakeAt(stays + 1)
 		}
 	}

@@ -44,6 +44,13 @@ func (r *ref) above(id schedule.QueueID) (out []schedule.Queue) {
 func (r *ref) plant() {
 	r.root = &refPlace{}
 	places := map[schedule.QueueID]*refPlace{"": r.root}
+	if r.isMarket() { // the tree has no part in it
+		for _, q := range r.queues {
+			q.place = r.root.add(q.Queue, q.Weight)
+			q.place.leaf = q
+		}
+		return
+	}
 	for _, q := range r.queues {
 		for _, up := range slices.Backward(r.above(q.ID)) {
 			if places[up.ID] == nil {
@@ -144,7 +151,7 @@ func (r *ref) goesBefore(a *refPlace, aq *refQueue, b *refPlace, bq *refQueue) b
 	cost := func(n *refPlace, q *refQueue) uint64 {
 		return refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n), r.asks(q))), n.weight)
 	}
-	return cmp.Or(cmp.Compare(r.level(bq), r.level(aq)),
+	return cmp.Or(cmp.Compare(r.level(bq), r.level(aq)), cmp.Compare(r.bidFor(bq), r.bidFor(aq)),
 		cmp.Compare(cost(a, aq), cost(b, bq)), cmp.Compare(a.id, b.id)) < 0
 }
 

@@ -55,7 +55,7 @@ func (m *missed) forget() { *m = missed{request: m.request[:0]} }
 // resume has the queues go on after a start that took victims since a mark: from their
 // first job, where they may come to another now. It says whether that can be told.
 func (p *planner) resume(q *queueRound, m mark) bool {
-	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on || len(p.reserved.list) > 0 {
+	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on || p.market || len(p.reserved.list) > 0 {
 		return false // who may lose to whom depends on those that they are part of, or room on what is reserved
 	}
 	p.reckon()

@@ -54,6 +54,7 @@ func TestScenarios(t *testing.T) {
 //	    count=cpu:0.5                  a share of cpu counts half
 //	    preemption=armada short=p:60   runs of less than 60 s in p are charged
 //	    halflife=60                    what was held so long ago counts half
+//	    market=p bid=p:a:5 bid=p:a@A:7 in market p queue a bids 5, and 7 for band A (a job's band=A)
 //	    protect=p:0.5 override=p:a:2   in pool p: what is protected, and queue a's weight
 //	    gangmax=9 period=10 perperiod=cpu:0.5 perperiod@p=cpu:1
 //	    floating=license:p:3           p has 3, on no node

@@ -78,6 +78,8 @@ type State struct {
 	// lost executors take no new runs.
 	lost   map[ExecutorID]bool
 	global account
+	// bids are the prices in markets.
+	bids map[bidder]int64
 	// charges are those of runs that ended; nil: none.
 	charges map[RunID]charge
 	// usage is that of runs that are gone, and decay the weights of time; nil: none counts.

@@ -75,6 +75,10 @@ type Config struct {
 	// ShortJob is, of pools whose short runs are charged after their end, until how long after
 	// their lease that is, in nanoseconds above zero: see charge.go.
 	ShortJob map[PoolID]int64
+	// Markets are pools in which those who bid more go first, and Bids what queues bid there:
+	// see market.go.
+	Markets []PoolID
+	Bids    []Bid
 	// UsageHalfLife is after how long what a queue held counts half in its cost, in nanoseconds:
 	// a multiple of 30 s up to 90 days, or zero: what it held counts for nothing. See usage.go.
 	UsageHalfLife int64
@@ -163,6 +167,8 @@ type Shape struct {
 	// Limit is how many seconds a run lasts at most, Expect how many it is expected to;
 	// zero: nobody knows.
 	Limit, Expect int32
+	// Band is what its queue bids for its jobs by, in a market; it means nothing elsewhere.
+	Band string
 }
 
 // Job is a queued job.
@@ -373,6 +379,8 @@ const (
 	GangMate
 	// Reclaim: for a queue within its guarantee, from one above its own or without.
 	Reclaim
+	// Outbid: in a market, for a job for which more is bid.
+	Outbid
 )
 
 // String is the rule in words.
@@ -382,6 +390,8 @@ func (r Rule) String() string {
 		return "a job of a higher priority class needs its place"
 	case FairShare:
 		return "its queue is above its fair share"
+	case Outbid:
+		return "a job with a higher bid needs its place"
 	case GangMate:
 		return "another member of its gang was preempted"
 	case Reclaim:

@@ -47,6 +47,18 @@ type usedBy struct {
 	epoch       int64
 }
 
+// setDecay makes the table of what time counts, if it does.
+func (s *State) setDecay() error {
+	h := s.cfg.UsageHalfLife
+	if h < 0 || h > usageHalfLifeMax || h%usageEpoch != 0 {
+		return fmt.Errorf("%w: usage half-life of %d ns must be a multiple of 30 s up to 90 days", ErrInvalid, h)
+	}
+	if h > 0 {
+		s.decay = decayTable(h)
+	}
+	return nil
+}
+
 // decayTable is the weight of time that is so many epochs old, within a half-life.
 func decayTable(halfLife int64) []uint64 {
 	steps := halfLife / usageEpoch

@@ -79,7 +79,12 @@ func (p *planner) findVictims(q *queueRound, k *seek, n int32) bool {
 		}
 	}
 	h.found.left = append(h.found.left[:0], h.room...)
-	h.found.lost = p.lostWithAll(h.found.victims)
+	h.found.lost, h.found.bid = p.lostWithAll(h.found.victims), 0
+	if p.market {
+		for _, v := range h.found.victims {
+			h.found.bid = max(h.found.bid, p.priceOf(p.runs[v.run].kind))
+		}
+	}
 	return true
 }
 
@@ -87,7 +92,7 @@ func (p *planner) findVictims(q *queueRound, k *seek, n int32) bool {
 func (p *planner) unitsOn(n int32) {
 	h := &p.hunt
 	h.ranked, h.units = h.ranked[:0], h.units[:0]
-	if row := &p.index.soft.nodes[n]; !row.gangs {
+	if row := &p.index.soft.nodes[n]; !row.gangs && !p.market {
 		// Who may not be preempted at all is never taken, and breaks no gang.
 		p.index.soft.rank(p.State, n)
 		h.ranked = slices.Grow(h.ranked, len(row.runs))
@@ -104,7 +109,7 @@ func (p *planner) unitsOn(n int32) {
 			h.ranked = append(h.ranked, r)
 		}
 	}
-	slices.SortFunc(h.ranked, p.compareRank)
+	slices.SortFunc(h.ranked, p.compareWorth)
 	for i, r := range h.ranked {
 		gang := p.runs[r].gang
 		if gang == none {
@@ -202,6 +207,12 @@ func (p *planner) mayTake(q *queueRound, priority int32, u *unit) Rule {
 	}
 	if level < priority {
 		return Urgency
+	}
+	if p.market {
+		if level > priority || p.round.KeepShares || since >= p.round.Now || !p.outbids(q, u) {
+			return 0
+		}
+		return Outbid
 	}
 	if level > priority || p.round.KeepShares || at == none || since >= p.round.Now || &p.queues[at] == q || !p.mayShare(q, u, at) {
 		return 0

@@ -49,7 +49,7 @@ func (p *planner) next(q *queueRound) bool {
 	for len(q.sources) > 0 {
 		src := &q.sources[0]
 		job := src.job
-		if q.bound != none && job != q.bound && p.compareQueued(job, q.bound) > 0 {
+		if q.bound != none && job != q.bound && p.beyond(job, q.bound) {
 			p.dropSource(q) // what stands behind it is beyond, too
 			continue
 		}
@@ -63,12 +63,12 @@ func (p *planner) next(q *queueRound) bool {
 		if row.gang != none {
 			g := &p.gangs[row.gang]
 			// A gang stands where its last member does, and is looked at once.
-			if g.seen == q.walk && g.seenAway >= src.away || !g.whole() || job != g.queued[len(g.queued)-1] {
+			if g.seen == q.walk && g.seenAway >= src.away || !g.whole() || job != p.lastOf(g.queued) {
 				p.step(q)
 				continue
 			}
 			g.seen, g.seenAway = q.walk, src.away
-			members = g.queued
+			members = p.inOrder(g.queued)
 		}
 		if !p.mayUse(members) || p.tooEarly(job, members) || src.away > 0 && !p.mayGoAway(job, members, src.away) {
 			p.step(q)
@@ -135,7 +135,7 @@ func (p *planner) setNext(q *queueRound, job, away int32, members []int32) {
 		sh.active = true
 		p.active = append(p.active, q.shape)
 	}
-	q.spotted = false
+	q.spotted, q.bid = false, p.bidOf(job, members)
 	p.most = max(p.most, q.size())
 	q.before = q.weighted
 	after := p.hunt.after[:0]
@@ -311,7 +311,7 @@ func (p *planner) wakeForYoung(q *queueRound) {
 	p.look()
 	for _, i := range p.young {
 		owner := &p.queues[i]
-		if owner != q && p.mayLoseLater(owner, q) {
+		if p.market || owner != q && p.mayLoseLater(owner, q) { // what is young may be outbid
 			p.wakeAt(owner.young + 1)
 		}
 	}
@@ -366,6 +366,8 @@ func (p *planner) before(i, j int32) bool {
 	switch {
 	case a.class != b.class:
 		return a.class > b.class
+	case a.bid != b.bid:
+		return a.bid > b.bid
 	case a.cost != b.cost:
 		return a.cost < b.cost
 	}

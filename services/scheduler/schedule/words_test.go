@@ -77,6 +77,7 @@ func (s *script) config(c command) {
 	if c.value("preemption") == "armada" {
 		s.cfg.PreemptionRule = schedule.ArmadaOrder
 	}
+	s.market(c)
 	if v := c.value("halflife"); v != "" {
 		s.cfg.UsageHalfLife = int64(seconds(number(s.t, v)))
 	}
@@ -234,6 +235,7 @@ func (s *script) shape(c command) schedule.ShapeID {
 	if v := c.value("class"); v != "" {
 		shape.Class = schedule.ClassID(v)
 	}
+	shape.Band = c.value("band")
 	for _, v := range c.values("pools") {
 		shape.Pools = append(shape.Pools, schedule.PoolID(v))
 	}

@@ -213,6 +213,14 @@ func drawConfig(t *rapid.T) schedule.Config {
 	}
 	cfg.LeastLostWork = rapid.Bool().Draw(t, "work")
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
+	if rapid.IntRange(0, 2).Draw(t, "market") == 0 {
+		cfg.Markets = []schedule.PoolID{"p"}
+		for _, queue := range []schedule.QueueID{"q0", "q1", "q2"} {
+			for _, band := range []string{"", "A"} {
+				cfg.Bids = append(cfg.Bids, schedule.Bid{Queue: queue, Pool: "p", Band: band, Price: rapid.Int64Range(0, 3).Draw(t, "bid")})
+			}
+		}
+	}
 	if rapid.IntRange(0, 2).Draw(t, "decays") == 0 {
 		cfg.UsageHalfLife = rapid.SampledFrom([]int64{30e9, 60e9, 210e9}).Draw(t, "half-life")
 	}
@@ -349,6 +357,9 @@ func drawShape(t *rapid.T, cfg schedule.Config) schedule.Shape {
 	}
 	if len(cfg.Floating) > 0 {
 		s.Request[2] = rapid.SampledFrom([]int64{0, 0, 1, 2, 3}).Draw(t, "license")
+	}
+	if rapid.Bool().Draw(t, "band") {
+		s.Band = "A"
 	}
 	switch rapid.IntRange(0, 7).Draw(t, "shape") {
 	case 0:

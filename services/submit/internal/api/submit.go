@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/fairlead-batch/fairlead/proto/gen/api"
 	submitv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/submit/v1"
@@ -55,6 +56,25 @@ type spec struct {
 	// bytes and shape are made once the rules have passed it.
 	bytes *job.PodSpec
 	shape *job.Shape
+	// banded are the same with a price band.
+	banded map[string]*job.Shape
+}
+
+// shapeFor is the shape of an item of the spec. Items that are alike share it.
+func (s *spec) shapeFor(it *admit.Item) *job.Shape {
+	band := strings.ToUpper(it.Annotations[admit.PriceBandAnnotation])
+	if band == "" {
+		return s.shape
+	}
+	if s.banded[band] == nil {
+		if s.banded == nil {
+			s.banded = map[string]*job.Shape{}
+		}
+		shape := *s.shape
+		shape.PriceBand = band
+		s.banded[band] = &shape
+	}
+	return s.banded[band]
 }
 
 // decodeSubmission reads a request. The specs are those of the items, nil where
@@ -160,7 +180,7 @@ func (s *Server) finish(sub admit.Submission, specs []*spec) ([]made, error) {
 				return nil, err
 			}
 		}
-		out[i] = made{Accepted: admit.Accepted{Item: &sub.Items[i], Spec: one.bytes, Shape: one.shape}, spec: one.decoded}
+		out[i] = made{Accepted: admit.Accepted{Item: &sub.Items[i], Spec: one.bytes, Shape: one.shapeFor(&sub.Items[i])}, spec: one.decoded}
 	}
 	return out, nil
 }

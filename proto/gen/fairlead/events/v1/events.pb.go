@@ -1071,8 +1071,10 @@ type Shape struct {
 	// Sorted by key.
 	NodeSelector []*Label `protobuf:"bytes,2,rep,name=node_selector,json=nodeSelector,proto3" json:"node_selector,omitempty"`
 	// Required node affinity: a node must match one of the terms; none: any node.
-	NodeAffinity  []*NodeTerm   `protobuf:"bytes,3,rep,name=node_affinity,json=nodeAffinity,proto3" json:"node_affinity,omitempty"`
-	Tolerations   []*Toleration `protobuf:"bytes,4,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
+	NodeAffinity []*NodeTerm   `protobuf:"bytes,3,rep,name=node_affinity,json=nodeAffinity,proto3" json:"node_affinity,omitempty"`
+	Tolerations  []*Toleration `protobuf:"bytes,4,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
+	// By what its queue bids for it in a market: A to H; empty: none.
+	PriceBand     string `protobuf:"bytes,5,opt,name=price_band,json=priceBand,proto3" json:"price_band,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1133,6 +1135,13 @@ func (x *Shape) GetTolerations() []*Toleration {
 		return x.Tolerations
 	}
 	return nil
+}
+
+func (x *Shape) GetPriceBand() string {
+	if x != nil {
+		return x.PriceBand
+	}
+	return ""
 }
 
 // ResourceAmount: an amount of a resource. cpu is in thousandths of a core; every
@@ -3514,12 +3523,14 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	"\x04tier\x18\x04 \x01(\tR\x04tier\x12\x14\n" +
 	"\x05group\x18\x05 \x01(\tR\x05group\x12\x1f\n" +
 	"\vgroup_tiers\x18\x06 \x01(\tR\n" +
-	"groupTiers\"\x8c\x02\n" +
+	"groupTiers\"\xab\x02\n" +
 	"\x05Shape\x12>\n" +
 	"\brequests\x18\x01 \x03(\v2\".fairlead.events.v1.ResourceAmountR\brequests\x12>\n" +
 	"\rnode_selector\x18\x02 \x03(\v2\x19.fairlead.events.v1.LabelR\fnodeSelector\x12A\n" +
 	"\rnode_affinity\x18\x03 \x03(\v2\x1c.fairlead.events.v1.NodeTermR\fnodeAffinity\x12@\n" +
-	"\vtolerations\x18\x04 \x03(\v2\x1e.fairlead.events.v1.TolerationR\vtolerations\"D\n" +
+	"\vtolerations\x18\x04 \x03(\v2\x1e.fairlead.events.v1.TolerationR\vtolerations\x12\x1d\n" +
+	"\n" +
+	"price_band\x18\x05 \x01(\tR\tpriceBand\"D\n" +
 	"\x0eResourceAmount\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\tR\bresource\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\x03R\x06amount\"/\n" +
