@@ -237,6 +237,15 @@ func (c *changes) cutForNode(sh *shape, slack Vec) (best Vec) {
 				to[i] = 0
 			}
 		}
+		fits = c.fewestBeside(&k, n, 1, func(room Vec) int {
+			for i, amount := range sh.Request {
+				if amount > 0 && !c.floats(i) {
+					to[i] = min(to[i], room[i])
+					fits = fits && to[i] > 0
+				}
+			}
+			return 1
+		}) > 0 && fits
 		if cut := c.cut(sh, to); fits && (best == nil || cut < least) {
 			best, least = append(best[:0], to...), cut
 		}
