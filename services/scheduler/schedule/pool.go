@@ -112,6 +112,7 @@ func (p *planner) enter(pool int32) {
 	}
 	p.addFloating()
 	p.findPeriodLimit()
+	p.tree.quotas.on = p.anyQuota() // then also who holds only what counts in no share has a part
 	old := p.queues
 	p.queues, p.wants, p.filling.vectors = p.queues[:0], p.wants[:0], p.filling.vectors[:0]
 	p.at = append(p.at[:0], make([]int32, len(p.State.queues))...)
@@ -159,7 +160,7 @@ func (p *planner) join(q queueRound) bool {
 	p.wants = append(p.wants, make([]int64, len(p.cfg.Classes)*len(p.cfg.Resources))...)
 	p.filling.vectors = append(p.filling.vectors, make([]uint64, len(p.dominants))...)
 	waits := p.demand(q.queue, p.wants[wants:])
-	if p.vectorize(at); p.queues[at].demand > 0 || waits > 0 {
+	if p.vectorize(at); p.queues[at].demand > 0 || waits > 0 || p.tree.quotas.on && slices.Max(p.heldIn(&p.queues[at])) > 0 {
 		return true
 	}
 	p.queues, p.wants, p.filling.vectors = p.queues[:at], p.wants[:wants], p.filling.vectors[:vectors]

@@ -77,7 +77,7 @@ type quotas struct {
 
 // anyQuota says whether a queue has a quota in the pool.
 func (p *planner) anyQuota() bool {
-	if p.quoted == 0 {
+	if p.quoted == 0 || slices.Contains(p.cfg.Markets, p.cfg.Pools[p.pool]) {
 		return false
 	}
 	for i := range p.State.queues {

@@ -34,7 +34,7 @@ func (r *ref) quotaAt(n *refPlace) schedule.Quota {
 
 // quoted says whether any queue has a quota in the pool.
 func (r *ref) quoted() bool {
-	return slices.ContainsFunc(r.rows.Queues, func(q schedule.Queue) bool { _, has := r.quotaOf(q.ID); return has })
+	return !r.isMarket() && slices.ContainsFunc(r.rows.Queues, func(q schedule.Queue) bool { _, has := r.quotaOf(q.ID); return has })
 }
 
 // refKept is the part of a guarantee that others may not borrow.

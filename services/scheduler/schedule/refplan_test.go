@@ -137,7 +137,7 @@ func (r *ref) enter(pool schedule.PoolID) {
 		q.entries = r.entries(q.queued)
 		q.Queue, q.known = r.settings(id)
 		q.Weight = r.weightOf(q.Queue)
-		if r.share(r.wants(q)) > 0 || slices.ContainsFunc(q.queued, func(j schedule.Job) bool { return !r.laid[j.ID] }) {
+		if r.share(r.wants(q)) > 0 || r.quoted() && slices.Max(r.held(q.ID)) > 0 || slices.ContainsFunc(q.queued, func(j schedule.Job) bool { return !r.laid[j.ID] }) {
 			r.queues = append(r.queues, q)
 		}
 	}

@@ -63,7 +63,11 @@ func reservationsKept(w *world, plan *schedule.Plan, after *world) error {
 				continue
 			}
 			need := after.needOn(r, s.Node)
-			room := after.room(s.Node, func(run worldRun) bool { return stays(run) && (r.Time == 0 || after.ends(run) > r.Time) })
+			room := after.room(s.Node, func(run worldRun) bool {
+				// What a higher class took is no fault of this start: where quotas are it may go later.
+				_, started := w.waiting[run.Job]
+				return stays(run) && (r.Time == 0 || after.ends(run) > r.Time) && (!started || run.Level <= after.levelOf(r))
+			})
 			for i, amount := range w.onNode(shape) {
 				if need != nil && amount > 0 && room[i] < need[i] {
 					return fmt.Errorf("start %x on %s delays reservation %x: of resource %d it leaves %d at %d, and %d is reserved", s.Job, s.Node, name, i, room[i], r.Time, need[i])

@@ -67,7 +67,6 @@ const root int32 = 0
 // plant makes the tree of the pool's queues.
 func (p *planner) plant() {
 	t := &p.tree
-	t.quotas.on = !p.market && p.anyQuota()
 	t.on, t.places = !p.market && (t.quotas.on || p.hasTree()), t.places[:0]
 	if !t.on {
 		return
