@@ -2,6 +2,7 @@ package schedule_test
 
 import (
 	"fmt"
+	"math/big"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -132,43 +133,48 @@ func TestIdealShare(t *testing.T) {
 		}
 		w := newFairWorld(nodes, schedule.Vec{2 * slots, slots}, parties)
 		w.live(t)
-		if err := withinOneJob(w, nodes*slots, heaviest == 1); err != nil {
+		if err := withinOneJob(parties, big.NewRat(nodes*slots, 1), heaviest == 1); err != nil {
 			t.Fatal(err)
 		}
 	})
 }
 
-// withinOneJob: no queue has less than its ideal part of the slots by more than one job, nor
-// more where that is asked. The part is what it wants, or its part by weight of what those
-// leave that want less.
-func withinOneJob(w *fairWorld, slots int64, both bool) error { //nolint:revive // what is asked
-	open, left := w.parties, slots
+// idealOf is the part of some slots that each of some queues should have: what it wants, or
+// its part by weight of what those leave that want less.
+func idealOf(parties []*party, slots *big.Rat) map[*party]*big.Rat {
+	ideal, open, left := map[*party]*big.Rat{}, parties, slots
 	for {
 		weights, unmet, given := int64(0), []*party(nil), int64(0)
 		for _, p := range open {
 			weights += p.weight
 		}
 		for _, p := range open {
-			if p.wants*weights > left*p.weight {
-				unmet = append(unmet, p)
+			ideal[p] = new(big.Rat).Mul(left, big.NewRat(p.weight, weights))
+			if wants := big.NewRat(p.wants, 1); wants.Cmp(ideal[p]) <= 0 {
+				ideal[p] = wants
+				given += p.wants
 				continue
 			}
-			given += p.wants
-			if p.has < p.wants-1 {
-				return fmt.Errorf("%s has %d, and wants %d that are its own", p.queue, p.has, p.wants)
-			}
+			unmet = append(unmet, p)
 		}
-		if len(unmet) < len(open) {
-			open, left = unmet, left-given
-			continue
+		if len(unmet) == len(open) {
+			return ideal
 		}
-		for _, p := range open {
-			if off := p.has*weights - left*p.weight; both && off > weights || off < -weights {
-				return fmt.Errorf("%s has %d of %d slots, and its part is %d/%d of %d", p.queue, p.has, slots, p.weight, weights, left)
-			}
-		}
-		return nil
+		open, left = unmet, new(big.Rat).Sub(left, big.NewRat(given, 1))
 	}
+}
+
+// withinOneJob: no queue has less than its ideal part of the slots by more than one job, nor
+// more where that is asked.
+func withinOneJob(parties []*party, slots *big.Rat, both bool) error { //nolint:revive // what is asked
+	one := big.NewRat(1, 1)
+	for p, ideal := range idealOf(parties, slots) {
+		off := new(big.Rat).Sub(big.NewRat(p.has, 1), ideal)
+		if both && off.Cmp(one) > 0 || off.Neg(off).Cmp(one) > 0 {
+			return fmt.Errorf("%s has %d, and its part of %s slots is %s", p.queue, p.has, slots.RatString(), ideal.RatString())
+		}
+	}
+	return nil
 }
 
 // drawParties draws queues of equal weight, with small jobs, on one node.

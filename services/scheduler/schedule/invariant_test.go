@@ -336,13 +336,14 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 			return fmt.Errorf("preempt %x for %x, which does not start", p.Run, p.For)
 		}
 		start, by := plan.Starts[i], w.waiting[p.For]
+		level := w.unitLevel(r)
 		switch {
-		case p.Rule == schedule.Urgency && r.Level >= start.Level,
-			p.Rule == schedule.FairShare && (r.Level != start.Level || r.job.Queue == by.Queue),
+		case p.Rule == schedule.Urgency && level >= start.Level,
+			p.Rule == schedule.FairShare && (level != start.Level || r.job.Queue == by.Queue),
 			p.Rule == schedule.Reclaim && r.job.Queue == by.Queue,
 			p.Rule == schedule.GangMate && r.job.Gang == "",
 			p.Rule != schedule.GangMate && r.Node != start.Node,
-			p.Rule == schedule.Outbid && (r.Level != start.Level || w.bid(r.job, start.Pool) >= w.bid(by, start.Pool)),
+			p.Rule == schedule.Outbid && (level != start.Level || w.bid(r.job, start.Pool) >= w.bid(by, start.Pool)),
 			p.Rule < schedule.Urgency || p.Rule > schedule.Outbid:
 			return fmt.Errorf("preempt %x for %x: not by rule %d", p.Run, p.For, p.Rule)
 		case r.Node == start.Node && !slices.Contains(start.After, p.Run) && !after.bounds(by.Queue): // else it may go for what the queue may hold
@@ -350,6 +351,18 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 		}
 	}
 	return nil
+}
+
+// unitLevel is the level by which a run is preempted: of a gang, of which members may run at
+// home and away, the highest of them.
+func (w *world) unitLevel(r worldRun) (level int32) {
+	level = r.Level
+	for _, mate := range w.runs {
+		if r.job.Gang != "" && mate.job.Gang == r.job.Gang && mate.job.Queue == r.job.Queue && stays(mate) {
+			level = max(level, mate.Level)
+		}
+	}
+	return level
 }
 
 // victimsNeeded: where one job starts, it would not fit with any of its victims, or

@@ -2,6 +2,7 @@ package schedule_test
 
 import (
 	"fmt"
+	"math/big"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -10,7 +11,8 @@ import (
 )
 
 // TestIdealShareInTree: as TestIdealShare, for teams among each other with all that is part
-// of them, and for the queues of a team among each other in what the team has.
+// of them, and for the queues of a team among each other. Their parts are of what the team
+// should have, or has if that is less: what it has above is not shared out anew among them.
 func TestIdealShareInTree(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -42,17 +44,21 @@ func TestIdealShareInTree(t *testing.T) {
 			partOf[p].has += p.has
 			partOf[p].wants += p.wants
 		}
-		if err := withinOneJob(&fairWorld{parties: teams}, nodes*slots, false); err != nil {
+		all := big.NewRat(nodes*slots, 1)
+		if err := withinOneJob(teams, all, false); err != nil {
 			t.Fatal(err)
 		}
-		for _, team := range teams {
-			inTeam := &fairWorld{}
+		for team, ideal := range idealOf(teams, all) {
+			var inTeam []*party
 			for _, p := range parties {
 				if partOf[p] == team {
-					inTeam.parties = append(inTeam.parties, p)
+					inTeam = append(inTeam, p)
 				}
 			}
-			if err := withinOneJob(inTeam, team.has, false); err != nil {
+			if has := big.NewRat(team.has, 1); has.Cmp(ideal) < 0 {
+				ideal = has
+			}
+			if err := withinOneJob(inTeam, ideal, false); err != nil {
 				t.Fatalf("in %s: %v", team.queue, err)
 			}
 		}
