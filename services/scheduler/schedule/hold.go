@@ -250,7 +250,9 @@ func (p *planner) released(queue, job int32) bool {
 
 func (p *planner) releasedAmong(queue, job int32) (some bool) {
 	if at := p.holder(job); at != none {
-		p.reserved.list[at].over, some = true, true
+		h := &p.reserved.list[at]
+		h.over, some = true, true
+		p.back = h.pool < p.pool
 		p.shares++
 	}
 	return p.dropOverLimit(queue) || some

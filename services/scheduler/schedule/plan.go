@@ -16,7 +16,6 @@ func (s *State) Plan(r Round) *Plan {
 	p := &s.rounds
 	p.begin(s, r)
 	for p.planPools() {
-		p.pass++
 	}
 	p.reserve()
 	if r.MayReject {
@@ -37,7 +36,9 @@ func (p *Plan) empty() bool {
 
 // planPools plans the pools in their order. It says whether they are to be planned once
 // more: what was decided in one pool may have left room in another, where a gang ran in
-// both, or have taken a queue's demand for another and so changed the shares there.
+// both, or have taken a queue's demand for another and so changed the shares there. At once
+// where what was reserved in an earlier pool is free now, as a round that was cut there
+// would.
 func (p *planner) planPools() (again bool) {
 	decided := len(p.plan.Starts)
 	for pool := range p.cfg.Pools {
@@ -45,6 +46,10 @@ func (p *planner) planPools() (again bool) {
 			return false
 		}
 		p.planPool(int32(pool)) //nolint:gosec // pools are few
+		if p.back {
+			p.back = false
+			return true
+		}
 	}
 	return len(p.cfg.Pools) > 1 && len(p.plan.Starts) > decided && p.plan.Stop != StopBudget
 }
@@ -92,8 +97,10 @@ type planner struct {
 	// byName are the queues by name.
 	byName []int32
 
-	// pass counts how often all pools were planned before.
-	pass   int
+	// told are the pools whose shares are in the plan, a bit each.
+	told uint64
+	// back says that a start has ended a reservation in an earlier pool.
+	back   bool
 	pool   int32
 	total  Vec
 	nodes  []int32 // of the pool, by name
@@ -202,7 +209,7 @@ func (p *planner) begin(s *State, r Round) {
 		p.pods, p.releasing = append(p.pods, s.nodes[i].pods), append(p.releasing, s.nodes[i].releasing)
 	}
 	p.laid, p.gone, p.isMoved = p.laid.emptied(len(s.jobs)), p.gone.emptied(len(s.runs)), p.isMoved.emptied(len(s.nodes))
-	p.pass = 0
+	p.told, p.back = 0, false
 	p.lays, p.takes, p.moved, p.active = p.lays[:0], p.takes[:0], p.moved[:0], p.active[:0]
 	p.global, p.tokens = s.global.seen, p.tokens[:0]
 	for i := range s.queues {
@@ -236,7 +243,7 @@ func (p *planner) end() {
 // last.
 func (p *planner) planPool(pool int32) {
 	p.enter(pool)
-	for p.walkQueues() {
+	for p.walkQueues() && !p.back {
 		p.reckon()
 		p.restart()
 	}

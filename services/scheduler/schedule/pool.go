@@ -147,7 +147,8 @@ func (p *planner) enter(pool int32) {
 	p.dropOverLimit(none)
 	p.share()
 	p.restart()
-	if p.pass == 0 { // the shares are those when the round began
+	if p.told>>pool&1 == 0 { // the shares are those when the round first came to it
+		p.told |= 1 << pool
 		p.reportShares()
 	}
 }

@@ -157,6 +157,7 @@ func (r *ref) own(j schedule.Job) *refHold {
 func (r *ref) released(q *refQueue) (some bool) {
 	if h := r.own(q.next[0]); h != nil {
 		h.over, some = true, true
+		r.back = slices.Index(r.cfg.Pools, h.Pool) < slices.Index(r.cfg.Pools, r.pool)
 	}
 	return r.dropOverLimit(q.ID) || some
 }

@@ -13,7 +13,7 @@ import (
 // oracle: State.Plan must give the same, byte for byte. It knows nothing of the inside of
 // package schedule.
 func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Round) *schedule.Plan {
-	r := &ref{cfg: cfg, rows: content, round: round, plan: &schedule.Plan{Stop: schedule.StopDone}, laid: map[schedule.JobID]bool{}, buckets: map[schedule.QueueID]schedule.Time{}, started: map[schedule.PoolID]refStarted{}}
+	r := &ref{cfg: cfg, rows: content, round: round, plan: &schedule.Plan{Stop: schedule.StopDone}, laid: map[schedule.JobID]bool{}, told: map[schedule.PoolID]bool{}, buckets: map[schedule.QueueID]schedule.Time{}, started: map[schedule.PoolID]refStarted{}}
 	for i := range content.Runs {
 		r.runs = append(r.runs, refRun{RunRow: content.Runs[i]})
 	}
@@ -27,14 +27,14 @@ func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Rou
 	r.hold()
 	// What was decided in one pool may have left room in another, or changed the shares there,
 	// so all are planned again until a pass decides nothing.
-	for decided := -1; decided < len(r.plan.Starts); r.pass++ {
-		decided = len(r.plan.Starts)
+	for decided := -1; decided < len(r.plan.Starts); {
+		decided, r.back = len(r.plan.Starts), false
 		for _, pool := range cfg.Pools {
-			if r.plan.Stop == schedule.StopBudget {
+			if r.plan.Stop == schedule.StopBudget || r.back {
 				break
 			}
 			r.enter(pool)
-			for r.walk() {
+			for r.walk() && !r.back {
 				r.again()
 			}
 		}
@@ -61,8 +61,11 @@ type ref struct {
 
 	reserved []*refHold
 
-	// pass counts how often all pools were planned before.
-	pass   int
+	// told are the pools whose shares are in the plan.
+	told map[schedule.PoolID]bool
+	// back says that a start has ended a reservation in an earlier pool: all are planned again
+	// from the first.
+	back   bool
 	pool   schedule.PoolID
 	queues []*refQueue // those of the pool's round, by name
 	root   *refPlace   // of their tree
@@ -149,7 +152,8 @@ func (r *ref) enter(pool schedule.PoolID) {
 	r.wakeForUsage()
 	r.dropOverLimit("")
 	r.again()
-	if r.pass == 0 { // the shares are those when the round began
+	if !r.told[pool] { // the shares are those when the round first came to it
+		r.told[pool] = true
 		r.reportShares()
 	}
 }

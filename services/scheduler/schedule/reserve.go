@@ -30,7 +30,6 @@ import (
 // reserve reserves nodes in each pool.
 func (p *planner) reserve() {
 	if p.cfg.ReserveAfter > 0 && !p.round.KeepShares && p.plan.Stop != StopBudget {
-		p.pass++ // shares are told already
 		for pool := range p.cfg.Pools {
 			if len(p.cfg.Pools) > 1 {
 				p.enter(int32(pool)) //nolint:gosec // pools are few
