@@ -275,6 +275,16 @@ func (c *changes) cutForGang(sh *shape, slack Vec) (best Vec) {
 	return best
 }
 
+// slotsOn is for how many jobs with a request a node has room and pods, once what is releasing
+// is gone.
+func (c *changes) slotsOn(n int32, request Vec) int {
+	slots := c.slots(request, c.room(c.later, n))
+	if pods := c.State.nodes[n].MaxPods; pods > 0 {
+		slots = min(slots, int(max(0, pods-c.pods[n]+c.releasing[n])))
+	}
+	return slots
+}
+
 // capacity is for how many jobs with a request there is room, in the domain of the gang
 // where most is.
 func (c *changes) capacity(request Vec) (most int) {
@@ -284,10 +294,7 @@ func (c *changes) capacity(request Vec) (most int) {
 		if !c.index.takes[n] || !c.mayTry(&k, n) {
 			continue
 		}
-		free := c.slots(request, c.room(c.later, n))
-		if pods := c.State.nodes[n].MaxPods; pods > 0 {
-			free = min(free, int(max(0, pods-c.pods[n]+c.releasing[n])))
-		}
+		free := c.slotsOn(n, request)
 		domain, is := domainOf(n)
 		if !is {
 			continue
@@ -465,10 +472,7 @@ func (c *changes) capacityIn(request Vec, in scope) (sum int) {
 		if !c.index.takes[n] || !c.mayTry(&k, n) {
 			continue
 		}
-		free := c.slots(request, c.room(c.later, n))
-		if pods := c.State.nodes[n].MaxPods; pods > 0 {
-			free = min(free, int(max(0, pods-c.pods[n]+c.releasing[n])))
-		}
+		free := c.slotsOn(n, request)
 		sum += c.fewestBeside(&k, n, free, func(room Vec) int { return c.slots(request, room) })
 	}
 	return sum
