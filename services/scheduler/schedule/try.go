@@ -133,7 +133,11 @@ func (p *planner) askAgain(t *asked) *queueRound {
 	}
 	q := &p.queues[p.at[t.queue]]
 	q.done = false
-	p.setNext(q, t.last, 0, t.members)
+	last, members := t.last, p.inOrder(t.members)
+	if len(members) > 0 {
+		last = members[len(members)-1] // where it stands in this pool
+	}
+	p.setNext(q, last, 0, members)
 	return q
 }
 
