@@ -85,7 +85,7 @@ bench: build ## the figures of docs/benchmarks.md, measured: about 5 minutes
 	bin/loadgen $(BENCH)
 
 # BENCH_SCHEDULE names cases: make bench-schedule BENCH_SCHEDULE=churn. Each turn is some tenths of a second with what
-# readies it, so ten turns a case; the whole takes 3 to 4 minutes.
+# readies it, so ten turns a case; the whole takes half a minute, on a busy machine 4.
 bench-schedule: ## the figures of the scheduling round in docs/benchmarks.md
 	go test ./services/scheduler/schedule -run '^$$' -bench 'BenchmarkRound/$(BENCH_SCHEDULE)' -benchtime 10x -timeout 30m
 
