@@ -217,6 +217,17 @@ func (r *replica) becomes(want apipb.HealthCheckResponse_ServingStatus) {
 	}
 }
 
+// follows waits until so many watches follow the tail of the log. What is told from then on
+// reaches them though the rows stand still.
+func (r *replica) follows(watches float64) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); r.counted("fairlead_eventapi_watchers_open") != watches; {
+		if time.Now().After(end) {
+			r.t.Fatalf("after %s not %v watches follow the log", patience, watches)
+		}
+	}
+}
+
 // counted is the value of a metric.
 func (r *replica) counted(name string) float64 {
 	r.t.Helper()

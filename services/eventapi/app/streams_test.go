@@ -274,6 +274,7 @@ func TestPausedRows(t *testing.T) {
 		w.cfg.CaughtUpWithin = 300 * time.Millisecond
 		r := w.start("a")
 		live := r.watch("s", "")
+		r.follows(1)
 		w.tell("s", submit(0))
 		submitted(t, live.next(2), 0, 1)
 		w.store.pause(true)
@@ -316,6 +317,7 @@ func TestStoppedPartition(t *testing.T) {
 			other = fmt.Sprintf("other%d", n)
 		}
 		stopped, goesOn := r.watch("s", ""), r.watch(other, "")
+		r.follows(2)
 		w.tell("s", submit(0))
 		stopped.next(2) // it is live
 		newer := eventlog.Draft{Partition: eventlog.PartitionOf("q", "s", partitions), Kind: eventlog.Facts, Body: []byte{0x08, 99}}
