@@ -25,6 +25,7 @@ import (
 
 	executorv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/executor/v1"
 	"github.com/fairlead-batch/fairlead/services/executor/app"
+	"github.com/fairlead-batch/fairlead/services/internal/freeport"
 )
 
 // scheduler serves the executor stream with a leader behind it.
@@ -304,13 +305,12 @@ func TestRun(t *testing.T) {
 	executorv1.RegisterExecutorServiceServer(server, s)
 	var parts sync.WaitGroup
 	parts.Go(func() { server.Serve(lis) }) //nolint:errcheck // it ends with Stop
-	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	free, err := freeport.Address(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := testConfig()
-	cfg.Schedulers, cfg.HTTP.Address = []string{lis.Addr().String()}, free.Addr().String()
-	free.Close()
+	cfg.Schedulers, cfg.HTTP.Address = []string{lis.Addr().String()}, free
 	ctx, cancel := context.WithCancel(t.Context())
 	parts.Go(func() {
 		if err := app.Run(ctx, cfg, zap.NewNop(), prometheus.NewRegistry()); err != nil {

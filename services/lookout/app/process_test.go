@@ -3,7 +3,6 @@ package app_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog/pglog"
 	"github.com/fairlead-batch/fairlead/services/internal/eventwire"
+	"github.com/fairlead-batch/fairlead/services/internal/freeport"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres/pgtest"
@@ -59,10 +59,8 @@ func TestRun(t *testing.T) {
 func processConfig(t *testing.T, url string) app.ProcessConfig {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "lookout.yaml")
-	free, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // given back at once
+	port, err := freeport.Port(t.Context())
 	must(t, err)
-	port := free.Addr().(*net.TCPAddr).Port
-	must(t, free.Close())
 	text := fmt.Sprintf(`
 lookout: {queryItemsMax: 100}
 log: {partitions: 2, postgres: {url: %q}}

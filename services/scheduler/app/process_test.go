@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/fairlead-batch/fairlead/services/internal/config"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
+	"github.com/fairlead-batch/fairlead/services/internal/freeport"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres/pgtest"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	"github.com/fairlead-batch/fairlead/services/scheduler/app"
@@ -65,16 +65,15 @@ func start(t *testing.T, url string) *replica {
 func processConfig(t *testing.T, url string) app.ProcessConfig {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "scheduler.yaml")
-	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	free, err := freeport.Address(t.Context())
 	must(t, err)
-	must(t, free.Close())
 	text := fmt.Sprintf(`
 scheduler: {attemptsMax: 7, snapshotEvents: 10}
 log: {partitions: 2, postgres: {url: %q}}
 postgres: {url: %q, connectionsMax: 4}
 grpc: {address: %q}
 ops: {address: "127.0.0.1:0"}
-`, url, url, free.Addr())
+`, url, url, free)
 	must(t, os.WriteFile(file, []byte(text), 0o600))
 	cfg, err := config.Load(app.DefaultProcessConfig(), []string{file}, nil)
 	must(t, err)

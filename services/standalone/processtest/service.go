@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fairlead-batch/fairlead/services/internal/freeport"
 )
 
 const (
@@ -77,7 +78,7 @@ func (in Installation) Start(ctx context.Context, name, extra string) (*Service,
 	}
 	for _, address := range []*string{&s.GRPC, &s.Ops, &s.HTTP} {
 		var err error
-		if *address, err = freeAddress(ctx); err != nil {
+		if *address, err = freeport.Address(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -92,14 +93,6 @@ func (in Installation) Start(ctx context.Context, name, extra string) (*Service,
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
 	return s, s.Restart(ctx)
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	lis, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return lis.Addr().String(), lis.Close()
 }
 
 // Restart starts a service that is not there, at its ports. ctx does not bound its life.

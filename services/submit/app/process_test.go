@@ -23,6 +23,7 @@ import (
 	apipb "github.com/fairlead-batch/fairlead/proto/gen/api"
 	"github.com/fairlead-batch/fairlead/services/internal/config"
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
+	"github.com/fairlead-batch/fairlead/services/internal/freeport"
 	"github.com/fairlead-batch/fairlead/services/internal/postgres/pgtest"
 	"github.com/fairlead-batch/fairlead/services/internal/rpc"
 	"github.com/fairlead-batch/fairlead/services/submit/app"
@@ -50,12 +51,11 @@ http: {address: "127.0.0.1:0"}
 	return cfg
 }
 
-func freePort(t testing.TB) int {
+func freePort(t testing.TB) uint16 {
 	t.Helper()
-	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := freeport.Port(t.Context())
 	must(t, err)
-	defer lis.Close()
-	return lis.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // serve runs the process until the returned func is called.

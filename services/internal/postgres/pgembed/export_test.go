@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+
+	"github.com/fairlead-batch/fairlead/services/internal/freeport"
 )
 
 // Locate is locate, which finds binaries; it gives their folder.
@@ -41,7 +43,7 @@ func BareServer(ctx context.Context, cfg Config) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort(ctx)
+	port, err := freeport.Port(ctx)
 	if err != nil {
 		return nil, err
 	}

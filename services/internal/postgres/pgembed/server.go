@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/fairlead-batch/fairlead/services/internal/freeport"
 )
 
 const (
@@ -145,7 +147,7 @@ func (s *Server) mayPass() bool {
 func (s *Server) launchOnce(ctx context.Context, b binaries, as account) error {
 	s.port = s.cfg.Port
 	if s.port == 0 {
-		port, err := freePort(ctx)
+		port, err := freeport.Port(ctx)
 		if err != nil {
 			return err
 		}
@@ -314,15 +316,3 @@ func (s *Server) Pid() int { return s.process.pid() }
 
 // Major is the server's major version, such as 18.
 func (s *Server) Major() int { return s.major }
-
-// freePort asks the system for a port nobody listens on. Somebody may take it
-// before the server does; launch tries again then.
-func freePort(ctx context.Context) (uint16, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close()
-	return uint16(listener.Addr().(*net.TCPAddr).Port), nil
-}
