@@ -94,6 +94,10 @@ func (dec *decoder) event(e *eventsv1.Event) job.Event {
 		}
 	case *eventsv1.Event_Rejected:
 		return job.RejectedEvent{Head: head, Reason: e.Rejected.GetReason()}
+	case *eventsv1.Event_Reserved:
+		return dec.reserved(head, e.Reserved)
+	case *eventsv1.Event_Unreserved:
+		return job.UnreservedEvent{Head: head}
 	}
 	return dec.report(head, e)
 }
@@ -149,6 +153,14 @@ func (dec *decoder) leased(head job.Head, e *eventsv1.Leased) job.Event {
 	}
 	for _, run := range e.GetAfter() {
 		out.After = append(out.After, dec.run(run))
+	}
+	return out
+}
+
+func (dec *decoder) reserved(head job.Head, e *eventsv1.Reserved) job.Event {
+	out := job.ReservedEvent{Head: head, Pool: e.GetPool(), Until: job.Time(e.GetUntil()), Members: make([]job.ReservedMember, len(e.GetMembers()))}
+	for i, m := range e.GetMembers() {
+		out.Members[i] = job.ReservedMember{Job: dec.job(m.GetJob()), Run: job.RunID(dec.optional(m.GetRun())), Executor: m.GetExecutor(), Node: m.GetNode()}
 	}
 	return out
 }

@@ -147,6 +147,22 @@ func (enc eventEncoder) Rejected(e job.RejectedEvent) *eventsv1.Event {
 	return &eventsv1.Event{Event: &eventsv1.Event_Rejected{Rejected: &eventsv1.Rejected{Reason: e.Reason}}}
 }
 
+func (enc eventEncoder) Reserved(e job.ReservedEvent) *eventsv1.Event {
+	wire := &eventsv1.Reserved{Pool: e.Pool, Until: int64(e.Until), Members: make([]*eventsv1.ReservedMember, len(e.Members))}
+	for i := range e.Members {
+		m := &e.Members[i]
+		wire.Members[i] = &eventsv1.ReservedMember{Job: m.Job[:], Executor: m.Executor, Node: m.Node}
+		if !m.Run.IsZero() {
+			wire.Members[i].Run = m.Run[:]
+		}
+	}
+	return &eventsv1.Event{Event: &eventsv1.Event_Reserved{Reserved: wire}}
+}
+
+func (enc eventEncoder) Unreserved(job.UnreservedEvent) *eventsv1.Event {
+	return &eventsv1.Event{Event: &eventsv1.Event_Unreserved{Unreserved: &eventsv1.Unreserved{}}}
+}
+
 func (enc eventEncoder) RunAcknowledged(e job.RunAcknowledgedEvent) *eventsv1.Event {
 	return &eventsv1.Event{Event: &eventsv1.Event_RunAcknowledged{RunAcknowledged: &eventsv1.RunAcknowledged{Run: e.Run[:]}}}
 }

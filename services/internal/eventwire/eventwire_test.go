@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,7 +41,8 @@ func everything() eventwire.Body {
 			Labels: []job.NodeExpression{{Key: "gpu", Operator: "In", Values: []string{"a100", "h100"}}},
 			Fields: []job.NodeExpression{{Key: "metadata.name", Operator: "NotIn", Values: []string{"node-2"}}},
 		}},
-		Tolerations: []job.Toleration{{Key: "armadaproject.io/armada", Operator: "Equal", Value: "true", Effect: "NoSchedule"}},
+		Tolerations:  []job.Toleration{{Key: "armadaproject.io/armada", Operator: "Equal", Value: "true", Effect: "NoSchedule"}},
+		LimitSeconds: 3600, ExpectSeconds: 60,
 	}
 	submitted := job.SubmittedEvent{
 		Head: head, Priority: 7, Class: "armada-default", Preemptible: true, Namespace: "ns",
@@ -73,6 +75,10 @@ func everything() eventwire.Body {
 				job.CancelledEvent{Head: head, Run: runA, Reason: "why", Requestor: "ann"},
 				job.CancelledEvent{Head: head},
 				job.RejectedEvent{Head: head, Reason: "no node"},
+				job.ReservedEvent{Head: head, Pool: "default", Until: 9, Members: []job.ReservedMember{
+					{Job: jobA, Executor: "east", Node: "node-1"}, {Job: jobB, Run: runB, Executor: "west", Node: "node-2"},
+				}},
+				job.UnreservedEvent{Head: head},
 			}},
 			{Queue: "q", JobSet: "s", Cause: job.Cause{Service: "executor/east"}, Events: []job.Event{
 				job.RunAcknowledgedEvent{Head: head, Run: runA},
@@ -129,6 +135,8 @@ func (a asked) Failed(job.FailedEvent) bool                     { return a.note(
 func (a asked) Preempted(job.PreemptedEvent) bool               { return a.note("Preempted") }
 func (a asked) Cancelled(job.CancelledEvent) bool               { return a.note("Cancelled") }
 func (a asked) Rejected(job.RejectedEvent) bool                 { return a.note("Rejected") }
+func (a asked) Reserved(job.ReservedEvent) bool                 { return a.note("Reserved") }
+func (a asked) Unreserved(job.UnreservedEvent) bool             { return a.note("Unreserved") }
 func (a asked) RunAcknowledged(job.RunAcknowledgedEvent) bool   { return a.note("RunAcknowledged") }
 func (a asked) RunPending(job.RunPendingEvent) bool             { return a.note("RunPending") }
 func (a asked) RunRunning(job.RunRunningEvent) bool             { return a.note("RunRunning") }
@@ -167,18 +175,18 @@ func TestRoundTrip(t *testing.T) {
 			job.Visit[bool](e, seen)
 		}
 	}
-	if len(seen) != 20 {
-		t.Errorf("everything() has %d kinds of events, want all 20: %v", len(seen), seen)
+	if len(seen) != 22 {
+		t.Errorf("everything() has %d kinds of events, want all 22: %v", len(seen), seen)
 	}
 }
 
-// TestPublishedForms: each form that was ever published still decodes, to the
-// same value.
-func TestPublishedForms(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join("testdata", "v1-everything.binpb")
+// published is what a form that was published decodes to. With -update it is published,
+// as it stands, if there is none.
+func published(t *testing.T, name string, now eventwire.Body) eventwire.Body {
+	t.Helper()
+	path := filepath.Join("testdata", name)
 	if _, err := os.Stat(path); *update && errors.Is(err, os.ErrNotExist) {
-		wire, err := eventwire.Encode(everything())
+		wire, err := eventwire.Encode(now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,10 +202,41 @@ func TestPublishedForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return got
+}
+
+// TestPublishedReservations: so do the events on reservations, and how long a pod may run.
+func TestPublishedReservations(t *testing.T) {
+	t.Parallel()
+	all := everything()
+	now := eventwire.Body{Batches: []eventwire.Batch{all.Batches[0], all.Batches[1]}}
+	now.Batches[0].Events = now.Batches[0].Events[:1]
+	now.Batches[1].Events = slices.DeleteFunc(now.Batches[1].Events, func(e job.Event) bool { return !isOnReservation(e) })
+	if diff := cmp.Diff(now, published(t, "v1-reserved.binpb", now)); diff != "" {
+		t.Fatalf("-now +published:\n%s", diff)
+	}
+}
+
+func isOnReservation(e job.Event) bool {
+	_, reserved := e.(job.ReservedEvent)
+	_, unreserved := e.(job.UnreservedEvent)
+	return reserved || unreserved
+}
+
+// TestPublishedForms: each form that was ever published still decodes, to the
+// same value.
+func TestPublishedForms(t *testing.T) {
+	t.Parallel()
+	got := published(t, "v1-everything.binpb", everything())
 	now := everything()
+	// What follows came later than the form.
+	shape := now.Batches[0].Events[0].(job.SubmittedEvent).Shape
+	shape.LimitSeconds, shape.ExpectSeconds = 0, 0
+	decided := &now.Batches[1].Events
+	*decided = slices.DeleteFunc(*decided, isOnReservation)
 	for _, s := range now.Settings {
 		if s.QueueSet != nil {
-			s.QueueSet.Parent, s.QueueSet.Quotas = "", nil // they came later
+			s.QueueSet.Parent, s.QueueSet.Quotas = "", nil
 		}
 	}
 	if diff := cmp.Diff(now, got); diff != "" {

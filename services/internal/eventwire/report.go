@@ -15,13 +15,24 @@ func Report(e job.Event) *eventsv1.Event { return newEncoder().event(e) }
 func Lease(e job.LeasedEvent) *eventsv1.Event { return newEncoder().event(e) }
 
 // LeaseFrom reads what Lease wrote. Errors: eventlog.ErrDamaged.
-func LeaseFrom(e *eventsv1.Event) (job.LeasedEvent, error) {
+func LeaseFrom(e *eventsv1.Event) (job.LeasedEvent, error) { return factFrom[job.LeasedEvent](e) }
+
+// Reservation writes a reservation, which is as it stands in the log.
+func Reservation(e job.ReservedEvent) *eventsv1.Event { return newEncoder().event(e) }
+
+// ReservationFrom reads what Reservation wrote. Errors: eventlog.ErrDamaged.
+func ReservationFrom(e *eventsv1.Event) (job.ReservedEvent, error) {
+	return factFrom[job.ReservedEvent](e)
+}
+
+// factFrom reads a fact of one kind.
+func factFrom[E job.Event](e *eventsv1.Event) (E, error) {
 	dec := &decoder{}
-	leased, is := dec.event(e).(job.LeasedEvent)
+	fact, is := dec.event(e).(E)
 	if !is && dec.err == nil {
-		dec.damaged("no lease in a place for one")
+		dec.damaged("a fact of another kind, %T, in the place of a %T", e.GetEvent(), fact)
 	}
-	return leased, dec.err
+	return fact, dec.err
 }
 
 // ReportFrom reads what Report wrote. Errors: eventlog.ErrDamaged, and

@@ -34,7 +34,10 @@ func gangFrom(g *eventsv1.Gang) job.Gang {
 }
 
 func shape(s *job.Shape) *eventsv1.Shape {
-	out := &eventsv1.Shape{Tolerations: tolerations(s.Tolerations), Requests: Amounts(s.Requests), PriceBand: s.PriceBand}
+	out := &eventsv1.Shape{
+		Tolerations: tolerations(s.Tolerations), Requests: Amounts(s.Requests), PriceBand: s.PriceBand,
+		LimitSeconds: s.LimitSeconds, ExpectSeconds: s.ExpectSeconds,
+	}
 	for _, l := range s.NodeSelector {
 		out.NodeSelector = append(out.NodeSelector, &eventsv1.Label{Key: l.Key, Value: l.Value})
 	}
@@ -45,7 +48,10 @@ func shape(s *job.Shape) *eventsv1.Shape {
 }
 
 func shapeFrom(s *eventsv1.Shape) *job.Shape {
-	out := &job.Shape{Tolerations: tolerationsFrom(s.GetTolerations()), Requests: AmountsFrom(s.GetRequests()), PriceBand: s.GetPriceBand()}
+	out := &job.Shape{
+		Tolerations: tolerationsFrom(s.GetTolerations()), Requests: AmountsFrom(s.GetRequests()), PriceBand: s.GetPriceBand(),
+		LimitSeconds: s.GetLimitSeconds(), ExpectSeconds: s.GetExpectSeconds(),
+	}
 	for _, l := range s.GetNodeSelector() {
 		out.NodeSelector = append(out.NodeSelector, job.Label{Key: l.GetKey(), Value: l.GetValue()})
 	}

@@ -179,6 +179,23 @@ func (a applier) Rejected(RejectedEvent) outcome {
 	return a.end(Rejected)
 }
 
+func (a applier) Reserved(ReservedEvent) outcome {
+	switch {
+	case a.j.State != Queued:
+		return refuse(whyState)
+	case a.j.Asked.Has(AskedCancel):
+		return refuse(whyCancelled)
+	}
+	return outcome{job: a.j}
+}
+
+func (a applier) Unreserved(UnreservedEvent) outcome {
+	if a.j.State != Queued {
+		return refuse(whyState)
+	}
+	return outcome{job: a.j}
+}
+
 func (a applier) RunAcknowledged(e RunAcknowledgedEvent) outcome {
 	if why := a.in(e.Run, RunLeased); why != "" {
 		return refuse(why)

@@ -32,6 +32,8 @@ func events(at job.Time) []job.Event {
 		job.ReprioritizedEvent{Head: h, Priority: 7},
 		job.CancelledEvent{Head: h},
 		job.RejectedEvent{Head: h},
+		job.ReservedEvent{Head: h},
+		job.UnreservedEvent{Head: h},
 	}
 	for _, run := range []job.RunID{runA, runB} {
 		list = append(list,

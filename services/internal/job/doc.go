@@ -35,6 +35,8 @@
 //	Preempted                leased pending running          preempted
 //	Cancelled                queued leased pending running   cancelled
 //	Rejected                 queued                          rejected
+//	Reserved                 queued                          same
+//	Unreserved               queued                          same
 //	RunAcknowledged          leased                          same
 //	RunPending               leased                          pending
 //	RunRunning               pending                         running

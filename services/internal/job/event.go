@@ -143,6 +143,30 @@ type RejectedEvent struct {
 	Reason string
 }
 
+// ReservedEvent: nodes are reserved for the job, or for it and other members of its gang,
+// until one of them gets a run, ends or is to be cancelled. Authored by the scheduler.
+type ReservedEvent struct {
+	Head
+	Pool string
+	// Until is when the nodes have room for all at the latest; zero: nobody knows.
+	Until Time
+	// Members are the jobs it is for, by id; the first is the event's own.
+	Members []ReservedMember
+}
+
+// ReservedMember is a job and the node that is reserved for it.
+type ReservedMember struct {
+	Job ID
+	// Run is the newest run that the job had; zero: none. With another one the reservation
+	// is over. So what it is worth follows from the states of its jobs, in whatever order a
+	// reader meets their partitions.
+	Run            RunID
+	Executor, Node string
+}
+
+// UnreservedEvent: the job's reservation cannot be held any more. Authored by the scheduler.
+type UnreservedEvent struct{ Head }
+
 // RunAcknowledgedEvent: the executor holds the lease. Until this is in the log
 // it makes no pod. Authored by the executor.
 type RunAcknowledgedEvent struct {

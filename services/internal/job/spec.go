@@ -15,6 +15,9 @@ type Shape struct {
 	// NodeAffinity: a node must match one of the terms; none: any node.
 	NodeAffinity []NodeTerm
 	Tolerations  []Toleration
+	// LimitSeconds is how long the pod may run, ExpectSeconds how long it is expected to, from
+	// the start of its containers; zero: nobody said.
+	LimitSeconds, ExpectSeconds int32
 	// PriceBand is by what its queue bids for it in a market: A to H; empty: none.
 	PriceBand string
 }

@@ -16,6 +16,8 @@ type Visitor[T any] interface {
 	Preempted(PreemptedEvent) T
 	Cancelled(CancelledEvent) T
 	Rejected(RejectedEvent) T
+	Reserved(ReservedEvent) T
+	Unreserved(UnreservedEvent) T
 	RunAcknowledged(RunAcknowledgedEvent) T
 	RunPending(RunPendingEvent) T
 	RunRunning(RunRunningEvent) T
@@ -55,6 +57,10 @@ func Visit[T any, V Visitor[T]](e Event, v V) T {
 		return v.Cancelled(e)
 	case RejectedEvent:
 		return v.Rejected(e)
+	case ReservedEvent:
+		return v.Reserved(e)
+	case UnreservedEvent:
+		return v.Unreserved(e)
 	case RunAcknowledgedEvent:
 		return v.RunAcknowledged(e)
 	case RunPendingEvent:
@@ -91,6 +97,8 @@ func (runOf) Failed(e FailedEvent) RunID                             { return e.
 func (runOf) Preempted(e PreemptedEvent) RunID                       { return e.Run }
 func (runOf) Cancelled(e CancelledEvent) RunID                       { return e.Run }
 func (runOf) Rejected(RejectedEvent) RunID                           { return RunID{} }
+func (runOf) Reserved(ReservedEvent) RunID                           { return RunID{} }
+func (runOf) Unreserved(UnreservedEvent) RunID                       { return RunID{} }
 func (runOf) RunAcknowledged(e RunAcknowledgedEvent) RunID           { return e.Run }
 func (runOf) RunPending(e RunPendingEvent) RunID                     { return e.Run }
 func (runOf) RunRunning(e RunRunningEvent) RunID                     { return e.Run }
@@ -117,6 +125,8 @@ func (t at) Failed(e FailedEvent) Event                               { e.Time =
 func (t at) Preempted(e PreemptedEvent) Event                         { e.Time = Time(t); return e }
 func (t at) Cancelled(e CancelledEvent) Event                         { e.Time = Time(t); return e }
 func (t at) Rejected(e RejectedEvent) Event                           { e.Time = Time(t); return e }
+func (t at) Reserved(e ReservedEvent) Event                           { e.Time = Time(t); return e }
+func (t at) Unreserved(e UnreservedEvent) Event                       { e.Time = Time(t); return e }
 func (t at) RunAcknowledged(e RunAcknowledgedEvent) Event             { e.Time = Time(t); return e }
 func (t at) RunPending(e RunPendingEvent) Event                       { e.Time = Time(t); return e }
 func (t at) RunRunning(e RunRunningEvent) Event                       { e.Time = Time(t); return e }
@@ -139,6 +149,8 @@ func (FailedEvent) event()                {}
 func (PreemptedEvent) event()             {}
 func (CancelledEvent) event()             {}
 func (RejectedEvent) event()              {}
+func (ReservedEvent) event()              {}
+func (UnreservedEvent) event()            {}
 func (RunAcknowledgedEvent) event()       {}
 func (RunPendingEvent) event()            {}
 func (RunRunningEvent) event()            {}

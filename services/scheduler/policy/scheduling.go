@@ -70,6 +70,13 @@ type Scheduling struct {
 	// MaximumResourceFractionToScheduleByPool are the limits of single pools instead, by name.
 	// Default: none.
 	MaximumResourceFractionToScheduleByPool map[string]map[string]float64
+	// ReserveAfter is how long the first in line of a queue waits before nodes are reserved for
+	// it, if it is a gang, or a job that no single end of a run would make room for; others are
+	// let onto those nodes only as long as that delays it by nothing. Zero: none ever are.
+	// Default 5m.
+	ReserveAfter time.Duration
+	// ReservationsMax is how many reservations a pool has at a time. Default 4.
+	ReservationsMax uint32
 	// SchedulePeriod is the length of a period. Rounds do not wait for it. Default 10s.
 	SchedulePeriod time.Duration
 	// Rate limits the jobs started, in all. Default: 100 a second, 1000 at once.
@@ -161,6 +168,13 @@ type Rate struct {
 // minRunTimeMax is some ten years.
 const minRunTimeMax = 87_600 * time.Hour
 
+const (
+	// reserveAfterMax is some three months.
+	reserveAfterMax = 2160 * time.Hour
+	// reservationsMaxMax bounds what a round does for reservations.
+	reservationsMaxMax = 100
+)
+
 // Default returns what is used where the operator says nothing.
 func Default() Scheduling {
 	all := []string{"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"}
@@ -175,6 +189,8 @@ func Default() Scheduling {
 		ProtectedFraction: 1,
 		PreemptionRule:    "fairlead",
 		LookbackMax:       100_000,
+		ReserveAfter:      5 * time.Minute,
+		ReservationsMax:   4,
 		SchedulePeriod:    10 * time.Second,
 		Rate:              Rate{PerSecond: 100, Burst: 1000},
 		QueueRate:         Rate{PerSecond: 50, Burst: 1000},
@@ -227,6 +243,12 @@ func (s Scheduling) Validate() error {
 	if s.LookbackMax == 0 {
 		check.Violate("lookbackMax", s.LookbackMax, "must be at least 1")
 	}
+	if s.ReserveAfter < 0 || s.ReserveAfter > reserveAfterMax {
+		check.Violate("reserveAfter", s.ReserveAfter, "must be from 0 to "+reserveAfterMax.String())
+	}
+	if s.ReservationsMax < 1 || s.ReservationsMax > reservationsMaxMax {
+		check.Violate("reservationsMax", s.ReservationsMax, fmt.Sprintf("must be from 1 to %d; reserveAfter: 0 has none made", reservationsMaxMax))
+	}
 	return check.Err()
 }
 
@@ -250,6 +272,7 @@ func (s Scheduling) Round() (schedule.Config, error) {
 	for _, p := range s.Pools {
 		cfg.Pools = append(cfg.Pools, schedule.PoolID(p.Name))
 	}
+	cfg.ReserveAfter, cfg.ReservationsMax = int64(s.ReserveAfter), int(s.ReservationsMax)
 	cfg.PeriodLimit, cfg.GangMax = s.periodLimit(), s.MaximumGangCardinality
 	for _, f := range s.FloatingResources {
 		cfg.Resources = append(cfg.Resources, f.Name)

@@ -84,7 +84,8 @@ func (p *planner) holdOf(r Reservation) (h hold, waits bool) {
 
 // mayKeep says whether a reservation can be held beside those before it: its members are
 // all that waits of a gang that may start, or one job, and its nodes could hold them if
-// nothing ran there. Limits are asked in the pool.
+// nothing ran there. While not all nodes are known, as after a start of the scheduler, one
+// that is not is taken to come. Limits are asked in the pool.
 func (p *planner) mayKeep(h *hold) bool {
 	q := &p.State.queues[h.queue]
 	gang := p.jobs[h.jobs[0]].gang
@@ -97,8 +98,11 @@ func (p *planner) mayKeep(h *hold) bool {
 		return false
 	}
 	for i, j := range h.jobs {
-		n, is := p.nodeOf[h.Members[i].Node]
-		if p.jobs[j].gang != gang || !is || p.State.nodes[n].pool != h.pool || !p.index.takes[n] {
+		n, known := p.knownNode(h.Members[i].Node)
+		if !known && !p.round.MayReject && p.jobs[j].gang == gang {
+			continue // it may be told of yet: nothing starts there before
+		}
+		if p.jobs[j].gang != gang || !known || p.State.nodes[n].pool != h.pool || !p.index.takes[n] {
 			return false
 		}
 		k := p.seekFor(j, 0, nil)
@@ -126,11 +130,26 @@ func (p *planner) inOneDomain(h *hold, gang int32) bool {
 		return true
 	}
 	b := p.binding(g.bound)
-	domain := b.of[p.nodeOf[h.Members[0].Node]]
-	if chosen := p.chosenDomain(gang); chosen != none && chosen != domain {
-		return false
+	domain := p.chosenDomain(gang)
+	for _, m := range h.Members {
+		n, known := p.knownNode(m.Node)
+		if !known {
+			continue
+		}
+		if domain == none {
+			domain = b.of[n]
+		}
+		if b.of[n] == none || b.of[n] != domain {
+			return false
+		}
 	}
-	return domain != none && !slices.ContainsFunc(h.Members, func(m Reserved) bool { return b.of[p.nodeOf[m.Node]] != domain })
+	return true
+}
+
+// knownNode is a node that was told of.
+func (p *planner) knownNode(id NodeID) (int32, bool) {
+	n, is := p.nodeOf[id]
+	return n, is && p.State.nodes[n].known
 }
 
 // chosenDomain is the domain of a gang in which members of it run; none: nobody does.
@@ -140,11 +159,14 @@ func (p *planner) chosenDomain(gang int32) int32 {
 	return p.domainOfMates(t, t.root(), p.binding(g.bound))
 }
 
-// slotsOf is what a reservation needs of each of its nodes.
+// slotsOf is what a reservation needs of each of its nodes that are known.
 func (p *planner) slotsOf(h *hold) map[int32]slot {
 	slots := map[int32]slot{}
 	for i, j := range h.jobs {
-		n := p.nodeOf[h.Members[i].Node]
+		n, known := p.knownNode(h.Members[i].Node)
+		if !known {
+			continue
+		}
 		s := slots[n]
 		if s.need == nil {
 			s.need = make(Vec, len(p.cfg.Resources))

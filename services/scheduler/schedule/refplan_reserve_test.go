@@ -58,6 +58,9 @@ func (r *ref) mayKeep(h *refHold) bool {
 	}
 	for i, j := range h.jobs {
 		n := r.node(h.Members[i].Node)
+		if n == nil && !r.round.MayReject && j.Queue == h.queue && j.Gang == gang {
+			continue // it may be told of yet
+		}
 		if j.Queue != h.queue || j.Gang != gang || n == nil || !r.mayUse(j.Shape) || !r.mayTry(j, n, in, r.home(j)) {
 			return false
 		}
@@ -85,9 +88,14 @@ func addedTo(a, b, asked schedule.Vec) schedule.Vec {
 // keptIn is the domain that the nodes of a reservation must be in; false: it is none that
 // it may have.
 func (r *ref) keptIn(q *refQueue, h *refHold) ([]refDomain, bool) {
-	n := r.node(h.Members[0].Node)
+	var n *schedule.Node
+	for _, m := range h.Members {
+		if n == nil {
+			n = r.node(m.Node)
+		}
+	}
 	if h.jobs[0].Gang == "" || n == nil {
-		return nil, n != nil
+		return nil, n != nil || !r.round.MayReject
 	}
 	q.next = h.jobs
 	g := r.nextGang(q)

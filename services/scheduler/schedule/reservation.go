@@ -40,6 +40,10 @@ func (s *State) Reservation(id JobID) (Reservation, bool) {
 	return s.reservations.facts[name], true
 }
 
+// Reservations are those that are facts, by name. What they share with the state nobody may
+// change.
+func (s *State) Reservations() []Reservation { return s.reservationRows(false) }
+
 // reservations are those that are facts, by name, and what is assumed over them.
 type reservations struct {
 	facts map[JobID]Reservation

@@ -2,6 +2,7 @@ package schedule_test
 
 import (
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
@@ -15,6 +16,7 @@ func BenchmarkRound(b *testing.B) {
 	b.Run("full", func(b *testing.B) { benchFull(b, standard) })
 	b.Run("unchanged", func(b *testing.B) { benchUnchanged(b, standard) })
 	b.Run("churn", func(b *testing.B) { benchChurn(b, standard) })
+	b.Run("churn-reserved", func(b *testing.B) { benchChurnReserved(b, standard) })
 	b.Run("churn-shares", func(b *testing.B) { benchChurnShares(b, standard) })
 	b.Run("greedy", func(b *testing.B) { benchGreedy(b, standard) })
 	b.Run("memory", func(b *testing.B) { benchMemory(b, standard) })
@@ -84,6 +86,47 @@ func benchChurn(b *testing.B, w *benchWorld) {
 	for b.Loop() {
 		l.end(len(l.runs) / 50)
 		var plan *schedule.Plan
+		clock.measure(func() { plan = l.plan() })
+		starts += len(plan.Starts)
+		l.lease(plan)
+	}
+	clock.report(b, "start", starts)
+}
+
+// benchChurnReserved: the same with 100 whole nodes reserved for a gang. Jobs may run for an
+// hour, the gang is to start in half of one, and the round looks for more to reserve.
+func benchChurnReserved(b *testing.B, w *benchWorld) {
+	b.Helper()
+	limited := *w
+	limited.Shapes = slices.Clone(w.Shapes)
+	for i := range limited.Shapes {
+		limited.Shapes[i].Shape.Limit = 3600
+	}
+	cfg := benchConfig()
+	cfg.ReserveAfter, cfg.ReservationsMax = 60e9, 4
+	s, err := schedule.Load(cfg, limited.Snapshot)
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := &bench{b: b, world: &limited, state: s, now: benchNow, keep: true}
+	l.fill()
+	l.now += 1800e9
+	whole := schedule.Shape{Request: schedule.Vec{32 * benchCPU, 32 * benchGi}, Class: "preemptible", Limit: 3600}
+	l.apply(schedule.ShapeAdded{ID: 1 << 20, Shape: whole}, schedule.GangAdded{Gang: schedule.Gang{ID: "gang", Queue: w.Queues[0].ID, Cardinality: 100}})
+	for range 100 {
+		l.apply(schedule.JobQueued{Job: schedule.Job{ID: w.id(), Queue: w.Queues[0].ID, Shape: 1 << 20, Gang: "gang"}})
+	}
+	l.keep = false
+	plan := l.plan()
+	if len(plan.Reservations) != 1 {
+		b.Fatalf("%d reservations", len(plan.Reservations))
+	}
+	l.apply(schedule.ReservationSet{Reservation: plan.Reservations[0]})
+	l.lease(plan)
+	var clock watch
+	starts := 0
+	for b.Loop() {
+		l.end(len(l.runs) / 50)
 		clock.measure(func() { plan = l.plan() })
 		starts += len(plan.Starts)
 		l.lease(plan)

@@ -35,12 +35,34 @@ type leaving struct {
 // couldHold says whether the pool's nodes could hold the next gang of a queue if nothing
 // ran there and nothing was reserved.
 func (p *planner) couldHold(q *queueRound, jobs []int32) bool {
+	if q.gang == none {
+		return p.couldHoldOne(jobs[0])
+	}
 	p.yard.lacking = false
 	return p.inDomains(q, func(in scope) bool {
 		p.yard.empty(p)
 		_, ok := p.placeAll(jobs, in)
 		return ok
 	})
+}
+
+// couldHoldOne is the same of a job of its own. The first node that could will do.
+func (p *planner) couldHoldOne(job int32) bool {
+	k := p.seekFor(job, 0, nil)
+	return slices.ContainsFunc(p.nodes, func(n int32) bool {
+		row := &p.State.nodes[n]
+		return row.pool == p.pool && p.index.takes[n] && p.mayTry(&k, n) && !p.tooMany(n, 1) && row.couldHold(k.request)
+	})
+}
+
+// couldHold says whether a node has room for a request if nothing runs there.
+func (n *node) couldHold(request Vec) bool {
+	for i, amount := range request {
+		if amount > 0 && amount > n.Total[i]-n.Other[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // inDomains tries the domains of a gang, until one will do: those of the pool, or that in

@@ -104,6 +104,7 @@ const (
 	lateOfTheGone   = 800
 	gangs           = 250
 	hopeless        = 30
+	limited         = 500
 )
 
 // rules are those of the schedulers: their own defaults with shorter times, so that
@@ -115,6 +116,7 @@ func rules() scheduler.Config {
 	cfg.SnapshotEvents, cfg.SnapshotInterval = 60, 6*time.Second
 	cfg.Scheduling.Rate, cfg.Scheduling.QueueRate = policy.Rate{}, policy.Rate{}
 	cfg.Scheduling.Resources, cfg.Scheduling.DominantResources = []string{"cpu"}, []string{"cpu"}
+	cfg.Scheduling.ReserveAfter = 2 * time.Second
 	cfg.Scheduling.PriorityClasses = map[string]policy.PriorityClass{
 		classDefault: {Priority: 1000}, classPreempt: {Priority: 1000, Preemptible: true}, classUrgent: {Priority: 2000},
 	}

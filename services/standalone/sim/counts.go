@@ -60,6 +60,8 @@ const (
 	countCancelled
 	countRejected
 	countReprioritized
+	countReserved
+	countUnreserved
 	countOrphans
 	countDamaged
 	countRoundRefused
@@ -82,7 +84,7 @@ func names() [countsMax]string {
 		countOvertaken: "readers that the log had forgotten", countCompared: "replicas compared",
 		countSubmitted: "jobs submitted", countLeases: "leases", countPods: "pods", countSucceeded: "succeeded",
 		countFailed: "failed", countPreempted: "preempted", countCancelled: "cancelled", countRejected: "rejected",
-		countReprioritized: "reprioritised", countOrphans: "orphans", countDamaged: "damaged entries",
+		countReprioritized: "reprioritised", countReserved: "reservations", countUnreserved: "reservations dropped", countOrphans: "orphans", countDamaged: "damaged entries",
 		countRoundRefused: "facts refused by the round",
 	}
 }

@@ -58,6 +58,11 @@ func (v witness) Reprioritized(job.ReprioritizedEvent) none {
 	return v.count(countReprioritized)
 }
 
+func (v witness) Reserved(job.ReservedEvent) none { return v.count(countReserved) }
+func (v witness) Unreserved(job.UnreservedEvent) none {
+	return v.count(countUnreserved)
+}
+
 func (v witness) CancelRequested(job.CancelRequestedEvent) none             { return none{} }
 func (v witness) ReprioritizeRequested(job.ReprioritizeRequestedEvent) none { return none{} }
 func (v witness) PreemptRequested(job.PreemptRequestedEvent) none           { return none{} }
@@ -213,6 +218,16 @@ func (h hearing) Preempted(e job.PreemptedEvent) string {
 
 func (h hearing) Cancelled(job.CancelledEvent) string {
 	h.final = true
+	return ""
+}
+
+func (h hearing) Reserved(job.ReservedEvent) string     { return h.waits() }
+func (h hearing) Unreserved(job.UnreservedEvent) string { return h.waits() }
+
+func (h hearing) waits() string {
+	if !h.run.IsZero() {
+		return "it has a run"
+	}
 	return ""
 }
 

@@ -113,10 +113,14 @@ func (u *users) job(class string) job.SubmittedEvent {
 		u.w.fail("%v", err)
 		spec = &job.PodSpec{}
 	}
+	shape := &job.Shape{Requests: []job.Amount{{Resource: "cpu", Value: cpu}}}
+	if dice.chance(limited) { // some end sooner, and others are stuck and do not
+		shape.LimitSeconds, shape.ExpectSeconds = int32(runLong/time.Second)+1, int32(runLong/time.Second)/2
+	}
 	return job.SubmittedEvent{
 		Head: u.head(job.ID(u.w.ids.next(u.wall()))), Priority: uint32(dice.IntN(priorityMax)), //nolint:gosec // small
 		Class: class, Preemptible: class == classPreempt, Namespace: "default",
-		Annotations: u.fate(), Spec: spec, Shape: &job.Shape{Requests: []job.Amount{{Resource: "cpu", Value: cpu}}},
+		Annotations: u.fate(), Spec: spec, Shape: shape,
 	}
 }
 

@@ -26,6 +26,7 @@
 //	Preempted               preempted, failed
 //	Cancelled               cancelled, after a cancelling if none was told
 //	Rejected                failed (cause Rejected)
+//	Reserved, Unreserved    nothing
 //	RunAcknowledged         nothing
 //	RunPending              pending
 //	RunRunning              running

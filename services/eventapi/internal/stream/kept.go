@@ -83,6 +83,10 @@ func (r *remember) Cancelled(job.CancelledEvent) nothing { return nothing{} }
 
 func (r *remember) Rejected(job.RejectedEvent) nothing { return nothing{} }
 
+func (r *remember) Reserved(job.ReservedEvent) nothing { return nothing{} }
+
+func (r *remember) Unreserved(job.UnreservedEvent) nothing { return nothing{} }
+
 func (r *remember) RunAcknowledged(job.RunAcknowledgedEvent) nothing { return nothing{} }
 
 func (r *remember) RunReleased(job.RunReleasedEvent) nothing { return nothing{} }

@@ -184,6 +184,10 @@ func (t *teller) RunReturned(e job.RunReturnedEvent) nothing {
 	return t.tell(f)
 }
 
+func (t *teller) Reserved(job.ReservedEvent) nothing { return nothing{} }
+
+func (t *teller) Unreserved(job.UnreservedEvent) nothing { return nothing{} }
+
 func (t *teller) RunAcknowledged(job.RunAcknowledgedEvent) nothing { return nothing{} }
 func (t *teller) RunSucceeded(job.RunSucceededEvent) nothing       { return nothing{} }
 func (t *teller) RunFailed(job.RunFailedEvent) nothing             { return nothing{} }

@@ -50,6 +50,10 @@ func (r recorder) Leased(e job.LeasedEvent) nothing {
 	return nothing{}
 }
 
+func (r recorder) Reserved(job.ReservedEvent) nothing { return nothing{} }
+
+func (r recorder) Unreserved(job.UnreservedEvent) nothing { return nothing{} }
+
 func (r recorder) RunAcknowledged(job.RunAcknowledgedEvent) nothing { return r.move() }
 
 func (r recorder) RunPending(e job.RunPendingEvent) nothing {

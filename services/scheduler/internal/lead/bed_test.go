@@ -100,6 +100,7 @@ func roundConfig() schedule.Config {
 			{ID: "urgent", Priority: 2000},
 		},
 		Protected: schedule.Million, Lookback: 1000, Tiers: []schedule.Tier{{ID: "rack", Label: "l/rack"}},
+		ReserveAfter: int64(3 * time.Second), ReservationsMax: 2,
 	}
 }
 

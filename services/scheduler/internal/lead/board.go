@@ -16,6 +16,9 @@ type board struct {
 	specs specs
 	// decisions are the assumed ones.
 	decisions map[decision]schedule.DecisionID
+	// reserving are those on reservations, by the job that they name, in the order in which
+	// their events were written.
+	reserving map[schedule.JobID][]schedule.DecisionID
 	refused   uint64
 }
 
@@ -31,7 +34,7 @@ func newBoard(cfg *schedule.Config) (*board, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make scheduling state: %w", err)
 	}
-	return &board{state: state, cfg: *cfg, specs: newSpecs(), decisions: map[decision]schedule.DecisionID{}}, nil
+	return &board{state: state, cfg: *cfg, specs: newSpecs(), decisions: map[decision]schedule.DecisionID{}, reserving: map[schedule.JobID][]schedule.DecisionID{}}, nil
 }
 
 func (b *board) apply(deltas ...schedule.Delta) {

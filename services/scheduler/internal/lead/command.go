@@ -18,6 +18,7 @@ func (c *Core) command(partition uint32, cmd job.Command) {
 			if w.cancel == nil { // the first one counts
 				w.cancel = by
 				c.board.held(rec)
+				c.reservations.changed(rec.job.ID)
 			}
 		case job.Preempt:
 			if rec.job.Preemptible && rec.job.Run.State.Live() && w.preempt == nil {

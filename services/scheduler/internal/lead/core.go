@@ -56,6 +56,8 @@ type Core struct {
 	sessions  map[Session]*executor
 	board     *board
 	plans     plans
+	// reservations are those that the log holds.
+	reservations reservations
 
 	keep keeping
 
@@ -156,8 +158,8 @@ func New(cfg Config, round schedule.Config, newID func(job.Time) [16]byte) (*Cor
 		cfg: cfg, rules: theRules(), newID: newID, board: b,
 		partitions: make([]partition, cfg.Partitions),
 		table:      newTable(cfg.Partitions), queues: map[string]Queue{}, executors: map[string]*executor{}, sessions: map[Session]*executor{},
-		plans: plans{},
-		lead:  leadership{leasing: map[job.RunID]*record{}, unread: make([][]ownEntry, cfg.Partitions)},
+		plans: plans{}, reservations: reservations{facts: map[job.ID]job.ReservedEvent{}},
+		lead: leadership{leasing: map[job.RunID]*record{}, unread: make([][]ownEntry, cfg.Partitions)},
 	}
 	return c, nil
 }
@@ -219,6 +221,7 @@ func (c *Core) conclude() []Output {
 			c.follow(rec)
 		}
 	}
+	c.reserve()
 	if c.phase == leading {
 		c.expireSilent()
 		c.checkUnread()

@@ -44,6 +44,7 @@ func (f effects) Leased(e job.LeasedEvent) none {
 	f.rec.place.executor.runs[e.Run] = f.rec
 	f.table.runs[e.Run] = f.rec
 	f.rec.end = nil
+	f.reservations.end(f.rec.job.ID)
 	f.board.leased(e)
 	f.lead.stale = true
 	return none{}
@@ -91,6 +92,16 @@ func (f effects) Cancelled(e job.CancelledEvent) none {
 		f.givenUp(StopCancelled, e.Time)
 	}
 	return f.ended()
+}
+
+func (f effects) Reserved(e job.ReservedEvent) none {
+	f.reservations.set(e)
+	return none{}
+}
+
+func (f effects) Unreserved(job.UnreservedEvent) none {
+	f.reservations.end(f.rec.job.ID)
+	return none{}
 }
 
 func (f effects) RunAcknowledged(job.RunAcknowledgedEvent) none { return none{} }
@@ -151,6 +162,7 @@ func (f effects) givenUp(why StopReason, at job.Time) {
 // ended: nothing is asked of a final job any more.
 func (f effects) ended() none {
 	f.rec.wish, f.rec.end = nil, nil
+	f.reservations.end(f.rec.job.ID)
 	f.board.ended(f.rec)
 	f.lead.stale = true
 	return none{}

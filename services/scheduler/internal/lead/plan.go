@@ -125,7 +125,7 @@ func (c *Core) maybeRound() {
 	for _, reject := range plan.Rejects {
 		c.reject(reject)
 	}
-	if len(plan.Starts)+len(plan.Preempts) == 0 {
+	if len(plan.Starts)+len(plan.Preempts)+len(plan.Reservations)+len(plan.Unreserves) == 0 {
 		c.counts.RoundsEmpty++
 		return
 	}
@@ -155,11 +155,6 @@ func (c *Core) head(rec *record) job.Head {
 // holds it as assumed until it is read back.
 func (c *Core) publish(plan *schedule.Plan) {
 	starts := c.startable(plan.Starts)
-	if len(starts)+len(plan.Preempts) == 0 {
-		return
-	}
-	c.lead.planned++
-	c.counts.Plans++
 	runs := map[job.ID]job.RunID{}
 	for _, start := range starts {
 		runs[job.ID(start.Job)] = job.RunID(c.newID(c.now))
@@ -178,7 +173,13 @@ func (c *Core) publish(plan *schedule.Plan) {
 		c.lead.leasing[e.Run] = rec
 		c.plannedEvent(&parts, rec, e)
 	}
+	c.publishReservations(&parts, plan)
 	drafts := parts.drafts(c.epoch)
+	if len(drafts) == 0 {
+		return
+	}
+	c.lead.planned++
+	c.counts.Plans++
 	for i := range drafts {
 		drafts[i].Plan, drafts[i].Part, drafts[i].Parts = c.lead.planned, uint32(i+1), uint32(len(drafts)) //nolint:gosec // few
 	}
@@ -216,7 +217,7 @@ func (rec *record) gangKey() gangKey {
 // against: of jobs that they end, whose leases would be refused, and of gangs of
 // which they end one of those or let another member wait again.
 func (c *Core) startable(starts []schedule.Start) []schedule.Start {
-	waits := func(s schedule.Start) bool { return c.table.jobs[job.ID(s.Job)].aheadOfLog().State == job.Queued }
+	waits := func(s schedule.Start) bool { return c.waitsAhead(job.ID(s.Job)) }
 	of := func(s schedule.Start) gangKey { return c.table.jobs[job.ID(s.Job)].gangKey() }
 	members, broken := map[gangKey]uint32{}, map[gangKey]bool{}
 	for _, s := range starts {

@@ -152,6 +152,14 @@ func (c *Core) event(from source, batch job.Batch, e job.Event) {
 			}
 		}
 	}
+	c.reservations.changed(rec.job.ID)
+	if from.mine && isOnReservation(e) {
+		become := c.board.state.Settled
+		if err != nil {
+			become = c.board.state.Forget
+		}
+		c.board.reservationRead(rec.job.ID, become)
+	}
 	c.catchUp(from, rec, e)
 	c.touch(rec)
 	if rec.job.Settled() && !rec.isUnread() {
@@ -192,7 +200,15 @@ func (c *Core) submitted(from source, batch job.Batch, e job.SubmittedEvent) {
 		c.board.queued(rec)
 		c.lead.stale = true
 	}
+	c.reservations.changed(e.Job)
 	c.touch(rec)
+}
+
+// isOnReservation says whether an event makes a reservation or ends one.
+func isOnReservation(e job.Event) bool {
+	_, made := e.(job.ReservedEvent)
+	_, ended := e.(job.UnreservedEvent)
+	return made || ended
 }
 
 // forget drops a job that nothing can happen to any more.

@@ -86,6 +86,9 @@ type MoreSnapshot struct {
 	End *job.Failure
 	// Tried are ids of nodes.
 	Tried []string
+	// Reserved is the reservation that names the job and that the log has not ended by an
+	// event on it; nil: none.
+	Reserved *job.ReservedEvent
 }
 
 // AskedSnapshot is who asked, and why.
@@ -163,10 +166,11 @@ func numbered[T any](m *mark, snapshot uint32, list *[]T, thing T) uint32 {
 
 func (c *Core) moreSnapshot(rec *record) *MoreSnapshot {
 	held := rec.place != nil && c.table.runs[rec.job.Run.ID] == rec
-	if rec.gang == nil && !held && rec.wish.isNone() && rec.end == nil && rec.tried == nil {
+	reserved := c.reservations.of(rec.job.ID)
+	if rec.gang == nil && !held && rec.wish.isNone() && rec.end == nil && rec.tried == nil && reserved == nil {
 		return nil
 	}
-	more := &MoreSnapshot{Gang: rec.gang, End: rec.end}
+	more := &MoreSnapshot{Gang: rec.gang, End: rec.end, Reserved: reserved}
 	if held {
 		leased := rec.place.leased
 		more.Leased, more.Whole = &leased, rec.place.whole
@@ -228,6 +232,7 @@ func (c *Core) restore(s Snapshot) error {
 	for _, setting := range s.Control.Settings {
 		c.setting(setting)
 	}
+	c.reserve()
 	return nil
 }
 
@@ -276,6 +281,9 @@ func (c *Core) restoreMore(rec *record, more *MoreSnapshot) {
 	}
 	if more.Cancel != nil || more.Preempt != nil || more.Reprioritize != nil {
 		rec.wish = &wish{cancel: askedOf(more.Cancel), preempt: askedOf(more.Preempt), reprioritize: askedOf(more.Reprioritize), priority: more.Priority}
+	}
+	if more.Reserved != nil {
+		c.reservations.set(*more.Reserved)
 	}
 	if len(more.Tried) > 0 {
 		rec.tried = &tried{nodes: slices.Clone(more.Tried)}

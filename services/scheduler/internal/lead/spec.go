@@ -90,13 +90,17 @@ func (b *board) shapeOf(s *spec) schedule.Shape {
 			}
 		}
 	}
-	return schedule.Shape{Request: request, Class: schedule.ClassID(s.class), Match: matchOf(s.shape), Band: s.shape.PriceBand}
+	return schedule.Shape{
+		Request: request, Class: schedule.ClassID(s.class), Match: matchOf(s.shape), Band: s.shape.PriceBand,
+		Limit: s.shape.LimitSeconds, Expect: s.shape.ExpectSeconds,
+	}
 }
 
 // appendKey appends bytes that are equal for equal specs and for no others: every
 // list and text stands behind its length.
 func appendKey(b []byte, s *job.Shape, class string) []byte {
 	b = appendText(appendText(b, class), s.PriceBand)
+	b = binary.AppendVarint(binary.AppendVarint(b, int64(s.LimitSeconds)), int64(s.ExpectSeconds))
 	b = binary.AppendUvarint(b, uint64(len(s.Requests)))
 	for _, r := range s.Requests {
 		b = binary.AppendVarint(appendText(b, r.Resource), r.Value)

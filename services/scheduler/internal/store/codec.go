@@ -113,6 +113,9 @@ func moreOf(j *lead.JobSnapshot) *schedulerv1.More {
 	if more.Leased != nil {
 		out.Leased, out.Whole = eventwire.Lease(*more.Leased), more.Whole
 	}
+	if more.Reserved != nil {
+		out.Reserved = eventwire.Reservation(*more.Reserved)
+	}
 	out.Cancel, out.Preempt, out.Reprioritize = asked(more.Cancel), asked(more.Preempt), asked(more.Reprioritize)
 	out.AskedPriority, out.End, out.Tried = more.Priority, eventwire.Failure(more.End), more.Tried
 	return out
@@ -237,11 +240,18 @@ func decodeMore(j *lead.JobSnapshot, in *schedulerv1.More) error {
 		}
 		more.Leased = &leased
 	}
+	if r := in.GetReserved(); r != nil {
+		reserved, err := eventwire.ReservationFrom(r)
+		if err != nil {
+			return err
+		}
+		more.Reserved = &reserved
+	}
 	var err error
 	if more.End, err = eventwire.FailureFrom(in.GetEnd()); err != nil {
 		return err
 	}
-	if more.Gang != nil || more.Leased != nil || more.Cancel != nil || more.Preempt != nil || more.Reprioritize != nil || more.End != nil || more.Tried != nil {
+	if more.Gang != nil || more.Leased != nil || more.Cancel != nil || more.Preempt != nil || more.Reprioritize != nil || more.End != nil || more.Tried != nil || more.Reserved != nil {
 		j.More = &more
 	}
 	return nil

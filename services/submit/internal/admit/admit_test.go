@@ -309,6 +309,21 @@ func TestEveryRule(t *testing.T) {
 			in:   withPod(func(p *admit.Pod) { p.Tolerations = []job.Toleration{{Key: "fine"}, {Key: "secret"}} }),
 			want: []string{first + "pod_spec.tolerations[1].key | secret | toleration secret is not user settable"},
 		},
+		"an expected run time": {in: withItem(func(it *admit.Item) {
+			it.Annotations = map[string]string{admit.ExpectedRuntimeAnnotation: "90m"}
+		})},
+		"an expected run time that is no duration": {
+			in: withItem(func(it *admit.Item) {
+				it.Annotations = map[string]string{admit.ExpectedRuntimeAnnotation: "90"}
+			}),
+			want: []string{first + `annotations["fairlead/expectedRuntime"] | 90 | must be a duration from 1s to 8760h0m0s, such as 90m`},
+		},
+		"an expected run time of years": {
+			in: withItem(func(it *admit.Item) {
+				it.Annotations = map[string]string{admit.ExpectedRuntimeAnnotation: "8761h"}
+			}),
+			want: []string{first + `annotations["fairlead/expectedRuntime"] | 8761h | must be a duration from 1s to 8760h0m0s, such as 90m`},
+		},
 		"I13 price band": {in: withItem(func(it *admit.Item) { it.Annotations = map[string]string{admit.PriceBandAnnotation: "h"} })},
 		"I13 bad price band": {
 			in:   withItem(func(it *admit.Item) { it.Annotations = map[string]string{admit.PriceBandAnnotation: "I"} }),

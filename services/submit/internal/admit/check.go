@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
@@ -115,6 +116,11 @@ func (c *checker) metadata(it *Item) {
 	if band, ok := it.Annotations[PriceBandAnnotation]; ok && !isPriceBand(band) {
 		c.violate(annotation(PriceBandAnnotation), band, fmt.Sprintf("price band %s is not supported: it is one of A to H", band))
 	}
+	if expected, ok := it.Annotations[ExpectedRuntimeAnnotation]; ok {
+		if _, err := ExpectedSeconds(expected); err != nil {
+			c.violate(annotation(ExpectedRuntimeAnnotation), expected, err.Error())
+		}
+	}
 	if it.Annotations[GangIDAnnotation] != "" {
 		if flag, ok := it.Annotations[FailFastAnnotation]; ok && flag != "true" {
 			c.violate(annotation(FailFastAnnotation), flag,
@@ -129,6 +135,19 @@ func metadataBytes(m map[string]string) (n int) {
 		n += len(k) + len(v)
 	}
 	return n
+}
+
+// ExpectedSeconds reads an expected run time, in whole seconds rounded up; an empty text is
+// none: 0. The error is the rule.
+func ExpectedSeconds(text string) (int32, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < ExpectedRuntimeMin || d > ExpectedRuntimeMax {
+		return 0, fmt.Errorf("must be a duration from %s to %s, such as 90m", ExpectedRuntimeMin, ExpectedRuntimeMax)
+	}
+	return int32((d + time.Second - 1) / time.Second), nil //nolint:gosec // a year fits
 }
 
 func isPriceBand(band string) bool {

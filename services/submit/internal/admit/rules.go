@@ -1,6 +1,9 @@
 package admit
 
-import "math/big"
+import (
+	"math/big"
+	"time"
+)
 
 // Limits that are part of the API: clients rely on them, so they are no
 // configuration.
@@ -31,6 +34,16 @@ const (
 	FailFastAnnotation        = "armadaproject.io/failFast"
 	PriceBandAnnotation       = "armadaproject.io/priceBand"
 	ExternalURIAnnotation     = "armadaproject.io/externalJobUri"
+)
+
+// ExpectedRuntimeAnnotation is one that Armada has not: how long the job is expected to run,
+// such as 90m. Nothing happens to a job that runs longer.
+const ExpectedRuntimeAnnotation = "fairlead/expectedRuntime"
+
+// The bounds of an expected run time.
+const (
+	ExpectedRuntimeMin = time.Second
+	ExpectedRuntimeMax = 8760 * time.Hour
 )
 
 // Annotations that Armada has not: they bind a gang, and groups of it, to tiers of the

@@ -56,25 +56,32 @@ type spec struct {
 	// bytes and shape are made once the rules have passed it.
 	bytes *job.PodSpec
 	shape *job.Shape
-	// banded are the same with a price band.
-	banded map[string]*job.Shape
+	// varied are the same with what annotations say.
+	varied map[variation]*job.Shape
+}
+
+// variation is what annotations of a job say that the round needs.
+type variation struct {
+	band   string
+	expect int32
 }
 
 // shapeFor is the shape of an item of the spec. Items that are alike share it.
 func (s *spec) shapeFor(it *admit.Item) *job.Shape {
-	band := strings.ToUpper(it.Annotations[admit.PriceBandAnnotation])
-	if band == "" {
+	expect, _ := admit.ExpectedSeconds(it.Annotations[admit.ExpectedRuntimeAnnotation]) // the rules passed it
+	as := variation{band: strings.ToUpper(it.Annotations[admit.PriceBandAnnotation]), expect: expect}
+	if as == (variation{}) {
 		return s.shape
 	}
-	if s.banded[band] == nil {
-		if s.banded == nil {
-			s.banded = map[string]*job.Shape{}
+	if s.varied[as] == nil {
+		if s.varied == nil {
+			s.varied = map[variation]*job.Shape{}
 		}
 		shape := *s.shape
-		shape.PriceBand = band
-		s.banded[band] = &shape
+		shape.PriceBand, shape.ExpectSeconds = as.band, as.expect
+		s.varied[as] = &shape
 	}
-	return s.banded[band]
+	return s.varied[as]
 }
 
 // decodeSubmission reads a request. The specs are those of the items, nil where

@@ -287,13 +287,15 @@ func TestShapeHasWhatThePlaceDependsOn(t *testing.T) {
 		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
 			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "z", Operator: "Exists"}}}},
 		}}},
-		Tolerations: []corev1.Toleration{{Key: "own", Operator: "Equal", Value: "v", Effect: "NoExecute"}},
+		Tolerations:           []corev1.Toleration{{Key: "own", Operator: "Equal", Value: "v", Effect: "NoExecute"}},
+		ActiveDeadlineSeconds: new(int64(90)),
 	}
 	_, got := finish(t, in, podspec.Defaults{Tolerations: []corev1.Toleration{{Key: "all"}}})
 	want := &job.Shape{
 		NodeSelector: []job.Label{{Key: "a", Value: "1"}, {Key: "b", Value: "2"}},
 		NodeAffinity: []job.NodeTerm{{Labels: []job.NodeExpression{{Key: "z", Operator: "Exists"}}}},
 		Tolerations:  []job.Toleration{{Key: "own", Operator: "Equal", Value: "v", Effect: "NoExecute"}, {Key: "all"}},
+		LimitSeconds: 90,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("shape (-want +got):\n%s", diff)

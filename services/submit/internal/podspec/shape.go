@@ -2,6 +2,7 @@ package podspec
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,9 @@ import (
 // shape is what the scheduler needs of a spec.
 func shape(spec *corev1.PodSpec) *job.Shape {
 	out := &job.Shape{Tolerations: tolerations(spec.Tolerations), NodeAffinity: nodeTerms(spec)}
+	if limit := spec.ActiveDeadlineSeconds; limit != nil {
+		out.LimitSeconds = int32(max(0, min(*limit, math.MaxInt32)))
+	}
 	for _, key := range slices.Sorted(maps.Keys(spec.NodeSelector)) {
 		out.NodeSelector = append(out.NodeSelector, job.Label{Key: key, Value: spec.NodeSelector[key]})
 	}

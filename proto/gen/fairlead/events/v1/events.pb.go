@@ -451,6 +451,8 @@ type Event struct {
 	//	*Event_Preempted
 	//	*Event_Cancelled
 	//	*Event_Rejected
+	//	*Event_Reserved
+	//	*Event_Unreserved
 	//	*Event_RunAcknowledged
 	//	*Event_RunPending
 	//	*Event_RunRunning
@@ -631,6 +633,24 @@ func (x *Event) GetRejected() *Rejected {
 	return nil
 }
 
+func (x *Event) GetReserved() *Reserved {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Reserved); ok {
+			return x.Reserved
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetUnreserved() *Unreserved {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Unreserved); ok {
+			return x.Unreserved
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetRunAcknowledged() *RunAcknowledged {
 	if x != nil {
 		if x, ok := x.Event.(*Event_RunAcknowledged); ok {
@@ -752,6 +772,14 @@ type Event_Rejected struct {
 	Rejected *Rejected `protobuf:"bytes,18,opt,name=rejected,proto3,oneof"`
 }
 
+type Event_Reserved struct {
+	Reserved *Reserved `protobuf:"bytes,19,opt,name=reserved,proto3,oneof"`
+}
+
+type Event_Unreserved struct {
+	Unreserved *Unreserved `protobuf:"bytes,20,opt,name=unreserved,proto3,oneof"`
+}
+
 type Event_RunAcknowledged struct {
 	// What happened to a run; authored by its executor, carried to the log by
 	// the scheduler.
@@ -807,6 +835,10 @@ func (*Event_Preempted) isEvent_Event() {}
 func (*Event_Cancelled) isEvent_Event() {}
 
 func (*Event_Rejected) isEvent_Event() {}
+
+func (*Event_Reserved) isEvent_Event() {}
+
+func (*Event_Unreserved) isEvent_Event() {}
 
 func (*Event_RunAcknowledged) isEvent_Event() {}
 
@@ -1074,7 +1106,10 @@ type Shape struct {
 	NodeAffinity []*NodeTerm   `protobuf:"bytes,3,rep,name=node_affinity,json=nodeAffinity,proto3" json:"node_affinity,omitempty"`
 	Tolerations  []*Toleration `protobuf:"bytes,4,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
 	// By what its queue bids for it in a market: A to H; empty: none.
-	PriceBand     string `protobuf:"bytes,5,opt,name=price_band,json=priceBand,proto3" json:"price_band,omitempty"`
+	PriceBand string `protobuf:"bytes,5,opt,name=price_band,json=priceBand,proto3" json:"price_band,omitempty"`
+	// How long the pod may run, and how long it is expected to, in seconds; 0: nobody said.
+	LimitSeconds  int32 `protobuf:"varint,6,opt,name=limit_seconds,json=limitSeconds,proto3" json:"limit_seconds,omitempty"`
+	ExpectSeconds int32 `protobuf:"varint,7,opt,name=expect_seconds,json=expectSeconds,proto3" json:"expect_seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1142,6 +1177,20 @@ func (x *Shape) GetPriceBand() string {
 		return x.PriceBand
 	}
 	return ""
+}
+
+func (x *Shape) GetLimitSeconds() int32 {
+	if x != nil {
+		return x.LimitSeconds
+	}
+	return 0
+}
+
+func (x *Shape) GetExpectSeconds() int32 {
+	if x != nil {
+		return x.ExpectSeconds
+	}
+	return 0
 }
 
 // ResourceAmount: an amount of a resource. cpu is in thousandths of a core; every
@@ -2122,6 +2171,178 @@ func (x *Rejected) GetReason() string {
 	return ""
 }
 
+// Reserved: nodes are reserved for the job, or for it and other members of its gang,
+// until one of them gets a run, ends or is to be cancelled.
+type Reserved struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Pool  string                 `protobuf:"bytes,1,opt,name=pool,proto3" json:"pool,omitempty"`
+	// When the nodes have room for all at the latest, in nanoseconds since
+	// 1970-01-01T00:00:00Z; 0: nobody knows.
+	Until int64 `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`
+	// By job; the first is the event's own.
+	Members       []*ReservedMember `protobuf:"bytes,3,rep,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reserved) Reset() {
+	*x = Reserved{}
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reserved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reserved) ProtoMessage() {}
+
+func (x *Reserved) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reserved.ProtoReflect.Descriptor instead.
+func (*Reserved) Descriptor() ([]byte, []int) {
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Reserved) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *Reserved) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *Reserved) GetMembers() []*ReservedMember {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+// ReservedMember: a job and the node that is reserved for it.
+type ReservedMember struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Job   []byte                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// The newest run that the job had; empty: none. With another the reservation is over.
+	Run           []byte `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	Executor      string `protobuf:"bytes,3,opt,name=executor,proto3" json:"executor,omitempty"`
+	Node          string `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReservedMember) Reset() {
+	*x = ReservedMember{}
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReservedMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReservedMember) ProtoMessage() {}
+
+func (x *ReservedMember) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReservedMember.ProtoReflect.Descriptor instead.
+func (*ReservedMember) Descriptor() ([]byte, []int) {
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ReservedMember) GetJob() []byte {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+func (x *ReservedMember) GetRun() []byte {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *ReservedMember) GetExecutor() string {
+	if x != nil {
+		return x.Executor
+	}
+	return ""
+}
+
+func (x *ReservedMember) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+// Unreserved: the job's reservation cannot be held any more.
+type Unreserved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unreserved) Reset() {
+	*x = Unreserved{}
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unreserved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unreserved) ProtoMessage() {}
+
+func (x *Unreserved) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unreserved.ProtoReflect.Descriptor instead.
+func (*Unreserved) Descriptor() ([]byte, []int) {
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{26}
+}
+
 // RunAcknowledged: the executor holds the lease. Until this is in the log the
 // executor makes no pod, so a run without it never had one.
 type RunAcknowledged struct {
@@ -2133,7 +2354,7 @@ type RunAcknowledged struct {
 
 func (x *RunAcknowledged) Reset() {
 	*x = RunAcknowledged{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[24]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2145,7 +2366,7 @@ func (x *RunAcknowledged) String() string {
 func (*RunAcknowledged) ProtoMessage() {}
 
 func (x *RunAcknowledged) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[24]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2158,7 +2379,7 @@ func (x *RunAcknowledged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunAcknowledged.ProtoReflect.Descriptor instead.
 func (*RunAcknowledged) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RunAcknowledged) GetRun() []byte {
@@ -2179,7 +2400,7 @@ type RunPending struct {
 
 func (x *RunPending) Reset() {
 	*x = RunPending{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[25]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2412,7 @@ func (x *RunPending) String() string {
 func (*RunPending) ProtoMessage() {}
 
 func (x *RunPending) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[25]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2425,7 @@ func (x *RunPending) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunPending.ProtoReflect.Descriptor instead.
 func (*RunPending) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RunPending) GetRun() []byte {
@@ -2232,7 +2453,7 @@ type RunRunning struct {
 
 func (x *RunRunning) Reset() {
 	*x = RunRunning{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[26]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2465,7 @@ func (x *RunRunning) String() string {
 func (*RunRunning) ProtoMessage() {}
 
 func (x *RunRunning) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[26]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2478,7 @@ func (x *RunRunning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRunning.ProtoReflect.Descriptor instead.
 func (*RunRunning) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RunRunning) GetRun() []byte {
@@ -2285,7 +2506,7 @@ type RunSucceeded struct {
 
 func (x *RunSucceeded) Reset() {
 	*x = RunSucceeded{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[27]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2297,7 +2518,7 @@ func (x *RunSucceeded) String() string {
 func (*RunSucceeded) ProtoMessage() {}
 
 func (x *RunSucceeded) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[27]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2310,7 +2531,7 @@ func (x *RunSucceeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSucceeded.ProtoReflect.Descriptor instead.
 func (*RunSucceeded) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{27}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RunSucceeded) GetRun() []byte {
@@ -2338,7 +2559,7 @@ type RunFailed struct {
 
 func (x *RunFailed) Reset() {
 	*x = RunFailed{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[28]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2350,7 +2571,7 @@ func (x *RunFailed) String() string {
 func (*RunFailed) ProtoMessage() {}
 
 func (x *RunFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[28]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2363,7 +2584,7 @@ func (x *RunFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunFailed.ProtoReflect.Descriptor instead.
 func (*RunFailed) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{28}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RunFailed) GetRun() []byte {
@@ -2394,7 +2615,7 @@ type RunReturned struct {
 
 func (x *RunReturned) Reset() {
 	*x = RunReturned{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[29]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +2627,7 @@ func (x *RunReturned) String() string {
 func (*RunReturned) ProtoMessage() {}
 
 func (x *RunReturned) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[29]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +2640,7 @@ func (x *RunReturned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReturned.ProtoReflect.Descriptor instead.
 func (*RunReturned) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{29}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RunReturned) GetRun() []byte {
@@ -2461,7 +2682,7 @@ type RunReleased struct {
 
 func (x *RunReleased) Reset() {
 	*x = RunReleased{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[30]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +2694,7 @@ func (x *RunReleased) String() string {
 func (*RunReleased) ProtoMessage() {}
 
 func (x *RunReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[30]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +2707,7 @@ func (x *RunReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReleased.ProtoReflect.Descriptor instead.
 func (*RunReleased) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{30}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RunReleased) GetRun() []byte {
@@ -2511,7 +2732,7 @@ type Pod struct {
 
 func (x *Pod) Reset() {
 	*x = Pod{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[31]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +2744,7 @@ func (x *Pod) String() string {
 func (*Pod) ProtoMessage() {}
 
 func (x *Pod) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[31]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +2757,7 @@ func (x *Pod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pod.ProtoReflect.Descriptor instead.
 func (*Pod) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{31}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Pod) GetName() string {
@@ -2584,7 +2805,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[32]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2817,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[32]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2830,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{32}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Failure) GetCause() FailureCause {
@@ -2667,7 +2888,7 @@ type ContainerEnd struct {
 
 func (x *ContainerEnd) Reset() {
 	*x = ContainerEnd{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[33]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2679,7 +2900,7 @@ func (x *ContainerEnd) String() string {
 func (*ContainerEnd) ProtoMessage() {}
 
 func (x *ContainerEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[33]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2692,7 +2913,7 @@ func (x *ContainerEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerEnd.ProtoReflect.Descriptor instead.
 func (*ContainerEnd) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{33}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ContainerEnd) GetName() string {
@@ -2742,7 +2963,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[34]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2754,7 +2975,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[34]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2767,7 +2988,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{34}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Command) GetTime() int64 {
@@ -2831,7 +3052,7 @@ type Selector struct {
 
 func (x *Selector) Reset() {
 	*x = Selector{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[35]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2843,7 +3064,7 @@ func (x *Selector) String() string {
 func (*Selector) ProtoMessage() {}
 
 func (x *Selector) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[35]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2856,7 +3077,7 @@ func (x *Selector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Selector.ProtoReflect.Descriptor instead.
 func (*Selector) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{35}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Selector) GetQueues() []string {
@@ -2927,7 +3148,7 @@ type Setting struct {
 
 func (x *Setting) Reset() {
 	*x = Setting{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[36]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2939,7 +3160,7 @@ func (x *Setting) String() string {
 func (*Setting) ProtoMessage() {}
 
 func (x *Setting) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[36]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2952,7 +3173,7 @@ func (x *Setting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Setting.ProtoReflect.Descriptor instead.
 func (*Setting) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{36}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Setting) GetGeneration() uint64 {
@@ -3047,7 +3268,7 @@ type LogCreated struct {
 
 func (x *LogCreated) Reset() {
 	*x = LogCreated{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[37]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3059,7 +3280,7 @@ func (x *LogCreated) String() string {
 func (*LogCreated) ProtoMessage() {}
 
 func (x *LogCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[37]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3072,7 +3293,7 @@ func (x *LogCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogCreated.ProtoReflect.Descriptor instead.
 func (*LogCreated) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{37}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *LogCreated) GetInstallation() string {
@@ -3117,7 +3338,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[38]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3129,7 +3350,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[38]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3142,7 +3363,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{38}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Queue) GetName() string {
@@ -3225,7 +3446,7 @@ type Quota struct {
 
 func (x *Quota) Reset() {
 	*x = Quota{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[39]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3237,7 +3458,7 @@ func (x *Quota) String() string {
 func (*Quota) ProtoMessage() {}
 
 func (x *Quota) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[39]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3250,7 +3471,7 @@ func (x *Quota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quota.ProtoReflect.Descriptor instead.
 func (*Quota) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{39}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Quota) GetPool() string {
@@ -3292,7 +3513,7 @@ type Permission struct {
 
 func (x *Permission) Reset() {
 	*x = Permission{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[40]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3525,7 @@ func (x *Permission) String() string {
 func (*Permission) ProtoMessage() {}
 
 func (x *Permission) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[40]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3317,7 +3538,7 @@ func (x *Permission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permission.ProtoReflect.Descriptor instead.
 func (*Permission) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{40}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Permission) GetSubjects() []*Subject {
@@ -3345,7 +3566,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[41]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3357,7 +3578,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[41]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3370,7 +3591,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{41}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Subject) GetKind() string {
@@ -3401,7 +3622,7 @@ type ClassLimit struct {
 
 func (x *ClassLimit) Reset() {
 	*x = ClassLimit{}
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[42]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3413,7 +3634,7 @@ func (x *ClassLimit) String() string {
 func (*ClassLimit) ProtoMessage() {}
 
 func (x *ClassLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_events_v1_events_proto_msgTypes[42]
+	mi := &file_fairlead_events_v1_events_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3426,7 +3647,7 @@ func (x *ClassLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClassLimit.ProtoReflect.Descriptor instead.
 func (*ClassLimit) Descriptor() ([]byte, []int) {
-	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{42}
+	return file_fairlead_events_v1_events_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ClassLimit) GetPriorityClass() string {
@@ -3471,7 +3692,7 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	"\x05Cause\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
 	"\x06groups\x18\x02 \x03(\tR\x06groups\x12\x18\n" +
-	"\aservice\x18\x03 \x01(\tR\aservice\"\x9c\v\n" +
+	"\aservice\x18\x03 \x01(\tR\aservice\"\x9a\f\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04time\x18\x01 \x01(\x03R\x04time\x12\x10\n" +
 	"\x03job\x18\x02 \x01(\fR\x03job\x12=\n" +
@@ -3489,7 +3710,11 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	"\x06failed\x18\x0f \x01(\v2\x1a.fairlead.events.v1.FailedH\x00R\x06failed\x12=\n" +
 	"\tpreempted\x18\x10 \x01(\v2\x1d.fairlead.events.v1.PreemptedH\x00R\tpreempted\x12=\n" +
 	"\tcancelled\x18\x11 \x01(\v2\x1d.fairlead.events.v1.CancelledH\x00R\tcancelled\x12:\n" +
-	"\brejected\x18\x12 \x01(\v2\x1c.fairlead.events.v1.RejectedH\x00R\brejected\x12P\n" +
+	"\brejected\x18\x12 \x01(\v2\x1c.fairlead.events.v1.RejectedH\x00R\brejected\x12:\n" +
+	"\breserved\x18\x13 \x01(\v2\x1c.fairlead.events.v1.ReservedH\x00R\breserved\x12@\n" +
+	"\n" +
+	"unreserved\x18\x14 \x01(\v2\x1e.fairlead.events.v1.UnreservedH\x00R\n" +
+	"unreserved\x12P\n" +
 	"\x10run_acknowledged\x18\x1e \x01(\v2#.fairlead.events.v1.RunAcknowledgedH\x00R\x0frunAcknowledged\x12A\n" +
 	"\vrun_pending\x18\x1f \x01(\v2\x1e.fairlead.events.v1.RunPendingH\x00R\n" +
 	"runPending\x12A\n" +
@@ -3523,14 +3748,16 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	"\x04tier\x18\x04 \x01(\tR\x04tier\x12\x14\n" +
 	"\x05group\x18\x05 \x01(\tR\x05group\x12\x1f\n" +
 	"\vgroup_tiers\x18\x06 \x01(\tR\n" +
-	"groupTiers\"\xab\x02\n" +
+	"groupTiers\"\xf7\x02\n" +
 	"\x05Shape\x12>\n" +
 	"\brequests\x18\x01 \x03(\v2\".fairlead.events.v1.ResourceAmountR\brequests\x12>\n" +
 	"\rnode_selector\x18\x02 \x03(\v2\x19.fairlead.events.v1.LabelR\fnodeSelector\x12A\n" +
 	"\rnode_affinity\x18\x03 \x03(\v2\x1c.fairlead.events.v1.NodeTermR\fnodeAffinity\x12@\n" +
 	"\vtolerations\x18\x04 \x03(\v2\x1e.fairlead.events.v1.TolerationR\vtolerations\x12\x1d\n" +
 	"\n" +
-	"price_band\x18\x05 \x01(\tR\tpriceBand\"D\n" +
+	"price_band\x18\x05 \x01(\tR\tpriceBand\x12#\n" +
+	"\rlimit_seconds\x18\x06 \x01(\x05R\flimitSeconds\x12%\n" +
+	"\x0eexpect_seconds\x18\a \x01(\x05R\rexpectSeconds\"D\n" +
 	"\x0eResourceAmount\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\tR\bresource\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\x03R\x06amount\"/\n" +
@@ -3591,7 +3818,18 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1c\n" +
 	"\trequestor\x18\x03 \x01(\tR\trequestor\"\"\n" +
 	"\bRejected\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"#\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"r\n" +
+	"\bReserved\x12\x12\n" +
+	"\x04pool\x18\x01 \x01(\tR\x04pool\x12\x14\n" +
+	"\x05until\x18\x02 \x01(\x03R\x05until\x12<\n" +
+	"\amembers\x18\x03 \x03(\v2\".fairlead.events.v1.ReservedMemberR\amembers\"d\n" +
+	"\x0eReservedMember\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\fR\x03job\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\fR\x03run\x12\x1a\n" +
+	"\bexecutor\x18\x03 \x01(\tR\bexecutor\x12\x12\n" +
+	"\x04node\x18\x04 \x01(\tR\x04node\"\f\n" +
+	"\n" +
+	"Unreserved\"#\n" +
 	"\x0fRunAcknowledged\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\fR\x03run\"I\n" +
 	"\n" +
@@ -3743,7 +3981,7 @@ func file_fairlead_events_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_fairlead_events_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_fairlead_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_fairlead_events_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_fairlead_events_v1_events_proto_goTypes = []any{
 	(FailureCause)(0),             // 0: fairlead.events.v1.FailureCause
 	(Action)(0),                   // 1: fairlead.events.v1.Action
@@ -3772,36 +4010,39 @@ var file_fairlead_events_v1_events_proto_goTypes = []any{
 	(*Preempted)(nil),             // 24: fairlead.events.v1.Preempted
 	(*Cancelled)(nil),             // 25: fairlead.events.v1.Cancelled
 	(*Rejected)(nil),              // 26: fairlead.events.v1.Rejected
-	(*RunAcknowledged)(nil),       // 27: fairlead.events.v1.RunAcknowledged
-	(*RunPending)(nil),            // 28: fairlead.events.v1.RunPending
-	(*RunRunning)(nil),            // 29: fairlead.events.v1.RunRunning
-	(*RunSucceeded)(nil),          // 30: fairlead.events.v1.RunSucceeded
-	(*RunFailed)(nil),             // 31: fairlead.events.v1.RunFailed
-	(*RunReturned)(nil),           // 32: fairlead.events.v1.RunReturned
-	(*RunReleased)(nil),           // 33: fairlead.events.v1.RunReleased
-	(*Pod)(nil),                   // 34: fairlead.events.v1.Pod
-	(*Failure)(nil),               // 35: fairlead.events.v1.Failure
-	(*ContainerEnd)(nil),          // 36: fairlead.events.v1.ContainerEnd
-	(*Command)(nil),               // 37: fairlead.events.v1.Command
-	(*Selector)(nil),              // 38: fairlead.events.v1.Selector
-	(*Setting)(nil),               // 39: fairlead.events.v1.Setting
-	(*LogCreated)(nil),            // 40: fairlead.events.v1.LogCreated
-	(*Queue)(nil),                 // 41: fairlead.events.v1.Queue
-	(*Quota)(nil),                 // 42: fairlead.events.v1.Quota
-	(*Permission)(nil),            // 43: fairlead.events.v1.Permission
-	(*Subject)(nil),               // 44: fairlead.events.v1.Subject
-	(*ClassLimit)(nil),            // 45: fairlead.events.v1.ClassLimit
-	nil,                           // 46: fairlead.events.v1.Queue.LabelsEntry
-	nil,                           // 47: fairlead.events.v1.Quota.GuaranteeEntry
-	nil,                           // 48: fairlead.events.v1.Quota.BorrowEntry
-	nil,                           // 49: fairlead.events.v1.Quota.LendEntry
-	nil,                           // 50: fairlead.events.v1.ClassLimit.MaximumFractionEntry
+	(*Reserved)(nil),              // 27: fairlead.events.v1.Reserved
+	(*ReservedMember)(nil),        // 28: fairlead.events.v1.ReservedMember
+	(*Unreserved)(nil),            // 29: fairlead.events.v1.Unreserved
+	(*RunAcknowledged)(nil),       // 30: fairlead.events.v1.RunAcknowledged
+	(*RunPending)(nil),            // 31: fairlead.events.v1.RunPending
+	(*RunRunning)(nil),            // 32: fairlead.events.v1.RunRunning
+	(*RunSucceeded)(nil),          // 33: fairlead.events.v1.RunSucceeded
+	(*RunFailed)(nil),             // 34: fairlead.events.v1.RunFailed
+	(*RunReturned)(nil),           // 35: fairlead.events.v1.RunReturned
+	(*RunReleased)(nil),           // 36: fairlead.events.v1.RunReleased
+	(*Pod)(nil),                   // 37: fairlead.events.v1.Pod
+	(*Failure)(nil),               // 38: fairlead.events.v1.Failure
+	(*ContainerEnd)(nil),          // 39: fairlead.events.v1.ContainerEnd
+	(*Command)(nil),               // 40: fairlead.events.v1.Command
+	(*Selector)(nil),              // 41: fairlead.events.v1.Selector
+	(*Setting)(nil),               // 42: fairlead.events.v1.Setting
+	(*LogCreated)(nil),            // 43: fairlead.events.v1.LogCreated
+	(*Queue)(nil),                 // 44: fairlead.events.v1.Queue
+	(*Quota)(nil),                 // 45: fairlead.events.v1.Quota
+	(*Permission)(nil),            // 46: fairlead.events.v1.Permission
+	(*Subject)(nil),               // 47: fairlead.events.v1.Subject
+	(*ClassLimit)(nil),            // 48: fairlead.events.v1.ClassLimit
+	nil,                           // 49: fairlead.events.v1.Queue.LabelsEntry
+	nil,                           // 50: fairlead.events.v1.Quota.GuaranteeEntry
+	nil,                           // 51: fairlead.events.v1.Quota.BorrowEntry
+	nil,                           // 52: fairlead.events.v1.Quota.LendEntry
+	nil,                           // 53: fairlead.events.v1.ClassLimit.MaximumFractionEntry
 }
 var file_fairlead_events_v1_events_proto_depIdxs = []int32{
 	9,  // 0: fairlead.events.v1.Body.shapes:type_name -> fairlead.events.v1.Shape
 	4,  // 1: fairlead.events.v1.Body.batches:type_name -> fairlead.events.v1.EventBatch
-	37, // 2: fairlead.events.v1.Body.commands:type_name -> fairlead.events.v1.Command
-	39, // 3: fairlead.events.v1.Body.settings:type_name -> fairlead.events.v1.Setting
+	40, // 2: fairlead.events.v1.Body.commands:type_name -> fairlead.events.v1.Command
+	42, // 3: fairlead.events.v1.Body.settings:type_name -> fairlead.events.v1.Setting
 	5,  // 4: fairlead.events.v1.EventBatch.cause:type_name -> fairlead.events.v1.Cause
 	6,  // 5: fairlead.events.v1.EventBatch.events:type_name -> fairlead.events.v1.Event
 	7,  // 6: fairlead.events.v1.Event.submitted:type_name -> fairlead.events.v1.Submitted
@@ -3817,53 +4058,56 @@ var file_fairlead_events_v1_events_proto_depIdxs = []int32{
 	24, // 16: fairlead.events.v1.Event.preempted:type_name -> fairlead.events.v1.Preempted
 	25, // 17: fairlead.events.v1.Event.cancelled:type_name -> fairlead.events.v1.Cancelled
 	26, // 18: fairlead.events.v1.Event.rejected:type_name -> fairlead.events.v1.Rejected
-	27, // 19: fairlead.events.v1.Event.run_acknowledged:type_name -> fairlead.events.v1.RunAcknowledged
-	28, // 20: fairlead.events.v1.Event.run_pending:type_name -> fairlead.events.v1.RunPending
-	29, // 21: fairlead.events.v1.Event.run_running:type_name -> fairlead.events.v1.RunRunning
-	30, // 22: fairlead.events.v1.Event.run_succeeded:type_name -> fairlead.events.v1.RunSucceeded
-	31, // 23: fairlead.events.v1.Event.run_failed:type_name -> fairlead.events.v1.RunFailed
-	32, // 24: fairlead.events.v1.Event.run_returned:type_name -> fairlead.events.v1.RunReturned
-	33, // 25: fairlead.events.v1.Event.run_released:type_name -> fairlead.events.v1.RunReleased
-	11, // 26: fairlead.events.v1.Submitted.labels:type_name -> fairlead.events.v1.Label
-	11, // 27: fairlead.events.v1.Submitted.annotations:type_name -> fairlead.events.v1.Label
-	8,  // 28: fairlead.events.v1.Submitted.gang:type_name -> fairlead.events.v1.Gang
-	10, // 29: fairlead.events.v1.Shape.requests:type_name -> fairlead.events.v1.ResourceAmount
-	11, // 30: fairlead.events.v1.Shape.node_selector:type_name -> fairlead.events.v1.Label
-	12, // 31: fairlead.events.v1.Shape.node_affinity:type_name -> fairlead.events.v1.NodeTerm
-	14, // 32: fairlead.events.v1.Shape.tolerations:type_name -> fairlead.events.v1.Toleration
-	13, // 33: fairlead.events.v1.NodeTerm.labels:type_name -> fairlead.events.v1.NodeExpression
-	13, // 34: fairlead.events.v1.NodeTerm.fields:type_name -> fairlead.events.v1.NodeExpression
-	14, // 35: fairlead.events.v1.Leased.tolerations:type_name -> fairlead.events.v1.Toleration
-	35, // 36: fairlead.events.v1.Failed.failure:type_name -> fairlead.events.v1.Failure
-	34, // 37: fairlead.events.v1.RunPending.pod:type_name -> fairlead.events.v1.Pod
-	34, // 38: fairlead.events.v1.RunRunning.pod:type_name -> fairlead.events.v1.Pod
-	34, // 39: fairlead.events.v1.RunSucceeded.pod:type_name -> fairlead.events.v1.Pod
-	35, // 40: fairlead.events.v1.RunFailed.failure:type_name -> fairlead.events.v1.Failure
-	34, // 41: fairlead.events.v1.RunReturned.pod:type_name -> fairlead.events.v1.Pod
-	0,  // 42: fairlead.events.v1.Failure.cause:type_name -> fairlead.events.v1.FailureCause
-	36, // 43: fairlead.events.v1.Failure.containers:type_name -> fairlead.events.v1.ContainerEnd
-	34, // 44: fairlead.events.v1.Failure.pod:type_name -> fairlead.events.v1.Pod
-	5,  // 45: fairlead.events.v1.Command.cause:type_name -> fairlead.events.v1.Cause
-	1,  // 46: fairlead.events.v1.Command.action:type_name -> fairlead.events.v1.Action
-	38, // 47: fairlead.events.v1.Command.selector:type_name -> fairlead.events.v1.Selector
-	2,  // 48: fairlead.events.v1.Selector.states:type_name -> fairlead.events.v1.JobState
-	5,  // 49: fairlead.events.v1.Setting.cause:type_name -> fairlead.events.v1.Cause
-	40, // 50: fairlead.events.v1.Setting.log_created:type_name -> fairlead.events.v1.LogCreated
-	41, // 51: fairlead.events.v1.Setting.queue_set:type_name -> fairlead.events.v1.Queue
-	43, // 52: fairlead.events.v1.Queue.permissions:type_name -> fairlead.events.v1.Permission
-	45, // 53: fairlead.events.v1.Queue.limits:type_name -> fairlead.events.v1.ClassLimit
-	46, // 54: fairlead.events.v1.Queue.labels:type_name -> fairlead.events.v1.Queue.LabelsEntry
-	42, // 55: fairlead.events.v1.Queue.quotas:type_name -> fairlead.events.v1.Quota
-	47, // 56: fairlead.events.v1.Quota.guarantee:type_name -> fairlead.events.v1.Quota.GuaranteeEntry
-	48, // 57: fairlead.events.v1.Quota.borrow:type_name -> fairlead.events.v1.Quota.BorrowEntry
-	49, // 58: fairlead.events.v1.Quota.lend:type_name -> fairlead.events.v1.Quota.LendEntry
-	44, // 59: fairlead.events.v1.Permission.subjects:type_name -> fairlead.events.v1.Subject
-	50, // 60: fairlead.events.v1.ClassLimit.maximum_fraction:type_name -> fairlead.events.v1.ClassLimit.MaximumFractionEntry
-	61, // [61:61] is the sub-list for method output_type
-	61, // [61:61] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	27, // 19: fairlead.events.v1.Event.reserved:type_name -> fairlead.events.v1.Reserved
+	29, // 20: fairlead.events.v1.Event.unreserved:type_name -> fairlead.events.v1.Unreserved
+	30, // 21: fairlead.events.v1.Event.run_acknowledged:type_name -> fairlead.events.v1.RunAcknowledged
+	31, // 22: fairlead.events.v1.Event.run_pending:type_name -> fairlead.events.v1.RunPending
+	32, // 23: fairlead.events.v1.Event.run_running:type_name -> fairlead.events.v1.RunRunning
+	33, // 24: fairlead.events.v1.Event.run_succeeded:type_name -> fairlead.events.v1.RunSucceeded
+	34, // 25: fairlead.events.v1.Event.run_failed:type_name -> fairlead.events.v1.RunFailed
+	35, // 26: fairlead.events.v1.Event.run_returned:type_name -> fairlead.events.v1.RunReturned
+	36, // 27: fairlead.events.v1.Event.run_released:type_name -> fairlead.events.v1.RunReleased
+	11, // 28: fairlead.events.v1.Submitted.labels:type_name -> fairlead.events.v1.Label
+	11, // 29: fairlead.events.v1.Submitted.annotations:type_name -> fairlead.events.v1.Label
+	8,  // 30: fairlead.events.v1.Submitted.gang:type_name -> fairlead.events.v1.Gang
+	10, // 31: fairlead.events.v1.Shape.requests:type_name -> fairlead.events.v1.ResourceAmount
+	11, // 32: fairlead.events.v1.Shape.node_selector:type_name -> fairlead.events.v1.Label
+	12, // 33: fairlead.events.v1.Shape.node_affinity:type_name -> fairlead.events.v1.NodeTerm
+	14, // 34: fairlead.events.v1.Shape.tolerations:type_name -> fairlead.events.v1.Toleration
+	13, // 35: fairlead.events.v1.NodeTerm.labels:type_name -> fairlead.events.v1.NodeExpression
+	13, // 36: fairlead.events.v1.NodeTerm.fields:type_name -> fairlead.events.v1.NodeExpression
+	14, // 37: fairlead.events.v1.Leased.tolerations:type_name -> fairlead.events.v1.Toleration
+	38, // 38: fairlead.events.v1.Failed.failure:type_name -> fairlead.events.v1.Failure
+	28, // 39: fairlead.events.v1.Reserved.members:type_name -> fairlead.events.v1.ReservedMember
+	37, // 40: fairlead.events.v1.RunPending.pod:type_name -> fairlead.events.v1.Pod
+	37, // 41: fairlead.events.v1.RunRunning.pod:type_name -> fairlead.events.v1.Pod
+	37, // 42: fairlead.events.v1.RunSucceeded.pod:type_name -> fairlead.events.v1.Pod
+	38, // 43: fairlead.events.v1.RunFailed.failure:type_name -> fairlead.events.v1.Failure
+	37, // 44: fairlead.events.v1.RunReturned.pod:type_name -> fairlead.events.v1.Pod
+	0,  // 45: fairlead.events.v1.Failure.cause:type_name -> fairlead.events.v1.FailureCause
+	39, // 46: fairlead.events.v1.Failure.containers:type_name -> fairlead.events.v1.ContainerEnd
+	37, // 47: fairlead.events.v1.Failure.pod:type_name -> fairlead.events.v1.Pod
+	5,  // 48: fairlead.events.v1.Command.cause:type_name -> fairlead.events.v1.Cause
+	1,  // 49: fairlead.events.v1.Command.action:type_name -> fairlead.events.v1.Action
+	41, // 50: fairlead.events.v1.Command.selector:type_name -> fairlead.events.v1.Selector
+	2,  // 51: fairlead.events.v1.Selector.states:type_name -> fairlead.events.v1.JobState
+	5,  // 52: fairlead.events.v1.Setting.cause:type_name -> fairlead.events.v1.Cause
+	43, // 53: fairlead.events.v1.Setting.log_created:type_name -> fairlead.events.v1.LogCreated
+	44, // 54: fairlead.events.v1.Setting.queue_set:type_name -> fairlead.events.v1.Queue
+	46, // 55: fairlead.events.v1.Queue.permissions:type_name -> fairlead.events.v1.Permission
+	48, // 56: fairlead.events.v1.Queue.limits:type_name -> fairlead.events.v1.ClassLimit
+	49, // 57: fairlead.events.v1.Queue.labels:type_name -> fairlead.events.v1.Queue.LabelsEntry
+	45, // 58: fairlead.events.v1.Queue.quotas:type_name -> fairlead.events.v1.Quota
+	50, // 59: fairlead.events.v1.Quota.guarantee:type_name -> fairlead.events.v1.Quota.GuaranteeEntry
+	51, // 60: fairlead.events.v1.Quota.borrow:type_name -> fairlead.events.v1.Quota.BorrowEntry
+	52, // 61: fairlead.events.v1.Quota.lend:type_name -> fairlead.events.v1.Quota.LendEntry
+	47, // 62: fairlead.events.v1.Permission.subjects:type_name -> fairlead.events.v1.Subject
+	53, // 63: fairlead.events.v1.ClassLimit.maximum_fraction:type_name -> fairlead.events.v1.ClassLimit.MaximumFractionEntry
+	64, // [64:64] is the sub-list for method output_type
+	64, // [64:64] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_events_v1_events_proto_init() }
@@ -3885,6 +4129,8 @@ func file_fairlead_events_v1_events_proto_init() {
 		(*Event_Preempted)(nil),
 		(*Event_Cancelled)(nil),
 		(*Event_Rejected)(nil),
+		(*Event_Reserved)(nil),
+		(*Event_Unreserved)(nil),
 		(*Event_RunAcknowledged)(nil),
 		(*Event_RunPending)(nil),
 		(*Event_RunRunning)(nil),
@@ -3893,7 +4139,7 @@ func file_fairlead_events_v1_events_proto_init() {
 		(*Event_RunReturned)(nil),
 		(*Event_RunReleased)(nil),
 	}
-	file_fairlead_events_v1_events_proto_msgTypes[36].OneofWrappers = []any{
+	file_fairlead_events_v1_events_proto_msgTypes[39].OneofWrappers = []any{
 		(*Setting_LogCreated)(nil),
 		(*Setting_QueueSet)(nil),
 		(*Setting_QueueDeleted)(nil),
@@ -3904,7 +4150,7 @@ func file_fairlead_events_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairlead_events_v1_events_proto_rawDesc), len(file_fairlead_events_v1_events_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   48,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

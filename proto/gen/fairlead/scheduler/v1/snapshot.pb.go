@@ -323,7 +323,9 @@ type More struct {
 	// How the newest run ended badly.
 	End *v1.Failure `protobuf:"bytes,10,opt,name=end,proto3" json:"end,omitempty"`
 	// Nodes, as executor/node, on which it was tried.
-	Tried         []string `protobuf:"bytes,11,rep,name=tried,proto3" json:"tried,omitempty"`
+	Tried []string `protobuf:"bytes,11,rep,name=tried,proto3" json:"tried,omitempty"`
+	// The newest reservation that names the job and has not ended with it, a fact.
+	Reserved      *v1.Event `protobuf:"bytes,160,opt,name=reserved,proto3" json:"reserved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -431,6 +433,13 @@ func (x *More) GetEnd() *v1.Failure {
 func (x *More) GetTried() []string {
 	if x != nil {
 		return x.Tried
+	}
+	return nil
+}
+
+func (x *More) GetReserved() *v1.Event {
+	if x != nil {
+		return x.Reserved
 	}
 	return nil
 }
@@ -1739,7 +1748,7 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"^\n" +
 	"\x04Spec\x12/\n" +
 	"\x05shape\x18\x01 \x01(\v2\x19.fairlead.events.v1.ShapeR\x05shape\x12%\n" +
-	"\x0epriority_class\x18\x02 \x01(\tR\rpriorityClass\"\xf0\x03\n" +
+	"\x0epriority_class\x18\x02 \x01(\tR\rpriorityClass\"\xa8\x04\n" +
 	"\x04More\x12,\n" +
 	"\x03run\x18\x01 \x01(\v2\x1a.fairlead.scheduler.v1.RunR\x03run\x12'\n" +
 	"\x0fwanted_priority\x18\x02 \x01(\rR\x0ewantedPriority\x12,\n" +
@@ -1752,7 +1761,8 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x0easked_priority\x18\t \x01(\rR\raskedPriority\x12-\n" +
 	"\x03end\x18\n" +
 	" \x01(\v2\x1b.fairlead.events.v1.FailureR\x03end\x12\x14\n" +
-	"\x05tried\x18\v \x03(\tR\x05tried\"I\n" +
+	"\x05tried\x18\v \x03(\tR\x05tried\x126\n" +
+	"\breserved\x18\xa0\x01 \x01(\v2\x19.fairlead.events.v1.EventR\breserved\"I\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\rR\x05state\x12\x1c\n" +
@@ -1927,32 +1937,33 @@ var file_fairlead_scheduler_v1_snapshot_proto_depIdxs = []int32{
 	5,  // 8: fairlead.scheduler.v1.More.preempt:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 9: fairlead.scheduler.v1.More.reprioritize:type_name -> fairlead.scheduler.v1.Asked
 	31, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
-	7,  // 11: fairlead.scheduler.v1.ControlSnapshot.created:type_name -> fairlead.scheduler.v1.Created
-	8,  // 12: fairlead.scheduler.v1.ControlSnapshot.settings:type_name -> fairlead.scheduler.v1.Setting
-	12, // 13: fairlead.scheduler.v1.ControlSnapshot.plans:type_name -> fairlead.scheduler.v1.EpochPlans
-	14, // 14: fairlead.scheduler.v1.ControlSnapshot.round:type_name -> fairlead.scheduler.v1.Round
-	9,  // 15: fairlead.scheduler.v1.Setting.queue:type_name -> fairlead.scheduler.v1.Queue
-	11, // 16: fairlead.scheduler.v1.Queue.limits:type_name -> fairlead.scheduler.v1.ClassLimit
-	10, // 17: fairlead.scheduler.v1.Queue.quotas:type_name -> fairlead.scheduler.v1.Quota
-	22, // 18: fairlead.scheduler.v1.Quota.guarantee:type_name -> fairlead.scheduler.v1.Quota.GuaranteeEntry
-	23, // 19: fairlead.scheduler.v1.Quota.borrow:type_name -> fairlead.scheduler.v1.Quota.BorrowEntry
-	24, // 20: fairlead.scheduler.v1.Quota.lend:type_name -> fairlead.scheduler.v1.Quota.LendEntry
-	25, // 21: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
-	13, // 22: fairlead.scheduler.v1.EpochPlans.plans:type_name -> fairlead.scheduler.v1.OpenPlan
-	18, // 23: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
-	19, // 24: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
-	15, // 25: fairlead.scheduler.v1.Round.charges:type_name -> fairlead.scheduler.v1.Charge
-	16, // 26: fairlead.scheduler.v1.Round.usage:type_name -> fairlead.scheduler.v1.Usage
-	21, // 27: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
-	26, // 28: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
-	17, // 29: fairlead.scheduler.v1.Usage.amounts:type_name -> fairlead.scheduler.v1.UsedAmount
-	20, // 30: fairlead.scheduler.v1.GangPast.groups:type_name -> fairlead.scheduler.v1.GangGroup
-	27, // 31: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	30, // 11: fairlead.scheduler.v1.More.reserved:type_name -> fairlead.events.v1.Event
+	7,  // 12: fairlead.scheduler.v1.ControlSnapshot.created:type_name -> fairlead.scheduler.v1.Created
+	8,  // 13: fairlead.scheduler.v1.ControlSnapshot.settings:type_name -> fairlead.scheduler.v1.Setting
+	12, // 14: fairlead.scheduler.v1.ControlSnapshot.plans:type_name -> fairlead.scheduler.v1.EpochPlans
+	14, // 15: fairlead.scheduler.v1.ControlSnapshot.round:type_name -> fairlead.scheduler.v1.Round
+	9,  // 16: fairlead.scheduler.v1.Setting.queue:type_name -> fairlead.scheduler.v1.Queue
+	11, // 17: fairlead.scheduler.v1.Queue.limits:type_name -> fairlead.scheduler.v1.ClassLimit
+	10, // 18: fairlead.scheduler.v1.Queue.quotas:type_name -> fairlead.scheduler.v1.Quota
+	22, // 19: fairlead.scheduler.v1.Quota.guarantee:type_name -> fairlead.scheduler.v1.Quota.GuaranteeEntry
+	23, // 20: fairlead.scheduler.v1.Quota.borrow:type_name -> fairlead.scheduler.v1.Quota.BorrowEntry
+	24, // 21: fairlead.scheduler.v1.Quota.lend:type_name -> fairlead.scheduler.v1.Quota.LendEntry
+	25, // 22: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	13, // 23: fairlead.scheduler.v1.EpochPlans.plans:type_name -> fairlead.scheduler.v1.OpenPlan
+	18, // 24: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
+	19, // 25: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
+	15, // 26: fairlead.scheduler.v1.Round.charges:type_name -> fairlead.scheduler.v1.Charge
+	16, // 27: fairlead.scheduler.v1.Round.usage:type_name -> fairlead.scheduler.v1.Usage
+	21, // 28: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
+	26, // 29: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
+	17, // 30: fairlead.scheduler.v1.Usage.amounts:type_name -> fairlead.scheduler.v1.UsedAmount
+	20, // 31: fairlead.scheduler.v1.GangPast.groups:type_name -> fairlead.scheduler.v1.GangGroup
+	27, // 32: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_scheduler_v1_snapshot_proto_init() }
