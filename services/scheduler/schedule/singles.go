@@ -9,8 +9,9 @@ import (
 
 // Most jobs that take victims take one. So the preemptible runs of a pool stand in order of
 // the room that a node has once that run alone is gone: the best node for such a job is
-// among the first that are enough for it. The order is kept from round to round; a node
-// that changed moves the few of its runs for which it changed.
+// among the first that are enough for it. A search passes over those in blocks that are of
+// queues of which nothing may go, or that others on their nodes go before. The order is kept
+// from round to round; a node that changed moves the few of its runs for which it changed.
 
 // singles are the preemptible runs of each pool by the room that is there when one is gone.
 type singles struct {
@@ -44,8 +45,17 @@ func (x *singles) most(level int32) (most *singleSum) {
 	return most
 }
 
-// count adds a run to the sums.
+// stands says whether a run of the kind and level has a key already that goes before. One is
+// enough: where that is no victim since what goes before it is enough, neither is this one.
+func (x *singles) stands(r *softRun) bool {
+	return slices.ContainsFunc(x.fresh, func(key singleKey) bool { return key.kind == r.kind && key.level == r.level })
+}
+
+// count adds a run to the sums, if it can go by itself.
 func (x *singles) count(r *softRun, ask Vec) {
+	if r.gang {
+		return
+	}
 	i := slices.IndexFunc(x.sums, func(sum singleSum) bool { return sum.queue == r.queue && sum.level == r.level })
 	if i < 0 {
 		i = len(x.sums)
@@ -62,9 +72,13 @@ func (x *singles) count(r *softRun, ask Vec) {
 type singleKey struct {
 	level, rank, node, kind, queue int32
 	a, b                           int64
-	// by is a queue with runs of the level that go before this one, and byA and byB what the
-	// node has without them: where that is enough and all of them may go, this one is no
-	// victim. None: there is no such queue.
+	rival
+}
+
+// rival is a queue with runs of the level of a key that go before it, and what the node has
+// of the first two resources without them: where that is enough and all of them may go, the
+// key's is no victim. None: there is no such queue.
+type rival struct {
 	by       int32
 	byA, byB int64
 }
@@ -84,28 +98,66 @@ func compareSingles(x, y *singleKey) int {
 }
 
 // singleList is keys in order, in blocks.
-type singleList struct{ blocks [][]singleKey }
+type singleList struct{ blocks []singleBlock }
+
+// singleBlock is some keys in a row, and what a search passes over all of them by.
+type singleBlock struct {
+	keys []singleKey
+	// summed: the rest is as the keys are.
+	summed bool
+	// queues are those of the keys, and rival leaves no more than that of any key does; it is
+	// none where the keys have not all the same.
+	queues queueSet
+	rival  rival
+}
 
 const singlesMax = 64
+
+// queueSet is a set of queues, a bit for all that are alike in their last bits: it may have
+// more of them than were put in.
+type queueSet uint64
+
+const anyQueue = ^queueSet(0)
+
+func (s queueSet) with(queue int32) queueSet { return s | 1<<(queue&63) }
+
+func (s queueSet) has(queue int32) bool { return s>>(queue&63)&1 != 0 }
+
+func newSingleBlock(keys []singleKey) singleBlock {
+	return singleBlock{keys: append(make([]singleKey, 0, singlesMax+1), keys...)}
+}
+
+// sum finds out what is known of all keys of a block.
+func (b *singleBlock) sum() {
+	b.summed, b.queues, b.rival = true, 0, b.keys[0].rival
+	for i := range b.keys {
+		key := &b.keys[i]
+		b.queues = b.queues.with(key.queue)
+		if key.by != b.rival.by {
+			b.rival.by = none
+		}
+		b.rival.byA, b.rival.byB = min(b.rival.byA, key.byA), min(b.rival.byB, key.byB)
+	}
+}
 
 func (l *singleList) build(keys []singleKey) {
 	slices.SortFunc(keys, func(x, y singleKey) int { return compareSingles(&x, &y) })
 	l.blocks = l.blocks[:0]
 	for chunk := range slices.Chunk(keys, singlesMax/2) {
-		l.blocks = append(l.blocks, append(make([]singleKey, 0, singlesMax+1), chunk...))
+		l.blocks = append(l.blocks, newSingleBlock(chunk))
 	}
 }
 
 // find is the block and the place in it of a key, or where it belongs.
 func (l *singleList) find(key *singleKey) (block, at int) {
 	block = sort.Search(len(l.blocks), func(i int) bool {
-		keys := l.blocks[i]
+		keys := l.blocks[i].keys
 		return compareSingles(&keys[len(keys)-1], key) >= 0
 	})
 	if block == len(l.blocks) {
 		return block, 0
 	}
-	keys := l.blocks[block]
+	keys := l.blocks[block].keys
 	return block, sort.Search(len(keys), func(i int) bool { return compareSingles(&keys[i], key) >= 0 })
 }
 
@@ -113,23 +165,26 @@ func (l *singleList) insert(key *singleKey) {
 	block, at := l.find(key)
 	if block == len(l.blocks) {
 		if block == 0 {
-			l.blocks = append(l.blocks, append(make([]singleKey, 0, singlesMax+1), *key))
+			l.blocks = append(l.blocks, newSingleBlock([]singleKey{*key}))
 			return
 		}
 		block--
-		at = len(l.blocks[block])
+		at = len(l.blocks[block].keys)
 	}
-	keys := slices.Insert(l.blocks[block], at, *key)
-	if l.blocks[block] = keys; len(keys) > singlesMax {
-		half := len(keys) / 2
-		l.blocks = slices.Insert(l.blocks, block+1, append(make([]singleKey, 0, singlesMax+1), keys[half:]...))
-		l.blocks[block] = keys[:half]
+	b := &l.blocks[block]
+	b.keys, b.summed = slices.Insert(b.keys, at, *key), false
+	if len(b.keys) > singlesMax {
+		half := len(b.keys) / 2
+		more := newSingleBlock(b.keys[half:])
+		b.keys = b.keys[:half]
+		l.blocks = slices.Insert(l.blocks, block+1, more)
 	}
 }
 
 func (l *singleList) remove(key *singleKey) {
 	block, at := l.find(key)
-	if l.blocks[block] = slices.Delete(l.blocks[block], at, at+1); len(l.blocks[block]) == 0 {
+	b := &l.blocks[block]
+	if b.keys, b.summed = slices.Delete(b.keys, at, at+1), false; len(b.keys) == 0 {
 		l.blocks = slices.Delete(l.blocks, block, block+1)
 	}
 }
@@ -186,7 +241,11 @@ func (p *planner) singlesOf(n int32) []singleKey {
 		if p.gone.has(r.run) {
 			continue
 		}
-		key := singleKey{level: r.level, rank: p.index.rank[n], node: n, kind: r.kind, queue: r.queue, by: none, a: later[0] + ask[0]}
+		if x.stands(r) {
+			x.count(r, ask)
+			continue
+		}
+		key := singleKey{level: r.level, rank: p.index.rank[n], node: n, kind: r.kind, queue: r.queue, rival: rival{by: none}, a: later[0] + ask[0]}
 		if width > 1 {
 			key.b = later[1] + ask[1]
 		}
@@ -197,12 +256,9 @@ func (p *planner) singlesOf(n int32) []singleKey {
 			}
 		}
 		x.fresh = append(x.fresh, key)
-		if !r.gang {
-			x.count(r, ask)
-		}
+		x.count(r, ask)
 	}
 	slices.SortFunc(x.fresh, func(x, y singleKey) int { return compareSingles(&x, &y) })
-	x.fresh = slices.Compact(x.fresh)
 	return x.fresh
 }
 
@@ -251,15 +307,25 @@ func (p *planner) bestSingle(q *queueRound, k *seek, level int32) bool {
 	p.sortSingles()
 	x, best := &p.index.singles, &p.hunt.best
 	list, second := &x.pools[p.pool], k.second()
-	tries := 0
+	tries, may := 0, anyQueue
+	if level == lowest {
+		may = p.queuesThatMayLose()
+	}
 	block, at := list.find(&singleKey{level: lowest, rank: none, a: k.request[0], b: -1 << 62})
 	for ; block < len(list.blocks); block, at = block+1, 0 {
-		for ; at < len(list.blocks[block]); at++ {
-			key := &list.blocks[block][at]
+		b := &list.blocks[block]
+		if !b.summed {
+			b.sum()
+		}
+		if b.queues&may == 0 || p.isBehind(q, k, &b.rival) {
+			continue
+		}
+		for ; at < len(b.keys); at++ {
+			key := &b.keys[at]
 			if key.level != lowest || best.node != none && !p.mayBeTighter(k, key, best) {
 				return best.node != none
 			}
-			if second > 0 && key.b < second || x.tried[key.node] == p.hunt.number || level == lowest && !p.kindMayGo(key.queue, key.kind) || p.isBehind(q, k, key) || !p.mayTry(k, key.node) || p.shut(k, key.node) {
+			if second > 0 && key.b < second || x.tried[key.node] == p.hunt.number || !may.has(key.queue) || level == lowest && !p.kindMayGo(key.queue, key.kind) || p.isBehind(q, k, &key.rival) || !p.mayTry(k, key.node) || p.shut(k, key.node) {
 				continue
 			}
 			x.tried[key.node] = p.hunt.number
@@ -281,12 +347,23 @@ func (p *planner) bestSingle(q *queueRound, k *seek, level int32) bool {
 	return best.node != none
 }
 
-// isBehind says whether runs that go before that of a key surely leave enough where it would.
-func (p *planner) isBehind(q *queueRound, k *seek, key *singleKey) bool {
-	if key.by == none || p.at[key.by] == none || k.request[0] > key.byA || k.second() > 0 && k.second() > key.byB || k.asksMore() {
+// queuesThatMayLose are those that something may go of for the share of the queue that
+// anyVictim was asked for.
+func (p *planner) queuesThatMayLose() (some queueSet) {
+	for i := range p.queues {
+		if p.hunt.fair[i] == p.hunt.number {
+			some = some.with(p.queues[i].queue)
+		}
+	}
+	return some
+}
+
+// isBehind says whether the runs of a rival surely leave enough.
+func (p *planner) isBehind(q *queueRound, k *seek, r *rival) bool {
+	if r.by == none || p.at[r.by] == none || k.request[0] > r.byA || k.second() > 0 && k.second() > r.byB || k.asksMore() {
 		return false
 	}
-	by := &p.queues[p.at[key.by]]
+	by := &p.queues[p.at[r.by]]
 	return by.young == math.MaxInt64 && p.generous(by, q)
 }
 
