@@ -30,6 +30,9 @@ type Config struct {
 	// AttemptsMax is how often a job is tried in all when executors give it back.
 	// Default 4: a first try and Armada's three retries.
 	AttemptsMax uint32
+	// RetryBackoff is how long a job waits that an executor gave back before it is tried again,
+	// on another node. Default: 1s, twice as long each time, at most 1m.
+	RetryBackoff Backoff
 	// RoundStepsMax is the budget of one round: gangs started and victims taken. What
 	// is left goes on in the next round. A start takes a microsecond and a victim up to
 	// 0.7 ms, with 10,000 nodes, in which the leader does nothing else. Default 2000.
@@ -51,6 +54,17 @@ type Config struct {
 	Scheduling policy.Scheduling
 }
 
+// Backoff is a wait that doubles.
+type Backoff struct {
+	// Initial is the first wait. Zero: there is none.
+	Initial time.Duration
+	// Max is the longest.
+	Max time.Duration
+}
+
+// backoffMax bounds retryBackoff.max.
+const backoffMax = 24 * time.Hour
+
 // DefaultConfig returns what is used where the operator says nothing.
 func DefaultConfig() Config {
 	return Config{
@@ -61,6 +75,7 @@ func DefaultConfig() Config {
 		PreemptionInterval: time.Second,
 		SettleAfter:        30 * time.Second,
 		AttemptsMax:        4,
+		RetryBackoff:       Backoff{Initial: time.Second, Max: time.Minute},
 		RoundStepsMax:      2_000,
 		SnapshotEvents:     100_000,
 		SnapshotInterval:   10 * time.Minute,
@@ -93,6 +108,12 @@ func (c Config) Validate() error {
 	if c.AttemptsMax == 0 {
 		check.Violate("attemptsMax", c.AttemptsMax, "must be at least 1")
 	}
+	if b := c.RetryBackoff; b.Max < 0 || b.Max > backoffMax {
+		check.Violate("retryBackoff.max", b.Max, "must be from 0 to "+backoffMax.String())
+	}
+	if b := c.RetryBackoff; b.Initial < 0 || b.Initial > b.Max {
+		check.Violate("retryBackoff.initial", b.Initial, "must be from 0 to retryBackoff.max, "+b.Max.String())
+	}
 	if c.SnapshotEvents == 0 {
 		check.Violate("snapshotEvents", c.SnapshotEvents, "must be at least 1")
 	}
@@ -112,13 +133,14 @@ func (c Config) Validate() error {
 }
 
 // entryEventsMax keeps an entry below the log's limit: an event of the scheduler
-// is at most some 2 KiB, messages of failures included.
+// is at most some 2 KiB, messages of failures included, but for reservations. Those are few,
+// and of at most some 80 bytes for each of schedule.ReservationJobsMax jobs.
 const entryEventsMax = 1000
 
 func (c Config) lead() lead.Config {
 	return lead.Config{
 		ExecutorTimeout: c.ExecutorTimeout, PublishTimeout: c.PublishTimeout, MinInterval: c.MinInterval, PreemptionInterval: c.PreemptionInterval,
-		SettleAfter: c.SettleAfter, AttemptsMax: c.AttemptsMax, StartsMax: c.RoundStepsMax, EntryEventsMax: entryEventsMax,
+		SettleAfter: c.SettleAfter, AttemptsMax: c.AttemptsMax, RetryBackoff: lead.Backoff(c.RetryBackoff), StartsMax: c.RoundStepsMax, EntryEventsMax: entryEventsMax,
 		SnapshotEvents: c.SnapshotEvents, SnapshotInterval: c.SnapshotInterval,
 	}
 }

@@ -196,7 +196,13 @@ func (r *ref) rejectHopeless() {
 		for i := range r.nodes {
 			counts[r.couldEver(j.Shape, &r.nodes[i])]++
 		}
-		if len(r.nodes) == 0 || counts[""] > 0 {
+		if len(r.nodes) == 0 {
+			continue
+		}
+		if counts[""] > 0 {
+			if !slices.ContainsFunc(r.nodes, func(n schedule.Node) bool { return !slices.Contains(j.Avoid, n.ID) && r.couldEver(j.Shape, &n) == "" }) {
+				r.plan.Rejects = append(r.plan.Rejects, schedule.Reject{Job: j.ID, Reason: schedule.TriedEverywhere(len(j.Avoid))})
+			}
 			continue
 		}
 		reasons := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {

@@ -259,7 +259,7 @@ func (r *ref) reserveIn() {
 			return
 		}
 		jobs := best.next
-		if jobs[0].Gang != "" && r.own(jobs[0]) == nil && r.bindsGroups(r.nextGang(best)) {
+		if len(jobs) > schedule.ReservationJobsMax || jobs[0].Gang != "" && r.own(jobs[0]) == nil && r.bindsGroups(r.nextGang(best)) {
 			best.done = true
 			continue
 		}

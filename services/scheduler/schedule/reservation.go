@@ -21,6 +21,10 @@ type Reservation struct {
 	Members []Reserved
 }
 
+// ReservationJobsMax is the most jobs of a reservation, since it is one fact. Larger gangs get
+// none.
+const ReservationJobsMax = 10_000
+
 // Reserved is a job of a reservation and its node.
 type Reserved struct {
 	Job  JobID
@@ -144,8 +148,8 @@ func (s *State) reservationRows(assumed bool) []Reservation { //nolint:revive //
 
 // checkReservation refuses one that names nothing.
 func checkReservation(r *Reservation) error {
-	if r.Job == (JobID{}) || r.Pool == "" || r.Time < 0 || len(r.Members) == 0 || r.Members[0].Job != r.Job {
-		return fmt.Errorf("%w: reservation %x of pool %q at %d with %d jobs, of which it must be the first", ErrInvalid, r.Job, r.Pool, r.Time, len(r.Members))
+	if r.Job == (JobID{}) || r.Pool == "" || r.Time < 0 || len(r.Members) == 0 || len(r.Members) > ReservationJobsMax || r.Members[0].Job != r.Job {
+		return fmt.Errorf("%w: reservation %x of pool %q at %d with %d jobs, of which it must be the first, at most %d", ErrInvalid, r.Job, r.Pool, r.Time, len(r.Members), ReservationJobsMax)
 	}
 	for i, m := range r.Members {
 		if m.Node == "" || i > 0 && bytes.Compare(r.Members[i-1].Job[:], m.Job[:]) >= 0 {

@@ -145,7 +145,7 @@ func (p *planner) reserveFor(q *queueRound) (made, next bool) {
 	if p.holder(jobs[0]) != none {
 		return false, false
 	}
-	if q.gang != none && p.bindsGroups(q.gang) {
+	if len(jobs) > ReservationJobsMax || q.gang != none && p.bindsGroups(q.gang) {
 		return false, false // where its groups could be is not looked for
 	}
 	if !p.couldHold(q, jobs) {

@@ -117,6 +117,7 @@ func bedFrom(t *testing.T, l *log, author byte, from lead.Snapshot) *bed {
 		Author: eventlog.Author{author}, Partitions: partitions, ExecutorTimeout: time.Minute, PublishTimeout: 10 * time.Second,
 		SettleAfter: 5 * time.Second, AttemptsMax: 2, StartsMax: 1000, EntryEventsMax: 100,
 		PreemptionInterval: preemptionInterval,
+		RetryBackoff:       lead.Backoff{Initial: 2 * time.Second, Max: 3 * time.Second},
 		SnapshotEvents:     snapshotEvents, SnapshotInterval: snapshotInterval,
 	}, roundConfig(), func(job.Time) [16]byte {
 		b.ids++

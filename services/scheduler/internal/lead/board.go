@@ -19,6 +19,7 @@ type board struct {
 	// reserving are those on reservations, by the job that they name, in the order in which
 	// their events were written.
 	reserving map[schedule.JobID][]schedule.DecisionID
+	backoff   Backoff
 	refused   uint64
 }
 
@@ -29,12 +30,12 @@ type decision struct {
 	going bool
 }
 
-func newBoard(cfg *schedule.Config) (*board, error) {
+func newBoard(cfg *schedule.Config, backoff Backoff) (*board, error) {
 	state, err := schedule.New(*cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make scheduling state: %w", err)
 	}
-	return &board{state: state, cfg: *cfg, specs: newSpecs(), decisions: map[decision]schedule.DecisionID{}, reserving: map[schedule.JobID][]schedule.DecisionID{}}, nil
+	return &board{state: state, cfg: *cfg, specs: newSpecs(), backoff: backoff, decisions: map[decision]schedule.DecisionID{}, reserving: map[schedule.JobID][]schedule.DecisionID{}}, nil
 }
 
 func (b *board) apply(deltas ...schedule.Delta) {
@@ -48,10 +49,10 @@ func (b *board) queued(rec *record) {
 	if rec.gang != nil {
 		b.apply(schedule.GangAdded{Gang: b.gangOf(rec)})
 	}
-	b.apply(schedule.JobQueued{Job: jobOf(rec)})
+	b.apply(schedule.JobQueued{Job: b.jobOf(rec)})
 }
 
-func jobOf(rec *record) schedule.Job {
+func (b *board) jobOf(rec *record) schedule.Job {
 	j := schedule.Job{
 		ID: schedule.JobID(rec.job.ID), Queue: schedule.QueueID(rec.set.queue), Shape: rec.spec.id,
 		Priority: rec.job.Priority, Submitted: schedule.Time(rec.submitted),
@@ -63,6 +64,7 @@ func jobOf(rec *record) schedule.Job {
 		for _, node := range rec.tried.nodes {
 			j.Avoid = append(j.Avoid, schedule.NodeID(node))
 		}
+		j.NotBefore = schedule.Time(rec.tried.at + job.Time(b.backoff.after(len(rec.tried.nodes))))
 	}
 	return j
 }

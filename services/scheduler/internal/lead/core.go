@@ -150,7 +150,7 @@ func (n Counts) Add(m Counts) Counts {
 // New makes a core that has read nothing. newID makes run ids: a ULID of the
 // given time.
 func New(cfg Config, round schedule.Config, newID func(job.Time) [16]byte) (*Core, error) {
-	b, err := newBoard(&round)
+	b, err := newBoard(&round, cfg.RetryBackoff)
 	if err != nil {
 		return nil, fmt.Errorf("make scheduling state: %w", err)
 	}

@@ -260,6 +260,8 @@ func TestReturned(t *testing.T) {
 		b.report(1, 10*n+1, job.RunAcknowledgedEvent{Head: head(id), Run: lease.Run},
 			job.RunReturnedEvent{Head: head(id), Run: lease.Run, Reason: "stuck", Attempted: true})
 		b.readBack()
+		b.pass(2 * time.Second) // RetryBackoff
+		b.readBack()
 	}
 	if len(nodes) != 2 {
 		t.Errorf("it was tried on %v, want another node the second time", nodes)

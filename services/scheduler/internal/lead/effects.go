@@ -126,6 +126,7 @@ func (f effects) RunReturned(e job.RunReturnedEvent) none {
 		if f.rec.tried == nil {
 			f.rec.tried = &tried{}
 		}
+		f.rec.tried.at = f.rec.job.Last
 		f.rec.tried.nodes = append(f.rec.tried.nodes, string(nodeID(f.rec.place.executor.name, f.rec.place.leased.Node)))
 	}
 	return f.freed(e.Time)

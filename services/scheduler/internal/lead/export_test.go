@@ -1,6 +1,8 @@
 package lead
 
 import (
+	"time"
+
 	"github.com/fairlead-batch/fairlead/services/internal/eventlog"
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 )
@@ -47,3 +49,6 @@ func WithoutDroppingResends(c *Core) {
 
 // WithoutKeepingOrphans makes a core stop every run that the log does not have.
 func WithoutKeepingOrphans(c *Core) { c.rules.mayStop = func(stray) bool { return true } }
+
+// After is the wait after so many attempts.
+func (b Backoff) After(attempts int) time.Duration { return b.after(attempts) }

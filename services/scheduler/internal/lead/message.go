@@ -397,6 +397,8 @@ type Config struct {
 	SettleAfter time.Duration
 	// AttemptsMax is how often a job is tried in all when executors give it back.
 	AttemptsMax uint32
+	// RetryBackoff is how long it waits before it is tried again.
+	RetryBackoff Backoff
 	// StartsMax is the budget of a round in steps: gangs started and victims taken.
 	StartsMax uint64
 	// EntryEventsMax is the most events that are put into one entry.
@@ -407,4 +409,18 @@ type Config struct {
 	SnapshotEvents uint64
 	// SnapshotInterval is how old it may be while there are any; a leader adds half of it.
 	SnapshotInterval time.Duration
+}
+
+// Backoff is how long a job waits that was given back before it may start again: the first
+// time Initial, each time twice as long as before, and Max at the most. Zero Initial: not at
+// all.
+type Backoff struct{ Initial, Max time.Duration }
+
+// after is the wait after so many attempts.
+func (b Backoff) after(attempts int) time.Duration {
+	wait := b.Initial
+	for ; attempts > 1 && wait < b.Max; attempts-- {
+		wait *= 2 // Max is far below what would overflow
+	}
+	return min(wait, b.Max)
 }

@@ -49,8 +49,11 @@ type ahead struct {
 	waiting []ack
 }
 
-// tried are ids of nodes.
-type tried struct{ nodes []string }
+// tried are ids of nodes, one for each attempt, and when the newest was over.
+type tried struct {
+	nodes []string
+	at    job.Time
+}
 
 // aheadOfLog is the job as the log and own unread entries make it.
 func (rec *record) aheadOfLog() job.Job {

@@ -119,7 +119,7 @@ func (b *board) load(t *table, s RoundSnapshot) error {
 		if rec.gang != nil {
 			content.Gangs = gangs.add(b.gangOf(rec), content.Gangs)
 		}
-		rowsOf(rec, &content)
+		b.rowsOf(rec, &content)
 	}
 	state, err := schedule.Load(&b.cfg, content)
 	if err != nil {
@@ -130,13 +130,13 @@ func (b *board) load(t *table, s RoundSnapshot) error {
 }
 
 // rowsOf adds what the round knows of a job to the content of a state.
-func rowsOf(rec *record, content *schedule.Snapshot) {
+func (b *board) rowsOf(rec *record, content *schedule.Snapshot) {
 	waits := rec.job.State == job.Queued
 	switch {
 	case waits && !rec.wish.isNone() && rec.wish.cancel != nil:
-		content.Held = append(content.Held, jobOf(rec))
+		content.Held = append(content.Held, b.jobOf(rec))
 	case waits:
-		content.Jobs = append(content.Jobs, jobOf(rec))
+		content.Jobs = append(content.Jobs, b.jobOf(rec))
 	}
 	var gang schedule.GangID
 	if rec.gang != nil {

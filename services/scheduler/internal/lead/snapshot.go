@@ -84,8 +84,9 @@ type MoreSnapshot struct {
 	Priority uint32
 	// End is how the newest run ended badly; nil: it did not.
 	End *job.Failure
-	// Tried are ids of nodes.
-	Tried []string
+	// Tried are ids of nodes, one for each attempt, and TriedAt is when the newest was over.
+	Tried   []string
+	TriedAt job.Time
 	// Reserved is the reservation that names the job and that the log has not ended by an
 	// event on it; nil: none.
 	Reserved *job.ReservedEvent
@@ -179,7 +180,7 @@ func (c *Core) moreSnapshot(rec *record) *MoreSnapshot {
 		more.Cancel, more.Preempt, more.Reprioritize, more.Priority = w.cancel.snapshot(), w.preempt.snapshot(), w.reprioritize.snapshot(), w.priority
 	}
 	if rec.tried != nil {
-		more.Tried = slices.Clone(rec.tried.nodes)
+		more.Tried, more.TriedAt = slices.Clone(rec.tried.nodes), rec.tried.at
 	}
 	return more
 }
@@ -286,7 +287,7 @@ func (c *Core) restoreMore(rec *record, more *MoreSnapshot) {
 		c.reservations.set(*more.Reserved)
 	}
 	if len(more.Tried) > 0 {
-		rec.tried = &tried{nodes: slices.Clone(more.Tried)}
+		rec.tried = &tried{nodes: slices.Clone(more.Tried), at: more.TriedAt}
 	}
 }
 

@@ -118,6 +118,7 @@ func moreOf(j *lead.JobSnapshot) *schedulerv1.More {
 	}
 	out.Cancel, out.Preempt, out.Reprioritize = asked(more.Cancel), asked(more.Preempt), asked(more.Reprioritize)
 	out.AskedPriority, out.End, out.Tried = more.Priority, eventwire.Failure(more.End), more.Tried
+	out.TriedAt = int64(more.TriedAt)
 	return out
 }
 
@@ -226,7 +227,7 @@ func decodeMore(j *lead.JobSnapshot, in *schedulerv1.More) error {
 		j.Job.Run = job.Run{ID: job.RunID(run.GetId()), State: job.RunState(run.GetState()), Releasing: run.GetReleasing()} //nolint:gosec // as written
 	}
 	more := lead.MoreSnapshot{
-		Whole: in.GetWhole(), Priority: in.GetAskedPriority(), Tried: in.GetTried(),
+		Whole: in.GetWhole(), Priority: in.GetAskedPriority(), Tried: in.GetTried(), TriedAt: job.Time(in.GetTriedAt()),
 		Cancel: askedBy(in.GetCancel()), Preempt: askedBy(in.GetPreempt()), Reprioritize: askedBy(in.GetReprioritize()),
 	}
 	if g := in.GetGang(); g != nil {

@@ -74,7 +74,7 @@ func everything() lead.Snapshot {
 			Submitted: 400, Set: 1, Spec: 1, Entry: 1,
 			More: &lead.MoreSnapshot{
 				Cancel: &lead.AskedSnapshot{By: "ann", Why: "enough"}, Preempt: &lead.AskedSnapshot{By: "bob"},
-				Reprioritize: &lead.AskedSnapshot{By: "cem"}, Priority: 3, Tried: []string{"east/n1", "east/n2"},
+				Reprioritize: &lead.AskedSnapshot{By: "cem"}, Priority: 3, Tried: []string{"east/n1", "east/n2"}, TriedAt: 890,
 				Reserved: &job.ReservedEvent{
 					Head: job.Head{Job: job.ID{2}, Time: 800}, Pool: "gpu", Until: 4000,
 					Members: []job.ReservedMember{{Job: job.ID{2}, Run: job.RunID{20}, Executor: "east", Node: "n3"}, {Job: job.ID{5}, Executor: "west", Node: "n1"}},
@@ -258,7 +258,7 @@ func TestEncoded(t *testing.T) {
 	want := everything()
 	want.Round.Charges, want.Round.Usage, want.Round.Started = nil, nil, nil // they came later
 	want.Round.Gangs[0].Tier, want.Round.Gangs[0].Groups = "", nil
-	want.Partitions[0].Jobs[1].More.Reserved = nil
+	want.Partitions[0].Jobs[1].More.Reserved, want.Partitions[0].Jobs[1].More.TriedAt = nil, 0
 	for _, setting := range want.Control.Settings {
 		if setting.Queue != nil {
 			setting.Queue.Parent, setting.Queue.Quotas = "", nil // as did they

@@ -91,8 +91,8 @@ type ownScheduler struct {
 	MinInterval, PreemptionInterval time.Duration
 	Scheduling                      policy.Scheduling
 	// The rest is about a cluster that is not simulated.
-	ExecutorTimeout, StartWindow, PublishTimeout, SettleAfter, AttemptsMax      unread
-	RoundStepsMax, SnapshotEvents, SnapshotInterval, AcceptForgotten, Executors unread
+	ExecutorTimeout, StartWindow, PublishTimeout, SettleAfter, AttemptsMax, RetryBackoff unread
+	RoundStepsMax, SnapshotEvents, SnapshotInterval, AcceptForgotten, Executors          unread
 }
 
 func readOwn(file string) (Rules, error) {

@@ -325,7 +325,9 @@ type More struct {
 	// Nodes, as executor/node, on which it was tried.
 	Tried []string `protobuf:"bytes,11,rep,name=tried,proto3" json:"tried,omitempty"`
 	// The newest reservation that names the job and has not ended with it, a fact.
-	Reserved      *v1.Event `protobuf:"bytes,160,opt,name=reserved,proto3" json:"reserved,omitempty"`
+	Reserved *v1.Event `protobuf:"bytes,160,opt,name=reserved,proto3" json:"reserved,omitempty"`
+	// When the newest of the attempts on those nodes was over, nanoseconds since 1970.
+	TriedAt       int64 `protobuf:"varint,161,opt,name=tried_at,json=triedAt,proto3" json:"tried_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -442,6 +444,13 @@ func (x *More) GetReserved() *v1.Event {
 		return x.Reserved
 	}
 	return nil
+}
+
+func (x *More) GetTriedAt() int64 {
+	if x != nil {
+		return x.TriedAt
+	}
+	return 0
 }
 
 type Run struct {
@@ -1748,7 +1757,7 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"^\n" +
 	"\x04Spec\x12/\n" +
 	"\x05shape\x18\x01 \x01(\v2\x19.fairlead.events.v1.ShapeR\x05shape\x12%\n" +
-	"\x0epriority_class\x18\x02 \x01(\tR\rpriorityClass\"\xa8\x04\n" +
+	"\x0epriority_class\x18\x02 \x01(\tR\rpriorityClass\"\xc4\x04\n" +
 	"\x04More\x12,\n" +
 	"\x03run\x18\x01 \x01(\v2\x1a.fairlead.scheduler.v1.RunR\x03run\x12'\n" +
 	"\x0fwanted_priority\x18\x02 \x01(\rR\x0ewantedPriority\x12,\n" +
@@ -1762,7 +1771,8 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x03end\x18\n" +
 	" \x01(\v2\x1b.fairlead.events.v1.FailureR\x03end\x12\x14\n" +
 	"\x05tried\x18\v \x03(\tR\x05tried\x126\n" +
-	"\breserved\x18\xa0\x01 \x01(\v2\x19.fairlead.events.v1.EventR\breserved\"I\n" +
+	"\breserved\x18\xa0\x01 \x01(\v2\x19.fairlead.events.v1.EventR\breserved\x12\x1a\n" +
+	"\btried_at\x18\xa1\x01 \x01(\x03R\atriedAt\"I\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\rR\x05state\x12\x1c\n" +
