@@ -28,6 +28,20 @@ func (a *area) plus(b area) area {
 	return area{hi: hi, lo: lo}
 }
 
+// times is it so many times.
+func (a area) times(n int64) area {
+	if n <= 0 {
+		return area{}
+	}
+	hi, lo := bits.Mul64(a.lo, uint64(n))
+	return area{hi: hi + a.hi*uint64(n), lo: lo}
+}
+
+// through is how long an amount takes to come to it; nothing, where there is none.
+func (a area) through(amount int64) time.Duration {
+	return time.Duration(a.over(time.Duration(amount)))
+}
+
 // over is the amount that would have had to be held for so long; zero over nothing.
 func (a *area) over(long time.Duration) int64 {
 	if long <= 0 || a.hi >= uint64(long) {

@@ -102,7 +102,7 @@ func (s *Simulation) start(starts []schedule.Start) error {
 		r := &s.runs[row]
 		r.key, r.node, r.pool, r.live = key, s.nodeOf[start.Node], s.account.poolOf[start.Pool], true
 		r.submitted, r.started = submitted, s.now
-		s.agenda.push(event{at: s.now + s.lasts(key), kind: runEnds, turn: r.turn, ref: row})
+		s.agenda.push(event{at: s.now + s.pending(key) + s.runtime(key), kind: runEnds, turn: r.turn, ref: row})
 		err := s.tell(schedule.RunLeased{Run: schedule.Run{
 			ID: key.runID(row), Job: start.Job, Node: start.Node, Pool: start.Pool, Level: start.Level,
 			Since: epoch + schedule.Time(s.now), Phase: schedule.Leased,
@@ -119,15 +119,18 @@ func (s *Simulation) start(starts []schedule.Start) error {
 	return nil
 }
 
-// lasts is how long a run holds its node: it is pending, then has its run time. A gang has
-// one run time.
-func (s *Simulation) lasts(key Key) time.Duration {
+// runtime is how long a job runs, in each attempt. A gang has one run time.
+func (s *Simulation) runtime(key Key) time.Duration {
 	spec, number := &s.world.Templates[key.Template], uint64(key.Number)
-	pending := s.world.Pending.of(draw(s.world.Seed, forPending, uint64(key.Template), number, uint64(key.Attempt)))
 	if spec.Gang > 0 {
 		number /= uint64(spec.Gang)
 	}
-	return pending + spec.Runtime.of(draw(s.world.Seed, forRuntime, uint64(key.Template), number))
+	return spec.Runtime.of(draw(s.world.Seed, forRuntime, uint64(key.Template), number))
+}
+
+// pending is how long a run holds its node before it runs.
+func (s *Simulation) pending(key Key) time.Duration {
+	return s.world.Pending.of(draw(s.world.Seed, forPending, uint64(key.Template), uint64(key.Number), uint64(key.Attempt)))
 }
 
 func (s *Simulation) freeRun() int32 {
@@ -166,15 +169,16 @@ func (s *Simulation) end(row int32, how Outcome, out Recorder) error {
 
 // succeed ends a run that had its time, and its job.
 func (s *Simulation) succeed(row int32, out Recorder) error {
-	key := s.runs[row].key
+	key, t := s.runs[row].key, &s.templates[s.runs[row].key.Template]
+	t.count(s.world.Pending.Minimum + s.runtime(key)) // drawn again: so much less to keep a run
 	if err := s.end(row, Succeeded, out); err != nil {
 		return err
 	}
 	s.counts.Succeeded++
 	s.stale = true
 	s.tally.last = s.now
-	s.templates[key.Template].left--
-	if s.templates[key.Template].left == 0 {
+	t.left--
+	if t.left == 0 {
 		s.completed(int32(key.Template)) //nolint:gosec // it was an int32
 	}
 	return s.gone(key, schedule.RunGone{Run: key.runID(row), At: epoch + schedule.Time(s.now), Ended: true})
@@ -191,9 +195,10 @@ func (s *Simulation) gone(key Key, how schedule.RunGone) error {
 // completed submits what waited for a template alone.
 func (s *Simulation) completed(t int32) {
 	for _, n := range s.templates[t].next {
+		spec := &s.world.Templates[n]
+		s.templates[n].soonest = max(s.templates[n].soonest, s.templates[t].ends()+spec.AfterDelay)
 		s.templates[n].blocked--
 		if s.templates[n].blocked == 0 {
-			spec := &s.world.Templates[n]
 			s.agenda.push(event{at: max(spec.Earliest, s.now+spec.AfterDelay), kind: templateCame, ref: int32(n)}) //nolint:gosec // checked
 		}
 	}

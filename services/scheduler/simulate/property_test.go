@@ -73,6 +73,9 @@ func TestProperties(t *testing.T) {
 		gangsStartTogether(t, &w, out)
 		attemptsFollowEachOther(t, &w, out)
 		sharesAreParts(t, out)
+		if sum.MakespanFloor > sum.Makespan {
+			t.Fatalf("a makespan of %v, which is to be %v at the least", sum.Makespan, sum.MakespanFloor)
+		}
 
 		again, err := simulate.New(w)
 		if err != nil {

@@ -56,6 +56,10 @@ type template struct {
 	left    uint32
 	next    []int
 	came    time.Duration
+	// soonest is when it could be submitted at the soonest, longest and ran are how long one
+	// of its jobs that have succeeded took at least, and all of them together.
+	soonest, longest time.Duration
+	ran              area
 }
 
 // run is a run on its node.
@@ -133,7 +137,7 @@ func (s *Simulation) addTemplates() error {
 			}
 		}
 		row := &s.templates[i]
-		row.shape, row.queue, row.blocked, row.left = id, queue, len(t.After), t.Number
+		row.shape, row.queue, row.blocked, row.left, row.soonest = id, queue, len(t.After), t.Number, t.Earliest
 		s.counts.Jobs += uint64(t.Number)
 		for _, of := range t.After {
 			s.templates[of].next = append(s.templates[of].next, i)

@@ -272,8 +272,9 @@ func TestSummary(t *testing.T) {
 	if got.Unsubmitted != 3 || got.Queued != 0 || got.Unfinished != 0 || len(got.Rejections) != 1 || got.Rejections[0].Jobs != 2 {
 		t.Errorf("unsubmitted %d, queued %d, unfinished %d, rejections %v", got.Unsubmitted, got.Queued, got.Unfinished, got.Rejections)
 	}
-	if got.Makespan != 160*s || got.LostCPU != 10*1000 {
-		t.Errorf("makespan %v, lost %d", got.Makespan, got.LostCPU)
+	// 2 cpus have 250 s of work that counts.
+	if got.Makespan != 160*s || got.MakespanFloor != 125*s || got.LostCPU != 10*1000 {
+		t.Errorf("makespan %v, at least %v, lost %d", got.Makespan, got.MakespanFloor, got.LostCPU)
 	}
 	// Waits: 0, 0, 0 and, from 13s to 60s, 47s. By nearest rank p50 is the second of four.
 	if want := (simulate.Waits{P50: 0, P90: 47 * s, P99: 47 * s, Max: 47 * s}); got.Wait != want {
@@ -291,6 +292,33 @@ func TestSummary(t *testing.T) {
 	}
 	if len(out.shares) == 0 || out.shares[0].Actual != simulate.Whole {
 		t.Errorf("shares %+v", out.shares)
+	}
+}
+
+// What no rules could have ended sooner: on a node of 2 cpus, unless said.
+func TestMakespanFloor(t *testing.T) {
+	t.Parallel()
+	const s = time.Second
+	for name, c := range map[string]struct {
+		world simulate.World
+		want  time.Duration
+	}{
+		"nothing":                   {world: lab(1)},
+		"the longest job":           {world: lab(1, jobs("short", 4, 500, 10*s), jobs("long", 1, 1000, 60*s, from(5*s))), want: 65 * s},
+		"all work":                  {world: lab(1, jobs("j", 6, 1000, 10*s)), want: 30 * s},
+		"the work of who came late": {world: lab(1, jobs("early", 1, 1000, 10*s), jobs("late", 6, 1000, 10*s, from(100*s))), want: 130 * s},
+		"one after the other":       {world: lab(1, jobs("first", 2, 1000, 10*s), jobs("second", 1, 1000, 20*s, after(5*s, 0)), jobs("third", 1, 1000, s, after(0, 1))), want: 36 * s},
+		"after nobody":              {world: lab(1, jobs("none", 0, 1000, 10*s, from(7*s)), jobs("then", 1, 1000, 20*s, after(5*s, 0))), want: 32 * s},
+		"what never ran":            {world: lab(1, jobs("huge", 1, 3000, 10*s), jobs("then", 1, 1000, 20*s, after(5*s, 0)), jobs("other", 1, 1000, s)), want: s},
+	} {
+		if _, got := run(t, c.world); got.MakespanFloor != c.want || got.Makespan < c.want {
+			t.Errorf("%s: at least %v, want %v; makespan %v", name, got.MakespanFloor, c.want, got.Makespan)
+		}
+	}
+	pending := lab(1, jobs("j", 1, 1000, 10*s))
+	pending.Pending = simulate.Spread{Minimum: 3 * s, TailMean: 5 * s}
+	if _, got := run(t, pending); got.MakespanFloor != 13*s || got.Makespan < 13*s {
+		t.Errorf("pending: at least %v, makespan %v", got.MakespanFloor, got.Makespan)
 	}
 }
 

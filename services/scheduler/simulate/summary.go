@@ -63,11 +63,12 @@ type Summary struct {
 	// Unfinished ones ran then.
 	Unsubmitted, Queued, Unfinished uint64
 	Rejections                      []Reason
-	// End is when the simulation ended, Makespan when the last job succeeded.
-	End, Makespan time.Duration
-	Wait          Waits
-	Queues        []QueueSummary
-	Pools         []PoolSummary
+	// End is when the simulation ended, Makespan when the last job succeeded; MakespanFloor is
+	// the least that this could have been, with the same run times.
+	End, Makespan, MakespanFloor time.Duration
+	Wait                         Waits
+	Queues                       []QueueSummary
+	Pools                        []PoolSummary
 	// LostCPU is what preempted runs had held until then: thousandths of a cpu, for a
 	// second.
 	LostCPU int64
@@ -109,7 +110,7 @@ type PartSummary struct {
 // Summary is the simulation in figures. It is to be over.
 func (s *Simulation) Summary() Summary {
 	out := Summary{
-		Counts: s.counts, End: s.now, Makespan: s.tally.last, Unsubmitted: s.counts.Jobs - s.counts.Submitted,
+		Counts: s.counts, End: s.now, Makespan: s.tally.last, MakespanFloor: s.floor(), Unsubmitted: s.counts.Jobs - s.counts.Submitted,
 		Queued: s.counts.Waiting, Unfinished: s.tally.unfinished,
 		LostCPU: s.tally.lost.over(time.Second), Waiting: s.account.waitings,
 	}

@@ -19,9 +19,11 @@ type Summary struct {
 	Jobs Jobs `json:"jobs"`
 	// Rejections are why jobs were rejected, and how many.
 	Rejections map[string]uint64 `json:"rejections,omitempty"`
-	// Makespan is when the last job succeeded, End when nothing more could happen.
-	Makespan float64 `json:"makespan_seconds"`
-	End      float64 `json:"end_seconds"`
+	// Makespan is when the last job succeeded, MakespanFloor the least that it could have been
+	// with the same run times, under any rules; End is when nothing more could happen.
+	Makespan      float64 `json:"makespan_seconds"`
+	MakespanFloor float64 `json:"makespan_floor_seconds"`
+	End           float64 `json:"end_seconds"`
 	// Wait is from the submission of an attempt to its start, over all runs.
 	Wait Waits `json:"wait_seconds"`
 	// ShareError is by how much the queues of a pool together had less than their ideal
@@ -78,7 +80,7 @@ func Summarize(of *simulate.Summary, world *simulate.World) *Summary {
 			Total: of.Jobs, Succeeded: of.Succeeded, Rejected: of.Rejected,
 			Unfinished: of.Unfinished, Queued: of.Queued, Unsubmitted: of.Unsubmitted,
 		},
-		Makespan: seconds(of.Makespan), End: seconds(of.End), Wait: waits(of.Wait), Starts: of.Starts,
+		Makespan: seconds(of.Makespan), MakespanFloor: seconds(of.MakespanFloor), End: seconds(of.End), Wait: waits(of.Wait), Starts: of.Starts,
 		Preemptions: of.Preemptions, LostCPU: float64(of.LostCPU) / 1000, Rounds: of.Rounds,
 		Utilisation: map[string]map[string]float64{}, Queues: map[string]QueueFigures{}, Rejections: map[string]uint64{},
 	}
