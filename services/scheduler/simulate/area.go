@@ -29,7 +29,7 @@ func (a *area) plus(b area) area {
 }
 
 // times is it so many times.
-func (a area) times(n int64) area {
+func (a *area) times(n int64) area {
 	if n <= 0 {
 		return area{}
 	}
@@ -38,7 +38,7 @@ func (a area) times(n int64) area {
 }
 
 // through is how long an amount takes to come to it; nothing, where there is none.
-func (a area) through(amount int64) time.Duration {
+func (a *area) through(amount int64) time.Duration {
 	return time.Duration(a.over(time.Duration(amount)))
 }
 
