@@ -25,6 +25,11 @@ const priceMax = 1_000_000
 
 // validateBids checks what is bid.
 func (s Scheduling) validateBids(check *fault.Check) {
+	for i, p := range s.Pools {
+		if cut := p.SpotPriceCutoff; !(cut >= 0 && cut <= 1) || cut > 0 && !p.Market {
+			check.Violate(fmt.Sprintf("pools[%d].spotPriceCutoff", i), cut, "must be from 0 to 1, and 0 where the pool is no market")
+		}
+	}
 	type bidder struct{ queue, pool, band string }
 	seen := map[bidder]bool{}
 	for i, b := range s.Bids {
@@ -54,6 +59,12 @@ func (s Scheduling) setBids(cfg *schedule.Config) {
 	for _, p := range s.Pools {
 		if p.Market {
 			cfg.Markets = append(cfg.Markets, schedule.PoolID(p.Name))
+			if p.SpotPriceCutoff > 0 {
+				if cfg.SpotCutoff == nil {
+					cfg.SpotCutoff = map[schedule.PoolID]int64{}
+				}
+				cfg.SpotCutoff[schedule.PoolID(p.Name)] = max(1, millionths(p.SpotPriceCutoff))
+			}
 		}
 	}
 	for _, b := range s.Bids {

@@ -101,6 +101,10 @@ type Pool struct {
 	ShortJobPenaltyCutoff time.Duration
 	// Market: who bids more goes first, and may take the place of who bids less. Default false.
 	Market bool
+	// SpotPriceCutoff is the part of a market, 0 to 1, at which its spot price is taken, which
+	// reports tell: the highest bid such that more is held at it and at higher ones. Zero: it
+	// has none. Default 0.
+	SpotPriceCutoff float64
 }
 
 // FloatingResource is one that stands on no node, as licenses do: a pool has so much of it,

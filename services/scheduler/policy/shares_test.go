@@ -20,6 +20,7 @@ func TestShares(t *testing.T) {
 	s.ProtectedFractionByPool = map[string]float64{"default": 0.25}
 	s.PriorityFactorsByPool = map[string]map[string]float64{"default": {"a": 4}}
 	s.UsageHalfLife = time.Hour
+	s.Pools[0].SpotPriceCutoff = 0.9
 	s.Pools[0].Market, s.Bids = true, []policy.Bid{{Queue: "a", Pool: "default", Band: "B", Price: 1.5}}
 	s.PreemptionRule, s.Pools[0].ShortJobPenaltyCutoff = "armada", time.Minute
 	if err := s.Validate(); err != nil {
@@ -31,11 +32,12 @@ func TestShares(t *testing.T) {
 	}
 	want := schedule.Config{
 		Markets: []schedule.PoolID{"default"}, Bids: []schedule.Bid{{Queue: "a", Pool: "default", Band: "B", Price: 1_500_000}},
+		SpotCutoff:    map[schedule.PoolID]int64{"default": 900_000},
 		UsageHalfLife: 3600e9, PreemptionRule: schedule.ArmadaOrder, ShortJob: map[schedule.PoolID]int64{"default": 60e9},
 		Multipliers: map[string]int64{"nvidia.com/gpu": 2_500_000}, ProtectedIn: map[schedule.PoolID]int64{"default": 250_000},
 		Weights: map[schedule.PoolID]map[schedule.QueueID]int64{"default": {"a": 250_000}},
 	}
-	got := schedule.Config{Markets: cfg.Markets, Bids: cfg.Bids, UsageHalfLife: cfg.UsageHalfLife, PreemptionRule: cfg.PreemptionRule, ShortJob: cfg.ShortJob, Multipliers: cfg.Multipliers, ProtectedIn: cfg.ProtectedIn, Weights: cfg.Weights}
+	got := schedule.Config{Markets: cfg.Markets, Bids: cfg.Bids, SpotCutoff: cfg.SpotCutoff, UsageHalfLife: cfg.UsageHalfLife, PreemptionRule: cfg.PreemptionRule, ShortJob: cfg.ShortJob, Multipliers: cfg.Multipliers, ProtectedIn: cfg.ProtectedIn, Weights: cfg.Weights}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
@@ -47,6 +49,7 @@ func TestSharesRefused(t *testing.T) {
 	for want, spoil := range map[string]func(s *policy.Scheduling){
 		"dominantResourceMultipliers.disk": func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"disk": 1} },
 		"dominantResourceMultipliers.cpu":  func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"cpu": 0} },
+		"pools[0].spotPriceCutoff":         func(s *policy.Scheduling) { s.Pools[0].SpotPriceCutoff = 0.5 },
 		"pools[0].shortJobPenaltyCutoff":   func(s *policy.Scheduling) { s.Pools[0].ShortJobPenaltyCutoff = -1 },
 		"bids[0].queue":                    func(s *policy.Scheduling) { s.Bids = []policy.Bid{{Pool: "default"}} },
 		"bids[0].pool":                     func(s *policy.Scheduling) { s.Bids = []policy.Bid{{Queue: "a", Pool: "default"}} },

@@ -12,10 +12,15 @@ import (
 // whatever order, led to it. It covers each field of each row of [State.Snapshot], and so
 // not what is assumed, nor the configuration. It costs a Snapshot, and a hash of it.
 func (s *State) Digest() [32]byte {
-	rows := s.Snapshot()
+	rows := s.rows(false)
+	return rows.digest()
+}
+
+// digest is that of a content.
+func (rows *Snapshot) digest() [32]byte {
 	d := &digester{to: sha256.New(), buf: make([]byte, 0, digestBuf+1024)}
 	d.shapes(rows.Shapes)
-	d.gangs(&rows)
+	d.gangs(rows)
 	d.jobs(rows.Jobs)
 	d.jobs(rows.Held)
 	d.runs(rows.Runs)

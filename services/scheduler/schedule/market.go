@@ -39,6 +39,11 @@ func (s *State) setBids() error {
 			return fmt.Errorf("%w: market %q must be a pool that is planned", ErrInvalid, pool)
 		}
 	}
+	for pool, part := range s.cfg.SpotCutoff { //archcheck:unordered any that is wrong will do
+		if !slices.Contains(s.cfg.Markets, pool) || part < 1 || part > Million {
+			return fmt.Errorf("%w: spot cutoff %d of pool %q: it must be from 1 to %d, of a market", ErrInvalid, part, pool, Million)
+		}
+	}
 	s.bids = make(map[bidder]int64, len(s.cfg.Bids))
 	for _, b := range s.cfg.Bids {
 		key := bidder{b.Queue, b.Pool, b.Band}

@@ -11,11 +11,15 @@ import (
 // is shared and not to be changed: where the newest plan decided nothing, nothing changed
 // since and it is not time to wake, the answer is that plan again and costs nothing.
 func (s *State) Plan(r Round) *Plan {
-	if s.newest != nil && s.asked.MayReject == r.MayReject && s.asked.KeepShares == r.KeepShares && r.Now >= s.asked.Now && (s.newest.Wake == 0 || r.Now < s.newest.Wake) {
+	if s.newest != nil && s.asked.MayReject == r.MayReject && s.asked.KeepShares == r.KeepShares && s.asked.Digest == r.Digest && r.Now >= s.asked.Now && (s.newest.Wake == 0 || r.Now < s.newest.Wake) {
 		return s.newest
 	}
 	p := &s.rounds
 	p.begin(s, r)
+	if r.Digest {
+		rows := s.rows(true)
+		p.plan.From = rows.digest()
+	}
 	for p.planPools() {
 	}
 	p.reserve()

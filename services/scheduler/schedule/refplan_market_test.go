@@ -46,3 +46,38 @@ func (r *ref) bidForVictims(victims []refVictim) (bid int64) {
 	}
 	return bid
 }
+
+// refSpotPrice is the spot price of a pool of which so many millionths are the cutoff: of the
+// prices at which something is held, the highest such that more is held at it and above. A
+// gang that runs is held at the lowest bid for a member of it in the pool.
+func refSpotPrice(cfg *schedule.Config, rows *schedule.Snapshot, pool schedule.PoolID) (int64, bool) {
+	r := &ref{cfg: cfg, rows: *rows, nodes: rows.Nodes, pool: pool}
+	holds := func(run *schedule.RunRow) bool { return run.Pool == pool && run.Phase != schedule.Releasing }
+	at := func(run *schedule.RunRow) int64 {
+		price := r.bid(run.Queue, run.Shape)
+		for i := range rows.Runs {
+			if mate := &rows.Runs[i]; run.Gang != "" && mate.Gang == run.Gang && mate.Queue == run.Queue && holds(mate) {
+				price = min(price, r.bid(mate.Queue, mate.Shape))
+			}
+		}
+		return price
+	}
+	cutoff, has := cfg.SpotCutoff[pool]
+	best, is := int64(0), false
+	for i := range rows.Runs {
+		if price := at(&rows.Runs[i]); has && holds(&rows.Runs[i]) && (!is || price > best) {
+			sum := make(schedule.Vec, len(cfg.Resources))
+			for j := range rows.Runs {
+				if run := &rows.Runs[j]; holds(run) && at(run) >= price {
+					addTo(sum, r.shape(run.Shape).Request)
+				}
+			}
+			for i, total := range r.total() {
+				if sum[i] > int64(refScale(uint64(max(0, total)), uint64(cutoff), schedule.Million)) {
+					best, is = price, true
+				}
+			}
+		}
+	}
+	return best, is
+}

@@ -371,6 +371,12 @@ func (s *script) question(c command) bool {
 			s.say("%s", strings.TrimRight(line, "\n"))
 		}
 		s.supposed = nil
+	case "spot":
+		if price, is := s.state.SpotPrice(schedule.PoolID(c.args[0])); is {
+			s.say("spot price of %s: %d", c.args[0], price)
+		} else {
+			s.say("%s has no spot price", c.args[0])
+		}
 	case "reservation":
 		if r, has := s.state.Reservation(jobID(c.args[0])); has {
 			s.say("%s", reservation(r))

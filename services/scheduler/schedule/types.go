@@ -79,6 +79,9 @@ type Config struct {
 	// see market.go.
 	Markets []PoolID
 	Bids    []Bid
+	// SpotCutoff is the part of a market, in millionths, at which its spot price is taken; a
+	// market without an entry has none.
+	SpotCutoff map[PoolID]int64
 	// UsageHalfLife is after how long what a queue held counts half in its cost, in nanoseconds:
 	// a multiple of 30 s up to 90 days, or zero: what it held counts for nothing. See usage.go.
 	UsageHalfLife int64
@@ -306,6 +309,9 @@ type Round struct {
 	// KeepShares: nothing is preempted for a share. Such preemption is to be considered
 	// once in a while only, else it follows every job that ends: the caller says when.
 	KeepShares bool
+	// Digest: the plan says what it was made on, so that it can be made again. It costs some
+	// 0.15 us a job.
+	Digest bool
 }
 
 // Plan is the decisions of a round.
@@ -325,6 +331,10 @@ type Plan struct {
 	// Wake is the earliest time at which a plan could differ though nothing else
 	// happens; zero: never.
 	Wake Time
+	// From is the digest of the content that it was made on, what was assumed counted as fact,
+	// if the round asked for it. With an equal digest, an equal configuration and the same
+	// round the plan is equal, byte for byte.
+	From [32]byte
 }
 
 // Stop is why a round ended.

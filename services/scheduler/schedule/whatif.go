@@ -137,13 +137,21 @@ func (s *State) Shares(now Time) []Share {
 	return p.plan.Shares
 }
 
-// Capacity is what the nodes of a pool have in all, beside pods of others.
+// Capacity is what a pool has in all: its nodes, beside pods of others, and of floating
+// resources.
 func (s *State) Capacity(pool PoolID) Vec {
 	sum := make(Vec, len(s.cfg.Resources))
 	for i := range s.nodes {
 		if n := &s.nodes[i]; n.known && n.Pool == pool {
 			sum.add(n.Total)
 			sum.sub(n.Other)
+		}
+	}
+	if at, is := s.poolOf[pool]; is {
+		for r, floats := range s.isFloating {
+			if floats {
+				sum[r] = s.room(s.floatingOf, at)[r]
+			}
 		}
 	}
 	return sum

@@ -215,6 +215,7 @@ func drawConfig(t *rapid.T) schedule.Config {
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
 	if rapid.IntRange(0, 2).Draw(t, "market") == 0 {
 		cfg.Markets = []schedule.PoolID{"p"}
+		cfg.SpotCutoff = map[schedule.PoolID]int64{"p": rapid.SampledFrom([]int64{1, 300_000, 700_000, schedule.Million}).Draw(t, "spot")}
 		for _, queue := range []schedule.QueueID{"q0", "q1", "q2"} {
 			for _, band := range []string{"", "A"} {
 				cfg.Bids = append(cfg.Bids, schedule.Bid{Queue: queue, Pool: "p", Band: band, Price: rapid.Int64Range(0, 3).Draw(t, "bid")})

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,6 +77,8 @@ type seenPool struct {
 	name     string
 	capacity []string
 	shares   []schedule.Share
+	// spot is the spot price, as text; empty: there is none.
+	spot string
 }
 
 // rounds is the newest round of each pool; of one that dealt with a queue where one is named.
@@ -93,6 +96,9 @@ func (r *Reporting) rounds(ctx context.Context, queue string, verbosity int32) (
 			seen := seenPool{name: string(id)}
 			for i, amount := range core.Capacity(string(id)) {
 				seen.capacity = append(seen.capacity, core.Rules().Resources[i]+" "+schedule.Amount(core.Rules().Resources[i], amount))
+			}
+			if price, is := core.SpotPrice(string(id)); is {
+				seen.spot = strconv.FormatFloat(float64(price)/schedule.Million, 'f', -1, 64)
 			}
 			for _, s := range shares {
 				if s.Pool == id {
@@ -119,6 +125,9 @@ func (r *Reporting) rounds(ctx context.Context, queue string, verbosity int32) (
 // write writes a pool's block, with a line a queue where each is wanted.
 func (p *seenPool) write(b *strings.Builder, list []RoundTook, queue string, each bool) { //nolint:revive // how much to tell
 	fmt.Fprintf(b, "Pool %s\n  Total capacity: %s\n", p.name, strings.Join(p.capacity, ", "))
+	if p.spot != "" {
+		fmt.Fprintf(b, "  Spot price: %s\n", p.spot)
+	}
 	round := p.newest(list, queue)
 	if round == nil {
 		b.WriteString("  Newest round: " + nothing + "\n")

@@ -100,10 +100,14 @@ func (c *Core) noteRound(plan *schedule.Plan) {
 // Shares are the queues' shares of each pool at a time.
 func (c *Core) Shares(at job.Time) []schedule.Share { return c.board.state.Shares(schedule.Time(at)) }
 
-// Capacity is what the nodes of a pool have in all, beside pods of others, in the order of
-// Resources.
+// Capacity is what a pool has in all, beside pods of others, in the order of Resources.
 func (c *Core) Capacity(pool string) schedule.Vec {
 	return c.board.state.Capacity(schedule.PoolID(pool))
+}
+
+// SpotPrice is that of a pool, in millionths; false: it has none.
+func (c *Core) SpotPrice(pool string) (int64, bool) {
+	return c.board.state.SpotPrice(schedule.PoolID(pool))
 }
 
 // Rules are those that the round goes by. They are not to be changed.
