@@ -35,6 +35,7 @@ type queueRound struct {
 	fragile bool
 	spot    choice
 	spotted bool
+	sure    sure
 	// share is its dominant share and cost of it now weighted by its weight; need is the
 	// share of what it holds and waits for, demand the same and at most all of the pool; fair
 	// and ideal are what it should have. Guard is up to where nothing is taken from it for a

@@ -14,6 +14,8 @@ type hunt struct {
 	after   Vec
 	change  Vec
 	rest    Vec
+	// owner is whose runs surelyOn counted on.
+	owner int32
 	// asks is the queue that anyVictim was asked for, where quotas are.
 	asks   int32
 	ranked []int32
@@ -290,7 +292,7 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	}
 	for i := range p.queues {
 		other := &p.queues[i]
-		if !p.mayFair(q, other) {
+		if other.weighted < q.cost || !p.mayFair(q, other) { // most are too light
 			continue
 		}
 		some = true

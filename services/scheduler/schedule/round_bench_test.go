@@ -19,6 +19,7 @@ func BenchmarkRound(b *testing.B) {
 	b.Run("churn-reserved", func(b *testing.B) { benchChurnReserved(b, standard) })
 	b.Run("churn-shares", func(b *testing.B) { benchChurnShares(b, standard) })
 	b.Run("greedy", func(b *testing.B) { benchGreedy(b, standard) })
+	b.Run("greedy-whole", func(b *testing.B) { benchGreedyWhole(b, standard) })
 	b.Run("memory", func(b *testing.B) { benchMemory(b, standard) })
 	b.Run("apply", func(b *testing.B) { benchApply(b, standard) })
 	b.Run("reprioritize", func(b *testing.B) { benchReprioritize(b, standard) })
@@ -164,6 +165,38 @@ func benchChurnShares(b *testing.B, w *benchWorld) {
 // queues bring 10,000 jobs each. A round is cut at 1,000 steps.
 func benchGreedy(b *testing.B, w *benchWorld) {
 	b.Helper()
+	l := greedyBench(b, w)
+	var clock watch
+	victims := 0
+	for b.Loop() {
+		l.now += 1000
+		var plan *schedule.Plan
+		clock.measure(func() { plan = l.state.Plan(schedule.Round{Now: l.now, Steps: 1_000, MayReject: true}) })
+		victims += len(plan.Preempts)
+		l.lease(plan)
+	}
+	clock.report(b, "victim", victims)
+}
+
+// benchGreedyWhole: all of it in one round, the first of its state.
+func benchGreedyWhole(b *testing.B, w *benchWorld) {
+	b.Helper()
+	l := greedyBench(b, w)
+	l.now += 1000
+	var clock watch
+	victims := 0
+	for b.Loop() {
+		state := l.state.Fork()
+		var plan *schedule.Plan
+		clock.measure(func() { plan = state.Plan(schedule.Round{Now: l.now, MayReject: true}) })
+		victims += len(plan.Preempts)
+	}
+	clock.report(b, "victim", victims)
+}
+
+// greedyBench is a world in which the first queue holds everything and all others have come.
+func greedyBench(b *testing.B, w *benchWorld) *bench {
+	b.Helper()
 	empty := *w
 	empty.Jobs = nil
 	l := newBench(b, &empty)
@@ -178,16 +211,7 @@ func benchGreedy(b *testing.B, w *benchWorld) {
 		j.Queue = w.Queues[1+i%(len(w.Queues)-1)].ID
 		l.apply(schedule.JobQueued{Job: j})
 	}
-	var clock watch
-	victims := 0
-	for b.Loop() {
-		l.now += 1000
-		var plan *schedule.Plan
-		clock.measure(func() { plan = l.state.Plan(schedule.Round{Now: l.now, Steps: 1_000, MayReject: true}) })
-		victims += len(plan.Preempts)
-		l.lease(plan)
-	}
-	clock.report(b, "victim", victims)
+	return l
 }
 
 // benchMemory: the heap that a queued job takes.

@@ -83,6 +83,7 @@ type rival struct {
 	byA, byB int64
 }
 
+// compareSingles is the order of keys: those of a node differ in level or kind.
 func compareSingles(x, y *singleKey) int {
 	switch {
 	case x.level != y.level:
@@ -94,7 +95,7 @@ func compareSingles(x, y *singleKey) int {
 	case x.rank != y.rank:
 		return cmp.Compare(x.rank, y.rank)
 	}
-	return cmp.Or(cmp.Compare(x.kind, y.kind), cmp.Compare(x.by, y.by), cmp.Compare(x.byA, y.byA), cmp.Compare(x.byB, y.byB))
+	return cmp.Compare(x.kind, y.kind)
 }
 
 // singleList is keys in order, in blocks.
@@ -187,6 +188,13 @@ func (l *singleList) remove(key *singleKey) {
 	if b.keys, b.summed = slices.Delete(b.keys, at, at+1), false; len(b.keys) == 0 {
 		l.blocks = slices.Delete(l.blocks, block, block+1)
 	}
+}
+
+// replace has a key stand in the place of one that it stands level with.
+func (l *singleList) replace(key *singleKey) {
+	block, at := l.find(key)
+	b := &l.blocks[block]
+	b.keys[at], b.summed = *key, false
 }
 
 // mark notes that the keys of a node may be others.
@@ -288,6 +296,9 @@ func (p *planner) moveSingles(n int32) {
 			list.insert(&fresh[j])
 			j++
 		default:
+			if old[i].rival != fresh[j].rival {
+				list.replace(&fresh[j])
+			}
 			i, j = i+1, j+1
 		}
 	}
