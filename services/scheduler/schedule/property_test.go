@@ -47,7 +47,7 @@ func TestPlanInvariants(t *testing.T) {
 func checkInvariants(t *rapid.T, w *world, plan *schedule.Plan, after *world) {
 	t.Helper()
 	for _, invariant := range []func(*world, *schedule.Plan, *world) error{
-		noOvercommit, placedOnce, gangsWhole, domainsKept, limitsKept, floatingKept, quotasKept, keptForOthers, guaranteeKept, periodsKept, victimsMayGo, minimumRunTimeKept, victimsNeeded, gangVictimsNeeded, workConserved, reservationsKept, sharesAddUp,
+		noOvercommit, placedOnce, gangsWhole, domainsKept, limitsKept, floatingKept, quotasKept, keptForOthers, guaranteeKept, periodsKept, victimsMayGo, minimumRunTimeKept, victimsNeeded, gangVictimsNeeded, workConserved, gangsConserved, reservationsKept, sharesAddUp,
 	} {
 		if err := invariant(w, plan, after); err != nil {
 			name := runtime.FuncForPC(reflect.ValueOf(invariant).Pointer()).Name()
