@@ -87,11 +87,13 @@ func (s *State) addGang(g Gang) error {
 			known = h
 		}
 	}
-	row := &gang{}
+	row := &gang{Gang: Gang{Min: g.Min}}
 	if known != none {
 		row = &s.gangs[known]
+	} else if g.Min > g.Cardinality || g.Want > g.Cardinality || g.Want > 0 && g.Want < max(1, g.Min) || g.Min == 0 && g.Want > 0 {
+		return fmt.Errorf("%w: gang %q of queue %q of at least %d and at most %d of %d members", ErrInvalid, g.ID, g.Queue, g.Min, g.Want, g.Cardinality)
 	}
-	groups, err := s.newGroups(row, g.Groups)
+	groups, err := s.newGroups(row, g.Groups, g.Min)
 	if err == nil && !s.knowsTier(g.Tier) {
 		err = fmt.Errorf("%w: tier %q is not known", ErrInvalid, g.Tier)
 	}
@@ -163,8 +165,7 @@ func (s *State) endJob(id JobID) {
 	h := s.jobIDs.find((*[16]byte)(&id))
 	switch {
 	case h == none:
-		if g := s.comeBack(id); g != none {
-			s.gangs[g].ended++
+		if g := s.endAway(id); g != none {
 			s.dropGang(g)
 		}
 		return
@@ -303,7 +304,7 @@ func (s *State) goneRun(d *RunGone) {
 	s.chargeShort(h, d)
 	s.use(h, d.At)
 	s.vacate(h)
-	s.lose(h)
+	s.lose(h, d.Ended)
 	gang, kind := s.runs[h].gang, s.runs[h].kind
 	s.dropRun(h)
 	s.unrefKind(kind)

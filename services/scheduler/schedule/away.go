@@ -123,7 +123,7 @@ func (p *planner) settle(q *queueRound, job int32, in scope, domain string) bool
 			return true
 		}
 	}
-	if !p.preemptFor(q, &k) {
+	if q.alone || !p.preemptFor(q, &k) {
 		return false
 	}
 	p.displace(q, &k, &q.spot, domain)

@@ -104,12 +104,18 @@ func (c *changes) unblock() {
 	case BeyondLookback:
 		c.simply(Change{Kind: LookFurther, Count: c.asked.position}, suppose{})
 	case GangIncomplete:
+		if g := &c.gangs[c.asked.gang]; g.isElastic() {
+			if len(g.groups) == 0 { // else it matters who comes
+				c.simply(Change{Kind: AddMembers, Count: int(b.Need - b.Have)}, suppose{more: int(b.Need - b.Have)})
+			}
+			return
+		}
 		if !c.bindsGroups(c.asked.gang) {
 			c.simply(Change{Kind: AskFewer, Count: int(b.Have)}, suppose{})
 		}
 		c.simply(Change{Kind: AddMembers, Count: int(b.Need - b.Have)}, suppose{more: int(b.Need - b.Have)})
 	case GangAboveBurst:
-		if g := &c.gangs[c.asked.gang]; g.members() == len(g.queued) && int(b.Have) < len(g.queued) && !c.bindsGroups(c.asked.gang) {
+		if g := &c.gangs[c.asked.gang]; !g.isElastic() && g.members() == len(g.queued) && int(b.Have) < len(g.queued) && !c.bindsGroups(c.asked.gang) {
 			c.simply(Change{Kind: AskFewer, Count: int(b.Have)}, suppose{fewer: int(b.Have)})
 		}
 	default:
@@ -322,7 +328,7 @@ func (c *changes) askFewer(*PoolWhy) {
 		return
 	}
 	g, sh := &c.gangs[c.asked.gang], c.alike()
-	if sh == nil || g.members() != len(g.queued) || c.bindsGroups(c.asked.gang) {
+	if g.isElastic() || sh == nil || g.members() != len(g.queued) || c.bindsGroups(c.asked.gang) {
 		return // with groups it matters who stays away
 	}
 	n := int64(min(c.capacity(sh.Request), len(g.queued)-1))
@@ -381,7 +387,7 @@ func (c *changes) taintOf(sh *shape, text string) (Taint, bool) {
 // class finds a class in which the job could start: the nearest by its priority.
 func (c *changes) class() {
 	sh := c.alike()
-	if sh == nil {
+	if sh == nil || c.mayGoInstead() {
 		return
 	}
 	own := c.cfg.Classes[sh.class].Priority

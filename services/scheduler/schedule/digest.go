@@ -168,9 +168,16 @@ func (d *digester) gangs(rows *Snapshot) {
 		d.count(len(g.Groups))
 		for _, group := range g.Groups {
 			texts(d, []string{string(group.ID), string(group.Parent), string(group.Tier), group.Label})
+			d.number(int64(group.Min))
+			d.number(int64(group.Want))
 		}
-		for _, n := range []uint32{g.Cardinality, g.Ended, g.Missed} {
+		for _, n := range []uint32{g.Cardinality, g.Ended, g.Missed, g.Min, g.Want} {
 			d.number(int64(n))
+		}
+		d.count(len(g.Done))
+		for _, done := range g.Done {
+			text(d, done.Group)
+			d.number(int64(done.Members))
 		}
 	}
 	d.count(len(rows.Members))
@@ -181,6 +188,7 @@ func (d *digester) gangs(rows *Snapshot) {
 		text(d, m.Queue)
 		text(d, m.Gang)
 		text(d, m.Group)
+		d.flags(m.Ended)
 	}
 }
 

@@ -22,6 +22,7 @@ func (s *State) Why(id JobID, now Time) (Why, bool) {
 	if t.gang != none {
 		g := &s.gangs[t.gang]
 		w.Gang, w.Waiting, w.Members, w.Cardinality = g.ID, len(g.queued), g.members(), int(g.Cardinality)
+		w.Min = int(g.Min)
 	}
 	w.Reservation, _ = s.Reservation(id)
 	found := changes{asked: t, blocks: w.Blocks, planner: p}
@@ -292,6 +293,9 @@ func (p *planner) preemption(t *asked, q *queueRound, can bool, placed int) Pree
 	}
 	if can {
 		return VictimsFound
+	}
+	if t.alone {
+		return MemberAlone
 	}
 	if !slices.ContainsFunc(p.kinds, func(k kind) bool { return k.runs > 0 && p.cfg.Classes[p.shapes[k.shape].class].Preemptible }) {
 		return NothingPreemptible

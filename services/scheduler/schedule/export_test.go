@@ -36,7 +36,7 @@ func (s *State) Dump() string {
 		}
 	}
 	for id, m := range s.away {
-		put("away %x gang %s group %s run %x", id, s.gangs[m.gang].ID, s.gangs[m.gang].groupID(m.group), m.run)
+		put("away %x gang %s group %s run %x ended %v", id, s.gangs[m.gang].ID, s.gangs[m.gang].groupID(m.group), m.run, m.ended)
 	}
 	for id := range s.lost {
 		put("lost %s", id)
@@ -74,8 +74,8 @@ func (s *State) dumpQueue(h int32, put func(format string, args ...any)) {
 	}
 	for id, at := range q.gangs {
 		g := &s.gangs[at]
-		put("queue %s gang %s %+v queued %v runs %d held %d placed %d between %d ended %d missed %d",
-			q.ID, id, g.content(), len(g.queued), len(g.runs), g.held, g.placed, g.between, g.ended, g.missed)
+		put("queue %s gang %s %+v queued %v runs %d held %d placed %d between %d ended %d missed %d done %v",
+			q.ID, id, g.content(), len(g.queued), len(g.runs), g.held, g.placed, g.between, g.ended, g.missed, g.doneRows())
 	}
 	for pool := range s.cfg.Pools {
 		for class := range s.cfg.Classes {

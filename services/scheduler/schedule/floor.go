@@ -36,6 +36,9 @@ func (p *planner) surelyOn(q *queueRound, request Vec, level, n int32) bool {
 		return false
 	}
 	row, width := &p.index.soft.nodes[n], len(request)
+	if row.gangs {
+		return false // with one of them go others, of other nodes
+	}
 	room := append(p.hunt.room[:0], p.room(p.later, n)...)
 	p.hunt.room = room
 	p.hunt.owner = none

@@ -66,9 +66,13 @@ func (d *decoder) snapshot() schedule.Snapshot {
 			content.Reservations = append(content.Reservations, d.reservation())
 		case 0:
 			content.Gangs = append(content.Gangs, schedule.GangRow{
-				Gang:  schedule.Gang{ID: schedule.GangID(d.name("g")), Queue: schedule.QueueID(d.name("q")), Cardinality: uint32(d.number()), Tier: d.tier(), Groups: d.groups()},
+				Gang:  schedule.Gang{ID: schedule.GangID(d.name("g")), Queue: schedule.QueueID(d.name("q")), Cardinality: uint32(d.number()), Tier: d.tier(), Groups: d.groups(), Min: d.few(), Want: d.few()},
 				Ended: uint32(d.number()), Missed: uint32(d.number()),
 			})
+			if n := d.few(); n > 0 {
+				row := &content.Gangs[len(content.Gangs)-1]
+				row.Done = append(row.Done, schedule.DoneRow{Group: schedule.GroupID(d.name("x")), Members: n})
+			}
 		case 1, 2:
 			content.Jobs = append(content.Jobs, d.job())
 		case 3:
@@ -82,7 +86,7 @@ func (d *decoder) snapshot() schedule.Snapshot {
 				content.Members = append(content.Members, schedule.MemberRow{Job: row.Job, Queue: row.Queue, Gang: row.Gang, Group: j.Group, Run: row.ID})
 			}
 		case 5:
-			content.Members = append(content.Members, schedule.MemberRow{Job: d.id(), Run: d.id(), Queue: schedule.QueueID(d.name("q")), Gang: schedule.GangID(d.name("g"))})
+			content.Members = append(content.Members, schedule.MemberRow{Job: d.id(), Run: d.id(), Queue: schedule.QueueID(d.name("q")), Gang: schedule.GangID(d.name("g")), Ended: d.byte() > 200})
 		case 6:
 			if set, is := d.node().(schedule.NodeSet); is {
 				content.Nodes = append(content.Nodes, set.Node)

@@ -196,10 +196,11 @@ func (f *found) better(than *found, request Vec) bool {
 func (p *planner) bestDomain(q *queueRound, t *gangTree, at int32, b *binding, in scope) int32 {
 	group := &t.groups[at]
 	best := found{domain: none}
-	alike := group.alike && len(p.reserved.list) == 0 // what is reserved is no room for all
+	alike := group.alike && len(p.reserved.list) == 0 && // what is reserved is no room for all
+		(!p.tree.quotas.on || p.mayHoldMore(q, p.asks(q))) // nor is what the queue may not have
 	if alike {
 		p.roomiest(group, b, in, &best)
-		if best.domain != none || !p.mayPreempt(q, group) {
+		if best.domain != none || q.alone || !p.mayPreempt(q, group) {
 			return best.domain
 		}
 	}

@@ -20,6 +20,8 @@ type groupRow struct {
 	depth  int
 	// bound is how its jobs are bound; none: only as its parent's are.
 	bound int32
+	// done are those of its own members that ended of themselves, in an elastic gang.
+	done int32
 }
 
 // groupOf is the handle of a group in its gang; noGroup where it has none of that name.
@@ -52,8 +54,9 @@ func (g *gang) content() Gang {
 }
 
 // newGroups are the groups that a gang is to get, each behind its parent. Those that it has
-// stay as they are. A group must be part of one that is known, or of the gang.
-func (s *State) newGroups(g *gang, told []Group) (rows []groupRow, err error) {
+// stay as they are. A group must be part of one that is known, or of the gang, which is told
+// with a least.
+func (s *State) newGroups(g *gang, told []Group, least uint32) (rows []groupRow, err error) {
 	at := map[GroupID]int32{}
 	find := func(id GroupID) (int32, int, bool) {
 		if group, is := g.groupOf[id]; is {
@@ -79,6 +82,13 @@ func (s *State) newGroups(g *gang, told []Group) (rows []groupRow, err error) {
 			if group.ID == "" || !s.knowsTier(group.Tier) || depth == GroupDepthMax {
 				return nil, fmt.Errorf("%w: group %q at depth %d of tier %q: it needs a name and a known tier, at a depth of at most %d",
 					ErrInvalid, group.ID, depth+1, group.Tier, GroupDepthMax)
+			}
+			if group.Want > 0 && group.Min > group.Want || least == 0 && !g.isElastic() && max(group.Min, group.Want) > 0 {
+				return nil, fmt.Errorf("%w: group %q of at least %d and at most %d members: the gang must have a least, and no least be above a most",
+					ErrInvalid, group.ID, group.Min, group.Want)
+			}
+			if !g.isElastic() {
+				group.Min, group.Want = 0, 0 // the gang is known, and is none
 			}
 			at[group.ID] = int32(len(g.groups) + len(rows)) //nolint:gosec // below 2^31
 			rows = append(rows, groupRow{Group: group, parent: parent, depth: depth + 1})
@@ -106,4 +116,5 @@ func (s *State) addGroups(g *gang, rows []groupRow) {
 func (g *gang) clone() {
 	g.queued, g.runs = slices.Clone(g.queued), slices.Clone(g.runs)
 	g.groups, g.groupOf = slices.Clone(g.groups), maps.Clone(g.groupOf)
+	g.roundGang = roundGang{}
 }

@@ -83,7 +83,7 @@ func (p *planner) holdOf(r Reservation) (h hold, waits bool) {
 }
 
 // mayKeep says whether a reservation can be held beside those before it: its members are
-// all that waits of a gang that may start, or one job, and its nodes could hold them if
+// who starts next of a gang, or one job, and its nodes could hold them if
 // nothing ran there. While not all nodes are known, as after a start of the scheduler, one
 // that is not is taken to come. Limits are asked in the pool.
 func (p *planner) mayKeep(h *hold) bool {
@@ -94,7 +94,7 @@ func (p *planner) mayKeep(h *hold) bool {
 		return false
 	case gang == none && len(h.jobs) != 1:
 		return false
-	case gang != none && (len(p.gangs[gang].queued) != len(h.jobs) || !p.gangs[gang].whole()):
+	case gang != none && !p.isNext(gang, h.jobs):
 		return false
 	}
 	for i, j := range h.jobs {

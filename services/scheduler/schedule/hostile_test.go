@@ -47,6 +47,12 @@ func TestApplyRefuses(t *testing.T) {
 		"gang without a name":           schedule.GangAdded{Gang: schedule.Gang{Queue: "q", Cardinality: 1}},
 		"gang of no queue":              schedule.GangAdded{Gang: schedule.Gang{ID: "g", Cardinality: 1}},
 		"gang of an unknown tier":       schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Tier: "rack"}},
+		"gang of more than there are":   schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 2, Min: 3}},
+		"gang that wants too many":      schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 2, Min: 1, Want: 3}},
+		"gang that wants too few":       schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 3, Min: 2, Want: 1}},
+		"gang that wants only":          schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 2, Want: 1}},
+		"group with a least of none":    schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Groups: []schedule.Group{{ID: "x", Min: 1}}}},
+		"group that wants too few":      schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 3, Min: 1, Groups: []schedule.Group{{ID: "x", Min: 2, Want: 1}}}},
 		"group without a name":          schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Groups: []schedule.Group{{}}}},
 		"group of an unknown tier":      schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Groups: []schedule.Group{{ID: "x"}, {ID: "y", Tier: "rack"}}}},
 		"groups within each other":      schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Groups: []schedule.Group{{ID: "x", Parent: "y"}, {ID: "y", Parent: "x"}}}},
@@ -320,7 +326,7 @@ func (d *decoder) delta() schedule.Delta {
 	case 1:
 		return schedule.GangAdded{Gang: schedule.Gang{
 			ID: schedule.GangID(d.name("g")), Queue: schedule.QueueID(d.name("q")), Cardinality: uint32(d.number()), Label: d.name(""),
-			Tier: d.tier(), Groups: d.groups(),
+			Tier: d.tier(), Groups: d.groups(), Min: d.few(), Want: d.few(),
 		}}
 	case 2, 3, 4:
 		return schedule.JobQueued{Job: d.job()}
@@ -369,9 +375,20 @@ func (d *decoder) tier() schedule.TierID {
 
 func (d *decoder) groups() (groups []schedule.Group) {
 	for range d.byte() % 4 {
-		groups = append(groups, schedule.Group{ID: schedule.GroupID(d.name("x")), Parent: schedule.GroupID(d.name("x")), Tier: d.tier(), Label: d.name("k")})
+		groups = append(groups, schedule.Group{ID: schedule.GroupID(d.name("x")), Parent: schedule.GroupID(d.name("x")), Tier: d.tier(), Label: d.name("k"), Min: d.few(), Want: d.few()})
 	}
 	return groups
+}
+
+// few is a number of members: none mostly, or some, or any.
+func (d *decoder) few() uint32 {
+	switch n := d.byte(); {
+	case n < 128:
+		return 0
+	case n < 240:
+		return uint32(n % 4)
+	}
+	return uint32(d.number())
 }
 
 // reservation is one that names its jobs in order, mostly.

@@ -196,6 +196,12 @@ func (w *world) cordoned(id schedule.QueueID) bool {
 // nothing.
 func gangsWhole(w *world, plan *schedule.Plan, after *world) error {
 	for id, g := range w.gangs {
+		if g.Min > 0 {
+			if err := elasticWhole(w, plan, after, g); err != nil {
+				return err
+			}
+			continue
+		}
 		var started, waiting, ran, preempted int
 		for _, s := range plan.Starts {
 			if s.Gang == id {
@@ -222,6 +228,47 @@ func gangsWhole(w *world, plan *schedule.Plan, after *world) error {
 			return fmt.Errorf("gang %s: %d start, %d wait, %d run of %d", id, started, waiting, ran, g.Cardinality)
 		case preempted > 0 && preempted < ran:
 			return fmt.Errorf("gang %s: %d of %d preempted", id, preempted, ran)
+		}
+	}
+	return nil
+}
+
+// elasticWhole: of an elastic gang that was whole, or of which something starts, each group has
+// its least after the plan, and no group of which something starts more than its most; and
+// where something is preempted all goes or the gang stays whole.
+func elasticWhole(w *world, plan *schedule.Plan, after *world, g schedule.Gang) error {
+	starts := 0
+	for _, s := range plan.Starts {
+		if s.Gang == g.ID {
+			starts++
+		}
+	}
+	if starts > 0 && w.cfg.GangMax > 0 && g.Cardinality > w.cfg.GangMax {
+		return fmt.Errorf("gang %s: it is of %d, over %d, and starts", g.ID, g.Cardinality, w.cfg.GangMax)
+	}
+	running := func(w *world, group schedule.GroupID) (n int) {
+		for _, r := range w.runs {
+			if r.job.Gang == g.ID && stays(r) && (&ref{}).within(g, r.job.Group, group) {
+				n++
+			}
+		}
+		return n
+	}
+	was := true
+	for _, at := range append(slices.Clone(g.Groups), schedule.Group{Min: g.Min}) {
+		was = was && running(w, at.ID) >= int(at.Min)
+	}
+	preempted := slices.ContainsFunc(plan.Preempts, func(p schedule.Preempt) bool { return w.runs[p.Run].job.Gang == g.ID })
+	if preempted && starts == 0 && running(after, "") == 0 {
+		return nil
+	}
+	for _, at := range append(slices.Clone(g.Groups), schedule.Group{Min: g.Min, Want: g.Want}) {
+		before, n := running(w, at.ID), running(after, at.ID)
+		switch {
+		case (was || starts > 0 || preempted) && n < int(at.Min):
+			return fmt.Errorf("gang %s: %d members of group %q run, of at least %d", g.ID, n, at.ID, at.Min)
+		case at.Want > 0 && n > before && n > int(at.Want):
+			return fmt.Errorf("gang %s: %d members of group %q run, of at most %d", g.ID, n, at.ID, at.Want)
 		}
 	}
 	return nil
@@ -337,6 +384,9 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 		}
 		start, by := plan.Starts[i], w.waiting[p.For]
 		level := w.unitLevel(r)
+		if w.gangs[r.job.Gang].Min > 0 && (level > start.Level || p.Rule == schedule.Urgency) {
+			level = r.Level // it goes without one whose level is higher
+		}
 		switch {
 		case p.Rule == schedule.Urgency && level >= start.Level,
 			p.Rule == schedule.FairShare && (level != start.Level || r.job.Queue == by.Queue),

@@ -84,6 +84,9 @@ func (s *State) loadGangs(content *Snapshot) error {
 		}
 		g := &s.gangs[s.queues[s.queueOf[row.Queue]].gangs[row.ID]]
 		g.ended, g.missed = int(row.Ended), int(row.Missed)
+		if err := g.loadDone(row.Done); err != nil {
+			return fmt.Errorf("gang %q of queue %q: %w", row.ID, row.Queue, err)
+		}
 	}
 	return nil
 }
@@ -179,7 +182,10 @@ func (s *State) loadMembers(content *Snapshot) error {
 		if m.Group != "" && group == noGroup {
 			return fmt.Errorf("%w: job %x is of group %q of gang %q, which is not known", ErrInvalid, m.Job, m.Group, m.Gang)
 		}
-		s.away[m.Job] = awayMember{gang: gang, group: group, run: m.Run}
+		if m.Ended && (m.Run != (RunID{}) || s.gangs[gang].Min == 0) {
+			return fmt.Errorf("%w: job %x of gang %q ended, and has run %x or is of no elastic gang", ErrInvalid, m.Job, m.Gang, m.Run)
+		}
+		s.away[m.Job] = awayMember{gang: gang, group: group, run: m.Run, ended: m.Ended}
 		if m.Run != (RunID{}) {
 			s.gangs[gang].placed++
 		} else {

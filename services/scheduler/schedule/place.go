@@ -350,6 +350,7 @@ func (p *planner) lay(q *queueRound, by *seek, n int32, domain string) {
 			g.round, g.laid = p.number, 0
 		}
 		g.laid++
+		p.countMore(row.gang, row.group, 1)
 	}
 	p.room(p.free, n).sub(sh.Request)
 	p.room(p.later, n).sub(sh.Request)
@@ -371,6 +372,7 @@ func (p *planner) unlay(l lay) {
 	p.ofKind(l.kind).laid--
 	if l.gang != none {
 		p.gangs[l.gang].laid--
+		p.countMore(l.gang, p.jobs[l.job].group, -1)
 	}
 	p.room(p.free, l.node).add(sh.Request)
 	p.room(p.later, l.node).add(sh.Request)

@@ -198,6 +198,7 @@ type roundGang struct {
 	seenAway int32
 	laid     int32
 	round    uint64
+	gangCounts
 }
 
 func (p *planner) begin(s *State, r Round) {
@@ -284,10 +285,17 @@ func (p *planner) walkQueues() (again bool) {
 		m, job := p.mark(), q.job
 		p.start(q)
 		again = true
-		if p.released(q.queue, job) {
+		core, ended := p.startedCore(q), p.released(q.queue, job)
+		if core && p.mayGoEarlier(q.gang) {
+			p.back, ended = true, true // its other members may start in an earlier pool
+		}
+		if ended {
 			return true
 		}
 		if len(p.takes) == m.takes {
+			if core {
+				p.rewind(q) // they may stand before it
+			}
 			p.recheck(q, m.lays)
 			continue
 		}

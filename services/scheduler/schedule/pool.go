@@ -23,6 +23,8 @@ type queueRound struct {
 	shape   int32
 	gang    int32
 	members []int32
+	// alone: it is a member of an elastic gang that goes by itself.
+	alone bool
 	// away is which of the ways to be away from home it is to start in; zero: at home.
 	away  int32
 	class int32

@@ -20,8 +20,10 @@ type hunt struct {
 	asks   int32
 	ranked []int32
 	units  []unit
-	taken  []int32
-	room   Vec
+	// spare are the runs on the node that may go alone, of elastic gangs.
+	spare []int32
+	taken []int32
+	room  Vec
 	// largest and single are what mayHold has met: the most of each resource that a run
 	// holds, and the least that is left when one run goes; empty: none is enough.
 	largest, single Vec

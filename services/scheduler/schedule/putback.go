@@ -16,7 +16,7 @@ func (p *planner) undoTo(m mark) {
 }
 
 // putBack has those victims since a mark stay that fit beside the members of a gang, the
-// best in rank first, a gang whole or not at all: who went for one member may leave what
+// best in rank first, a gang whole or not at all unless some of it stay anyhow: who went for one member may leave what
 // another has taken a victim for. It takes two members with victims, for those of one are
 // all needed.
 func (p *planner) putBack(m mark) {
@@ -29,7 +29,7 @@ func (p *planner) putBack(m mark) {
 	back, seen := map[int32]bool{}, map[int32]bool{}
 	for _, run := range ranked {
 		unit := []int32{run}
-		if gang := p.runs[run].gang; gang != none {
+		if gang := p.runs[run].gang; gang != none && (!p.gangs[gang].isElastic() || !p.isWhole(gang)) {
 			if seen[gang] {
 				continue
 			}

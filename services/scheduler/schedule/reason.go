@@ -11,6 +11,9 @@ type Why struct {
 	// Members how many of Cardinality are there.
 	Gang                          GangID
 	Waiting, Members, Cardinality int
+	// Min is how many must run of an elastic gang, of which Members are there or wait; zero:
+	// it is none.
+	Min int
 	// Blocks are what stops it whatever room there is; none: it is a matter of the pools.
 	Blocks []Block
 	// Pools are those that it may use, in the order in which they are planned.
@@ -33,6 +36,8 @@ type Block struct {
 	Have, Need int64
 	// Queue is the one that is cordoned, or whose quota it is.
 	Queue QueueID
+	// Group is the group of an elastic gang that it is about; empty: the gang itself.
+	Group GroupID
 	// Class and Resource are those of a limit.
 	Class    ClassID
 	Resource string
@@ -46,7 +51,7 @@ const (
 	QueueUndefined BlockRule = iota + 1
 	// QueueCordoned: its queue, or one that this is part of, starts nothing.
 	QueueCordoned
-	// GangIncomplete: Have members of Need are there.
+	// GangIncomplete: Have members of Need are there, of an elastic gang or a group of it too.
 	GangIncomplete
 	// GangAboveBurst: it has Need members, and no more than Have may start at a time.
 	GangAboveBurst
@@ -74,6 +79,10 @@ const (
 	PeriodUsed
 	// OtherRule: a rule that is not told by a figure.
 	OtherRule
+	// GangFirst: its gang must be whole before it starts, and others of it are to start for that.
+	GangFirst
+	// GangFull: Have members of its gang or Group run, and no more than Need are to.
+	GangFull
 )
 
 // PoolWhy is why a job does not start in a pool.
@@ -154,6 +163,8 @@ const (
 	NothingMayGo
 	// NotEnoughMayGo: what may go leaves room on no node that takes it.
 	NotEnoughMayGo
+	// MemberAlone: a member that goes by itself, its gang being whole, preempts nobody.
+	MemberAlone
 )
 
 // Change is a single change after which a job, or its gang, could start if it were next:

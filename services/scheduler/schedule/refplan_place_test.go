@@ -67,6 +67,9 @@ func (r *ref) find(q *refQueue, j schedule.Job, in []refDomain, at schedule.Away
 			return best, nil
 		}
 	}
+	if q.alone {
+		return nil, nil
+	}
 	return r.preemptFor(q, j, in, at)
 }
 

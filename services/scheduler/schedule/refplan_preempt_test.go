@@ -20,6 +20,14 @@ type refVictim struct {
 type refUnit struct {
 	runs, mates []*refRun
 	rule        schedule.Rule
+	// spares are who may go alone of an elastic gang, before the others of it, which are
+	// whole of each; taken: it goes, or may.
+	spares []*refUnit
+	whole  *refUnit
+	taken  bool
+	// elastic is the gang of owner that is whole of them, if that is elastic.
+	elastic schedule.GangID
+	owner   schedule.QueueID
 }
 
 // preemptFor finds the node on which a job fits at the least cost to others: the lowest
@@ -64,9 +72,11 @@ func (r *ref) victimsOn(q *refQueue, j schedule.Job, n *schedule.Node, at schedu
 		if fits() {
 			break
 		}
-		if u.rule = r.mayTake(q, at.Level, u, lost); u.rule == 0 {
+		spared := slices.ContainsFunc(u.spares, func(s *refUnit) bool { return !s.taken })
+		if u.rule = r.mayTake(q, at.Level, u, lost); u.rule == 0 || spared {
 			continue
 		}
+		u.taken = true
 		taken = append(taken, u)
 		for _, run := range u.runs {
 			gone[run.ID] = true
@@ -82,11 +92,16 @@ func (r *ref) victimsOn(q *refQueue, j schedule.Job, n *schedule.Node, at schedu
 	}
 	var victims, mates []refVictim
 	for _, u := range slices.Backward(taken) { // the best in rank first
+		if u.whole != nil && u.whole.taken {
+			victims = append(victims, refVictim{u.runs[0], u.rule})
+			continue
+		}
 		for _, run := range u.runs {
 			gone[run.ID] = false
 		}
 		subFrom(lost[u.runs[0].Queue], r.unitHolds(u))
 		if fits() {
+			u.taken = false
 			continue // it is kept
 		}
 		addTo(lost[u.runs[0].Queue], r.unitHolds(u))
@@ -118,7 +133,13 @@ func (r *ref) unitsOn(n *schedule.Node) (units []*refUnit) {
 			units = append(units, &refUnit{runs: []*refRun{run}})
 			continue
 		}
-		i := slices.IndexFunc(units, func(u *refUnit) bool { return u.runs[0].Gang == run.Gang && u.runs[0].Queue == run.Queue })
+		if r.gangOf(run.Queue, run.Gang).Min > 0 {
+			units = r.elasticUnit(units, ranked, run)
+			continue
+		}
+		i := slices.IndexFunc(units, func(u *refUnit) bool {
+			return len(u.runs) > 0 && u.runs[0].Gang == run.Gang && u.runs[0].Queue == run.Queue
+		})
 		if i >= 0 {
 			units[i].runs = append(units[i].runs, run)
 			continue
@@ -148,6 +169,9 @@ func (r *ref) unitHolds(u *refUnit) schedule.Vec {
 // to it already; zero: by none.
 func (r *ref) mayTake(q *refQueue, priority int32, u *refUnit, lost map[schedule.QueueID]schedule.Vec) schedule.Rule {
 	level, since := u.runs[0].Level, u.runs[0].Since
+	if gang := q.next[0].Gang; gang != "" && q.ID == u.runs[0].Queue && gang == u.runs[0].Gang && r.gangOf(q.ID, gang).Min > 0 {
+		return 0 // nobody goes for one of his own gang
+	}
 	for _, run := range slices.Concat(u.runs, u.mates) {
 		if run.laid || !r.class(run.Shape).Preemptible || r.protectedUntil(run) > r.round.Now {
 			return 0

@@ -50,7 +50,8 @@ func (r *ref) victimsInRank(from int) (units [][]*refRun) {
 		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(r.bidForRuns([]*refRun{b}), r.bidForRuns([]*refRun{a})), cmp.Compare(a.Since, b.Since), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	for _, run := range ranked {
-		i := slices.IndexFunc(units, func(u []*refRun) bool { return run.Gang != "" && u[0].Gang == run.Gang && u[0].Queue == run.Queue })
+		alone := run.Gang == "" || r.gangOf(run.Queue, run.Gang).Min > 0 && r.isWhole(r.gangOf(run.Queue, run.Gang))
+		i := slices.IndexFunc(units, func(u []*refRun) bool { return !alone && u[0].Gang == run.Gang && u[0].Queue == run.Queue })
 		if i < 0 {
 			units = append(units, []*refRun{run})
 			continue

@@ -36,8 +36,8 @@ func (r *ref) hold() {
 	}
 }
 
-// mayKeep says whether a reservation can be held: its jobs are one, or all that waits of a
-// gang that is whole, and may run on their nodes, which could hold them if nothing ran there
+// mayKeep says whether a reservation can be held: its jobs are one, or who starts next
+// of a gang, and may run on their nodes, which could hold them if nothing ran there
 // but what is reserved before it.
 func (r *ref) mayKeep(h *refHold) bool {
 	i := slices.IndexFunc(r.rows.Queues, func(q schedule.Queue) bool { return q.ID == h.queue })
@@ -48,8 +48,7 @@ func (r *ref) mayKeep(h *refHold) bool {
 	if gang == "" && len(h.jobs) > 1 {
 		return false
 	}
-	waiting := slices.DeleteFunc(slices.Clone(r.rows.Jobs), func(j schedule.Job) bool { return j.Queue != h.queue || j.Gang != gang })
-	if gang != "" && (len(waiting) != len(h.jobs) || !r.whole(q, gang, len(waiting))) {
+	if gang != "" && !r.isNext(q, gang, h.jobs) {
 		return false
 	}
 	in, is := r.keptIn(q, h)
@@ -291,8 +290,8 @@ func (r *ref) inLine(q *refQueue) bool {
 			q.done = true
 			break
 		}
-		if q.away > 0 {
-			r.skip(q) // nodes are reserved at home only
+		if q.away > 0 || q.alone {
+			r.skip(q) // nodes are reserved at home only, and for gangs that are not whole
 			continue
 		}
 		wake, stop := r.plan.Wake, r.plan.Stop

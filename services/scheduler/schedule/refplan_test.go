@@ -92,8 +92,10 @@ type refQueue struct {
 	done   bool
 	// next is the gang that goes next: one job, or all of a gang that wait.
 	next []schedule.Job
-	// away is how it is to be away from home; zero: at home.
+	// away is how it is to be away from home; zero: at home. Alone: it is a member of an
+	// elastic gang that goes by itself.
 	away  int
+	alone bool
 	place *refPlace // in the tree
 	refShares
 }
@@ -191,6 +193,13 @@ func (r *ref) walk() (again bool) {
 		}
 		r.plan.Steps += 1 + uint64(len(r.plan.Preempts)-victims)
 		released := r.released(best)
+		core, earlier := r.startedCore(best)
+		if earlier {
+			r.back, released = true, true
+		}
+		if core { // others of the gang may stand before it
+			best.at, best.failed, best.seen = 0, map[refShapeAway]bool{}, map[refGangAway]bool{}
+		}
 		best.next = nil
 		again = true
 		if released || len(r.plan.Preempts) > victims {
@@ -221,19 +230,17 @@ func (r *ref) advance(q *refQueue) bool {
 		if q.entries[q.at].number >= r.cfg.Lookback || r.laid[j.ID] || j.Gang == "" && q.failed[refShapeAway{j.Shape, away}] && r.own(j) == nil {
 			continue
 		}
-		next := []schedule.Job{j}
+		next, alone := []schedule.Job{j}, false
 		if j.Gang != "" {
-			next = slices.DeleteFunc(slices.Clone(q.queued), func(m schedule.Job) bool { return m.Gang != j.Gang })
-			if q.seen[refGangAway{j.Gang, away}] || next[len(next)-1].ID != j.ID || !r.whole(q, j.Gang, len(next)) {
-				continue // it stands where its last member does
+			if next, alone = r.goesOf(q, j, away); next == nil {
+				continue
 			}
-			q.seen[refGangAway{j.Gang, away}] = true
 		}
 		if !r.inTime(next) || slices.ContainsFunc(next, func(j schedule.Job) bool { return !r.mayUse(j.Shape) }) || !r.mayAll(next, away) {
 			continue
 		}
 		q.at++
-		q.next, q.away = next, away
+		q.next, q.away, q.alone = next, away, alone
 		return true
 	}
 	return false
@@ -301,7 +308,7 @@ func (r *ref) canStart(q *refQueue) bool {
 	if !limited && r.trial(func() bool { return r.place(q) }) {
 		return true
 	}
-	if !limited {
+	if !limited && !q.alone {
 		r.wakeForProtected(q)
 		r.wakeForYoung(q)
 	}

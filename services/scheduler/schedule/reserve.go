@@ -89,6 +89,7 @@ func (p *planner) inLine(q *queueRound) bool {
 	for !q.done && p.next(q) {
 		switch {
 		case q.away > 0: // nodes are reserved at home only
+		case q.alone: // its gang is whole without it
 		case p.aboveGangMax(q.gang):
 		case !p.inPeriod(q), !p.hasTokens(q):
 		case !p.overLimit(q) && !p.shortOfFloating(q) && !p.aboveAPeriod(q) && p.withinQuotas(q):

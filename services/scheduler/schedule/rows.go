@@ -213,11 +213,12 @@ func (s *State) goAway(row int32, run RunID) {
 	}
 }
 
-// lose notes that a run is gone, if it was of a member of a gang.
-func (s *State) lose(run int32) {
+// lose notes that a run is gone, if it was of a member of a gang, and whether it ended of
+// itself.
+func (s *State) lose(run int32, ended bool) {
 	job := s.runs[run].job
 	if m, is := s.away[job]; is && m.run == s.runIDs.ids[run] {
-		s.away[job] = awayMember{gang: m.gang, group: m.group}
+		s.away[job] = awayMember{gang: m.gang, group: m.group, ended: ended && s.gangs[m.gang].Min > 0}
 		s.gangs[m.gang].placed--
 		s.gangs[m.gang].between++
 	}
@@ -237,6 +238,22 @@ func (s *State) comeBack(job JobID) int32 {
 		s.gangs[m.gang].between--
 	}
 	return m.gang
+}
+
+// endAway notes that a member has ended that was away. It returns its gang; none where it
+// was not away.
+func (s *State) endAway(job JobID) int32 {
+	m := s.away[job]
+	gang := s.comeBack(job)
+	if gang == none {
+		return none
+	}
+	g := &s.gangs[gang]
+	g.ended++
+	if m.ended {
+		*g.doneIn(m.group)++
+	}
+	return gang
 }
 
 // dropGang forgets a gang of which every member has ended.

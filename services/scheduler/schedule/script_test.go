@@ -64,8 +64,8 @@ func TestScenarios(t *testing.T) {
 //	node n1 cpu=4 other.cpu=1 pool=p exec=c label=k:v taint=k:v:NoSchedule maxpods=2 unschedulable
 //	queue a in=team weight=2 cordoned limit=c:cpu:0.5 limit=c@p:cpu:0.5
 //	    guarantee=cpu:4 borrow=cpu:2 lend=cpu:1
-//	gang g a 2 label=rack tier=rack
-//	group x1..x2 g a in=y tier=rack label=rack
+//	gang g a 2 label=rack tier=rack min=1 want=2
+//	group x1..x2 g a in=y tier=rack label=rack min=1 want=2
 //	job j1..j5 a cpu=1 class=c prio=1 at=10 gang=g group=x notbefore=60 avoid=n1 pools=p
 //	    limit=60 expect=30
 //	    select=k:v affinity=k:In:x,y field=In:n1 tolerate=k:v:NoSchedule
@@ -181,6 +181,7 @@ func (s *script) fact(c command) bool {
 		s.apply(schedule.GangAdded{Gang: schedule.Gang{
 			ID: schedule.GangID(c.args[0]), Queue: schedule.QueueID(c.args[1]),
 			Cardinality: uint32(number(s.t, c.args[2])), Label: c.value("label"), Tier: schedule.TierID(c.value("tier")),
+			Min: c.count("min"), Want: c.count("want"),
 		}})
 	case "group":
 		for _, name := range names(s.t, c.args[0]) {
@@ -188,6 +189,7 @@ func (s *script) fact(c command) bool {
 				ID: schedule.GangID(c.args[1]), Queue: schedule.QueueID(c.args[2]), Cardinality: 1,
 				Groups: []schedule.Group{{
 					ID: schedule.GroupID(name), Parent: schedule.GroupID(c.value("in")), Label: c.value("label"), Tier: schedule.TierID(c.value("tier")),
+					Min: c.count("min"), Want: c.count("want"),
 				}},
 			}})
 		}

@@ -257,7 +257,7 @@ func (p *planner) singlesOf(n int32) []singleKey {
 		if width > 1 {
 			key.b = later[1] + ask[1]
 		}
-		if by := x.most(r.level); by != nil {
+		if by := x.most(r.level); by != nil && !row.gangs { // with a run of a gang others go elsewhere
 			key.by, key.byA, key.byB = by.queue, later[0]+by.a, by.b
 			if width > 1 {
 				key.byB += later[1]

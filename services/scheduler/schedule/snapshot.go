@@ -37,6 +37,15 @@ type Snapshot struct {
 type GangRow struct {
 	Gang
 	Ended, Missed uint32
+	// Done are those that ended of themselves, of an elastic gang, by group: none without any.
+	Done []DoneRow
+}
+
+// DoneRow is how many members ended of themselves that were in a group of an elastic gang,
+// and in none within it; in no group where Group is empty.
+type DoneRow struct {
+	Group   GroupID
+	Members uint32
 }
 
 // RunRow is a run, and what it was leased for.
@@ -56,7 +65,9 @@ type MemberRow struct {
 	// Group is empty where it is in no group of its gang.
 	Group GroupID
 	// Run is its run; zero once that is gone, and it is not known whether the job ended.
-	Run RunID
+	// Ended says, of an elastic gang, that it is gone and ended of itself.
+	Run   RunID
+	Ended bool
 }
 
 // Bucket is the tokens taken of a queue, or of all where Queue is empty. One of which
@@ -132,7 +143,7 @@ func (g *gang) row(u underGang) (GangRow, bool) {
 	bare.placed -= u.leases
 	bare.runs = bare.runs[:len(bare.runs)-u.leases]
 	bare.missed += u.gone
-	return GangRow{Gang: g.content(), Ended: uint32(bare.ended), Missed: uint32(bare.missed)}, !bare.over() //nolint:gosec // counts of jobs
+	return GangRow{Gang: g.content(), Ended: uint32(bare.ended), Missed: uint32(bare.missed), Done: g.doneRows()}, !bare.over() //nolint:gosec // counts of jobs
 }
 
 // jobRows gives the jobs that wait and those that are held, and counts the gangs' members
@@ -203,7 +214,7 @@ func (s *State) runRows(out *Snapshot, assumed bool) { //nolint:revive // as row
 		if run, leasing := s.leasing[id]; leasing && !assumed && s.runIDs.ids[run] == m.run {
 			continue
 		}
-		out.Members = append(out.Members, MemberRow{Job: id, Queue: s.gangs[m.gang].Queue, Gang: s.gangs[m.gang].ID, Group: s.gangs[m.gang].groupID(m.group), Run: m.run})
+		out.Members = append(out.Members, MemberRow{Job: id, Queue: s.gangs[m.gang].Queue, Gang: s.gangs[m.gang].ID, Group: s.gangs[m.gang].groupID(m.group), Run: m.run, Ended: m.ended})
 	}
 	slices.SortFunc(out.Members, func(a, b MemberRow) int { return bytes.Compare(a.Job[:], b.Job[:]) })
 }

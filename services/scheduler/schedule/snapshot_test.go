@@ -209,23 +209,24 @@ func TestDigestTells(t *testing.T) {
 	t.Parallel()
 	vec := schedule.Vec{1}
 	for name, delta := range map[string]schedule.Delta{
-		"a shape":        schedule.ShapeAdded{ID: 9, Shape: schedule.Shape{Request: vec, Class: "c"}},
-		"a gang":         schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1}},
-		"a job":          schedule.JobQueued{Job: schedule.Job{ID: jobID("j"), Queue: "q", Shape: 1}},
-		"an end":         schedule.JobGone{Job: jobID("waits")},
-		"a hold":         schedule.JobHeld{Job: jobID("waits")},
-		"a priority":     schedule.JobReprioritized{Job: jobID("waits"), Priority: 1},
-		"a run":          schedule.RunLeased{Run: schedule.Run{ID: runID("w"), Job: jobID("waits"), Node: "e/n", Pool: "p", Phase: schedule.Leased}},
-		"a phase":        schedule.RunPhased{Run: runID("r"), Phase: schedule.Running},
-		"an end of run":  schedule.RunGone{Run: runID("r")},
-		"a node":         schedule.NodeSet{Node: schedule.Node{ID: "e/m", Executor: "e", Total: vec, Other: vec}},
-		"no node":        schedule.NodeGone{Node: "e/n"},
-		"a queue":        schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 2}},
-		"a parent":       schedule.QueueSet{Queue: schedule.Queue{ID: "q", Parent: "team", Weight: 1}},
-		"a quota":        schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Quotas: []schedule.Quota{{Borrow: map[string]int64{"cpu": 1}}}}},
-		"no queue":       schedule.QueueGone{Queue: "q"},
-		"a short run":    schedule.RunGone{Run: runID("r"), At: 1, Ended: true},
-		"a lost cluster": schedule.ExecutorLost{Executor: "e"},
+		"a shape":         schedule.ShapeAdded{ID: 9, Shape: schedule.Shape{Request: vec, Class: "c"}},
+		"a gang":          schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1}},
+		"an elastic gang": schedule.GangAdded{Gang: schedule.Gang{ID: "g", Queue: "q", Cardinality: 1, Min: 1}},
+		"a job":           schedule.JobQueued{Job: schedule.Job{ID: jobID("j"), Queue: "q", Shape: 1}},
+		"an end":          schedule.JobGone{Job: jobID("waits")},
+		"a hold":          schedule.JobHeld{Job: jobID("waits")},
+		"a priority":      schedule.JobReprioritized{Job: jobID("waits"), Priority: 1},
+		"a run":           schedule.RunLeased{Run: schedule.Run{ID: runID("w"), Job: jobID("waits"), Node: "e/n", Pool: "p", Phase: schedule.Leased}},
+		"a phase":         schedule.RunPhased{Run: runID("r"), Phase: schedule.Running},
+		"an end of run":   schedule.RunGone{Run: runID("r")},
+		"a node":          schedule.NodeSet{Node: schedule.Node{ID: "e/m", Executor: "e", Total: vec, Other: vec}},
+		"no node":         schedule.NodeGone{Node: "e/n"},
+		"a queue":         schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 2}},
+		"a parent":        schedule.QueueSet{Queue: schedule.Queue{ID: "q", Parent: "team", Weight: 1}},
+		"a quota":         schedule.QueueSet{Queue: schedule.Queue{ID: "q", Weight: 1, Quotas: []schedule.Quota{{Borrow: map[string]int64{"cpu": 1}}}}},
+		"no queue":        schedule.QueueGone{Queue: "q"},
+		"a short run":     schedule.RunGone{Run: runID("r"), At: 1, Ended: true},
+		"a lost cluster":  schedule.ExecutorLost{Executor: "e"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -255,16 +256,32 @@ func TestLoadRefuses(t *testing.T) {
 	usage := schedule.Usage{Queue: "q", Pool: "p", Epoch: 1, Amount: []schedule.Used{{Lo: 1}}}
 	member := schedule.MemberRow{Job: jobID("m"), Queue: "q", Gang: "g"}
 	tests := map[string]func(c *schedule.Snapshot){
-		"a shape twice":           func(c *schedule.Snapshot) { c.Shapes = append(c.Shapes, c.Shapes[0]) },
-		"a shape of no class":     func(c *schedule.Snapshot) { c.Shapes[0].Shape.Class = "" },
-		"a huge request":          func(c *schedule.Snapshot) { c.Shapes[0].Shape.Request = schedule.Vec{math.MaxInt64} },
-		"a queue twice":           func(c *schedule.Snapshot) { c.Queues = append(c.Queues, c.Queues[0]) },
-		"a queue without weight":  func(c *schedule.Snapshot) { c.Queues[0].Weight = 0 },
-		"a node twice":            func(c *schedule.Snapshot) { c.Nodes = append(c.Nodes, c.Nodes[0]) },
-		"a node of nobody":        func(c *schedule.Snapshot) { c.Nodes[0].Executor = "" },
-		"a gang twice":            func(c *schedule.Snapshot) { c.Gangs = append(c.Gangs, gang, gang) },
-		"a gang of nobody":        func(c *schedule.Snapshot) { c.Gangs = append(c.Gangs, schedule.GangRow{}) },
-		"a gang that is over":     func(c *schedule.Snapshot) { c.Gangs = append(c.Gangs, gang); c.Gangs[0].Ended = 1 },
+		"a shape twice":          func(c *schedule.Snapshot) { c.Shapes = append(c.Shapes, c.Shapes[0]) },
+		"a shape of no class":    func(c *schedule.Snapshot) { c.Shapes[0].Shape.Class = "" },
+		"a huge request":         func(c *schedule.Snapshot) { c.Shapes[0].Shape.Request = schedule.Vec{math.MaxInt64} },
+		"a queue twice":          func(c *schedule.Snapshot) { c.Queues = append(c.Queues, c.Queues[0]) },
+		"a queue without weight": func(c *schedule.Snapshot) { c.Queues[0].Weight = 0 },
+		"a node twice":           func(c *schedule.Snapshot) { c.Nodes = append(c.Nodes, c.Nodes[0]) },
+		"a node of nobody":       func(c *schedule.Snapshot) { c.Nodes[0].Executor = "" },
+		"a gang twice":           func(c *schedule.Snapshot) { c.Gangs = append(c.Gangs, gang, gang) },
+		"a gang of nobody":       func(c *schedule.Snapshot) { c.Gangs = append(c.Gangs, schedule.GangRow{}) },
+		"a gang that is over":    func(c *schedule.Snapshot) { c.Gangs = append(c.Gangs, gang); c.Gangs[0].Ended = 1 },
+		"a gang that is elastic and none": func(c *schedule.Snapshot) {
+			c.Gangs = append(c.Gangs, gang)
+			c.Gangs[0].Ended, c.Gangs[0].Cardinality, c.Gangs[0].Done = 1, 2, []schedule.DoneRow{{Members: 1}}
+		},
+		"more done than ended": func(c *schedule.Snapshot) {
+			c.Gangs = append(c.Gangs, gang)
+			c.Gangs[0].Min, c.Gangs[0].Cardinality, c.Gangs[0].Done = 1, 2, []schedule.DoneRow{{Members: 1}}
+		},
+		"done in no group": func(c *schedule.Snapshot) {
+			c.Gangs = append(c.Gangs, gang)
+			c.Gangs[0].Min, c.Gangs[0].Cardinality, c.Gangs[0].Ended, c.Gangs[0].Done = 1, 2, 1, []schedule.DoneRow{{Group: "x", Members: 1}}
+		},
+		"a member that ended of no elastic gang": func(c *schedule.Snapshot) {
+			c.Gangs, c.Members = append(c.Gangs, gang), append(c.Members, member)
+			c.Members[0].Ended = true
+		},
 		"a job twice":             func(c *schedule.Snapshot) { c.Jobs = append(c.Jobs, c.Jobs[0]) },
 		"a job without an id":     func(c *schedule.Snapshot) { c.Jobs[0].ID = schedule.JobID{} },
 		"a job of no shape":       func(c *schedule.Snapshot) { c.Jobs[0].Shape = 7 },

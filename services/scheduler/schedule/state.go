@@ -189,6 +189,9 @@ type gang struct {
 	// those that ended without a start. What a member adds to them follows from facts
 	// on that member alone, for the facts on its mates come in any order.
 	placed, between, ended, missed int
+	// done are those of an elastic gang that ended of themselves, of the members that are in
+	// no group.
+	done int32
 	roundGang
 }
 
@@ -198,6 +201,8 @@ type awayMember struct {
 	group int32
 	// run is its run; zero once that is gone.
 	run RunID
+	// ended says, of an elastic gang, that its run is gone and ended of itself.
+	ended bool
 }
 
 // members is how many there are that wait or have had their start. A member that was

@@ -113,6 +113,7 @@ func (p *planner) take(run int32) {
 // leave has a run go, and untake stay.
 func (p *planner) leave(run int32) {
 	p.gone.set(run)
+	p.countRun(run, -1)
 	r := &p.runs[run]
 	request := p.request(r.kind)
 	p.room(p.later, r.node).add(request)
@@ -128,6 +129,7 @@ func (p *planner) leave(run int32) {
 // untake has a run stay.
 func (p *planner) untake(run int32) {
 	p.gone.drop(run)
+	p.countRun(run, 1)
 	r := &p.runs[run]
 	request := p.request(r.kind)
 	p.room(p.later, r.node).sub(request)

@@ -37,6 +37,9 @@ type asked struct {
 	job, queue, gang int32
 	// members are empty for a job of its own.
 	members []int32
+	// alone: it is a member of an elastic gang that goes by itself. Behind: not before others
+	// of the gang have started.
+	alone, behind bool
 	// last is where the gang stands in its queue: its last member.
 	last     int32
 	position int
@@ -46,6 +49,9 @@ func (p *planner) trialOf(job int32) *asked {
 	t := &asked{job: job, queue: p.kinds[p.jobs[job].kind].queue, gang: p.jobs[job].gang, last: job}
 	if t.gang != none {
 		t.members = p.gangs[t.gang].queued
+		if p.gangs[t.gang].isElastic() {
+			p.askElastic(t)
+		}
 		t.last = t.members[len(t.members)-1]
 	}
 	t.position = p.positionOf(t.last)
@@ -82,7 +88,9 @@ func (p *planner) blocks(t *asked, now Time) (out []Block) {
 		}
 	}
 	if t.gang != none {
-		if g := &p.gangs[t.gang]; !g.whole() {
+		if g := &p.gangs[t.gang]; g.isElastic() {
+			out = p.blockElastic(t, out)
+		} else if !g.whole() {
 			out = append(out, Block{Rule: GangIncomplete, Have: int64(g.members()), Need: int64(g.Cardinality)})
 		}
 		if p.aboveGangMax(t.gang) {
@@ -138,6 +146,7 @@ func (p *planner) askAgain(t *asked) *queueRound {
 		last = members[len(members)-1] // where it stands in this pool
 	}
 	p.setNext(q, last, 0, members)
+	q.alone = t.alone
 	return q
 }
 

@@ -195,8 +195,12 @@ type Job struct {
 type Gang struct {
 	ID    GangID
 	Queue QueueID
-	// Cardinality is how many members start together.
+	// Cardinality is how many members start together, where Min is not given.
 	Cardinality uint32
+	// Min makes a gang elastic: it is the least of its members that must run, from 1 to
+	// Cardinality; zero: all start together. Want is the most that run, from Min; zero: any
+	// number. See elastic.go.
+	Min, Want uint32
 	// Label: all run on nodes with one value of it; empty: no such rule.
 	Label string
 	// Tier: all run in one domain of it; empty: no such rule. It goes before Label.
@@ -214,6 +218,9 @@ type Group struct {
 	// Tier and Label bind it as they do a gang, to a domain within its parent's.
 	Tier  TierID
 	Label string
+	// Min and Want are the least and the most members of it, and of the groups in it, that
+	// run, where the gang has a Min; zero: no such rule.
+	Min, Want uint32
 }
 
 // Phase is what a run does to its node.

@@ -12,6 +12,11 @@ type unit struct {
 	mates []int32
 	// rule is by which it is taken.
 	rule Rule
+	// spare: it is a run of an elastic gang that may go alone. Of the others of that gang on
+	// the node, spares counts those, and taken how many of them go; goes: these go too.
+	spare         bool
+	spares, taken int
+	goes          bool
 }
 
 // victimsOn finds whom a job would preempt on a node; false: it would not fit. The
@@ -41,6 +46,7 @@ func (p *planner) findVictims(q *queueRound, k *seek, n int32) bool {
 		if u.rule = p.mayTake(q, level, u); u.rule == 0 {
 			continue
 		}
+		p.takeSpare(u)
 		h.taken = append(h.taken, int32(i)) //nolint:gosec // runs of a node
 		for _, r := range u.runs {
 			h.room.add(p.request(p.runs[r].kind))
@@ -54,6 +60,10 @@ func (p *planner) findVictims(q *queueRound, k *seek, n int32) bool {
 	h.found.node, h.found.victims = n, h.found.victims[:0]
 	for i := len(h.taken) - 1; i >= 0; i-- { // the best in rank first
 		u := &h.units[h.taken[i]]
+		if p.goesAnyway(u) {
+			h.found.victims = append(h.found.victims, victim{u.runs[0], u.rule})
+			continue
+		}
 		for _, r := range u.runs {
 			h.room.sub(p.request(p.runs[r].kind))
 		}
@@ -65,6 +75,7 @@ func (p *planner) findVictims(q *queueRound, k *seek, n int32) bool {
 		}
 		pods -= int32(len(u.runs)) //nolint:gosec // runs of a node
 		p.lossOf(u, false)
+		u.goes = true
 		for _, r := range u.runs {
 			h.room.add(p.request(p.runs[r].kind))
 			h.found.victims = append(h.found.victims, victim{r, u.rule})
@@ -91,7 +102,7 @@ func (p *planner) findVictims(q *queueRound, k *seek, n int32) bool {
 // unitsOn finds who could go from a node, the best in rank first.
 func (p *planner) unitsOn(n int32) {
 	h := &p.hunt
-	h.ranked, h.units = h.ranked[:0], h.units[:0]
+	h.ranked, h.units, h.spare = h.ranked[:0], h.units[:0], h.spare[:0]
 	if row := &p.index.soft.nodes[n]; !row.gangs && !p.market {
 		// Who may not be preempted at all is never taken, and breaks no gang.
 		p.index.soft.rank(p.State, n)
@@ -114,6 +125,10 @@ func (p *planner) unitsOn(n int32) {
 		gang := p.runs[r].gang
 		if gang == none {
 			h.units = append(h.units, unit{gang: none, runs: h.ranked[i : i+1]})
+			continue
+		}
+		if p.gangs[gang].isElastic() {
+			p.addElastic(n, h.ranked, i)
 			continue
 		}
 		if at := slices.IndexFunc(h.units, func(u unit) bool { return u.gang == gang }); at >= 0 {
@@ -183,6 +198,9 @@ func (p *planner) lossOf(u *unit, kept bool) {
 // plan would leave something to decide to the next at the same moment.
 func (p *planner) mayTake(q *queueRound, priority int32, u *unit) Rule {
 	first := &p.runs[u.runs[0]]
+	if u.taken < u.spares || q.gang != none && first.gang == q.gang && p.gangs[q.gang].isElastic() {
+		return 0 // who may go alone goes first, and nobody for one of his own gang
+	}
 	if u.gang != none {
 		if g := &p.gangs[u.gang]; g.round == p.number && g.laid > 0 {
 			return 0

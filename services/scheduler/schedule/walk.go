@@ -59,16 +59,12 @@ func (p *planner) next(q *queueRound) bool {
 			p.goOn(q)
 			continue
 		}
-		members := []int32(nil)
+		members, alone := []int32(nil), false
 		if row.gang != none {
-			g := &p.gangs[row.gang]
-			// A gang stands where its last member does, and is looked at once.
-			if g.seen == q.walk && g.seenAway >= src.away || !g.whole() || job != p.lastOf(g.queued) {
+			if members, alone = p.goesOf(q, job, src.away); members == nil {
 				p.step(q)
 				continue
 			}
-			g.seen, g.seenAway = q.walk, src.away
-			members = p.inOrder(g.queued)
 		}
 		if !p.mayUse(members) || p.tooEarly(job, members) || src.away > 0 && !p.mayGoAway(job, members, src.away) {
 			p.step(q)
@@ -76,6 +72,7 @@ func (p *planner) next(q *queueRound) bool {
 		}
 		q.taken = true
 		p.setNext(q, job, src.away, members)
+		q.alone = alone
 		return true
 	}
 	return false
@@ -123,7 +120,7 @@ func (p *planner) notBefore(job int32) Time {
 
 // setNext has a gang be the next, and reckons what its start would cost its queue.
 func (p *planner) setNext(q *queueRound, job, away int32, members []int32) {
-	q.has, q.job, q.away, q.gang, q.members = true, job, away, p.jobs[job].gang, members
+	q.has, q.job, q.away, q.gang, q.members, q.alone = true, job, away, p.jobs[job].gang, members, false
 	first := job
 	if q.gang != none {
 		first = members[0]
@@ -216,8 +213,13 @@ func (p *planner) canStart(q *queueRound) bool {
 		q.missed.missOver()
 	} else {
 		p.miss(q)
-		p.wakeForProtected(q)
-		p.wakeForYoung(q)
+		if !q.alone {
+			p.wakeForProtected(q)
+			p.wakeForYoung(q)
+		}
+	}
+	if q.alone {
+		p.failMember(q)
 	}
 	if q.gang == none && !p.alone(q.job) {
 		p.kinds[p.jobs[q.job].kind].fail(q.walk, q.away)

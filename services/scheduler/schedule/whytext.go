@@ -30,7 +30,9 @@ func (w *Why) Reason() string {
 func (w *Why) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Number %d of %d in queue %q", w.Position, w.Queued, w.Queue)
-	if w.Gang != "" {
+	if w.Min > 0 {
+		fmt.Fprintf(&b, ", of gang %q: %d of %d members are there, %d wait, and %d must run", w.Gang, w.Members, w.Cardinality, w.Waiting, w.Min)
+	} else if w.Gang != "" {
 		fmt.Fprintf(&b, ", of gang %q: %d of %d members are there, %d wait", w.Gang, w.Members, w.Cardinality, w.Waiting)
 	}
 	b.WriteString(".\n")
@@ -74,7 +76,14 @@ func (b Block) Text(w *Why) string {
 	case QueueCordoned:
 		return fmt.Sprintf("queue %q is cordoned", b.Queue)
 	case GangIncomplete:
+		if w.Min > 0 {
+			return fmt.Sprintf("%s has %d members that run or may, and must have %d", b.ofGang(w), b.Have, b.Need)
+		}
 		return fmt.Sprintf("gang %q has %d of %d members", w.Gang, b.Have, b.Need)
+	case GangFirst:
+		return fmt.Sprintf("others of gang %q start first, for it to be whole", w.Gang)
+	case GangFull:
+		return fmt.Sprintf("of %s %d members run, and no more than %d are to", b.ofGang(w), b.Have, b.Need)
 	case GangAboveBurst:
 		return fmt.Sprintf("gang %q has %d members, more than the %d that may start at a time", w.Gang, b.Need, b.Have)
 	case GangAboveMax:
@@ -104,6 +113,14 @@ func (b Block) Text(w *Why) string {
 		return "a rule of the round stops it"
 	}
 	return "no rule"
+}
+
+// ofGang is the gang or the group that a block is about.
+func (b Block) ofGang(w *Why) string {
+	if b.Group != "" {
+		return fmt.Sprintf("group %q of gang %q", b.Group, w.Gang)
+	}
+	return fmt.Sprintf("gang %q", w.Gang)
 }
 
 // text is a moment in UTC.
@@ -202,6 +219,8 @@ func (p Preemption) String() string {
 		return "It would start in the place of runs that are preempted."
 	case NothingPreemptible:
 		return "Preemption: no run here is preemptible."
+	case MemberAlone:
+		return "Preemption: its gang runs without it, so it takes nobody's place."
 	case NothingMayGo:
 		return "Preemption: no run is of a lower class, and no other queue may lose to its queue."
 	case NotEnoughMayGo:

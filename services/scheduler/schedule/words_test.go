@@ -36,6 +36,12 @@ func (c command) value(key string) string {
 	return ""
 }
 
+// count is the number of a key; zero: there is none.
+func (c command) count(key string) uint32 {
+	n, _ := strconv.ParseUint(c.value(key), 10, 32) // what is no number is none
+	return uint32(n)
+}
+
 // amounts is a Vec of what is given with a prefix.
 func (c command) amounts(t *testing.T, prefix string, resources []string) schedule.Vec {
 	t.Helper()

@@ -413,6 +413,7 @@ func (w *world) drawMates(t *rapid.T, j schedule.Job) {
 	g := schedule.Gang{ID: schedule.GangID(fmt.Sprintf("g%d", len(w.gangs))), Queue: j.Queue, Cardinality: uint32(n + 1)}
 	g.Tier, g.Label = drawBound(t, w.cfg)
 	g.Groups = drawGroups(t, w.cfg)
+	drawElastic(t, &g)
 	w.gangs[g.ID] = g
 	j.Gang, j.Group = g.ID, anyGroup(t, g)
 	w.waiting[j.ID] = j
@@ -431,7 +432,25 @@ func (w *world) drawMates(t *rapid.T, j schedule.Job) {
 			delete(w.waiting, mate.ID)
 			w.drawRun(t, mate)
 		}
-		w.wholeOrNothing(mates)
+		if g.Min == 0 {
+			w.wholeOrNothing(mates)
+		}
+	}
+}
+
+// drawElastic makes a gang elastic, or not.
+func drawElastic(t *rapid.T, g *schedule.Gang) {
+	if rapid.Bool().Draw(t, "elastic") {
+		return
+	}
+	g.Min = rapid.Uint32Range(1, g.Cardinality).Draw(t, "min")
+	if rapid.IntRange(0, 2).Draw(t, "bounded") == 0 {
+		g.Want = rapid.Uint32Range(g.Min, g.Cardinality).Draw(t, "want")
+	}
+	for i := range g.Groups {
+		group := &g.Groups[i]
+		group.Min = rapid.SampledFrom([]uint32{0, 0, 0, 1, 2}).Draw(t, "min")
+		group.Want = rapid.SampledFrom([]uint32{0, 0, 0, 2, 3}).Draw(t, "want")
 	}
 }
 
