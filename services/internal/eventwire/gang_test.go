@@ -13,6 +13,7 @@ func TestGang(t *testing.T) {
 	for _, want := range []job.Gang{
 		{},
 		{ID: "g", Cardinality: 2, UniformityLabel: "rack"},
+		{ID: "g", Cardinality: 4, Min: 2, Want: 3, Group: "a/b", GroupMins: "1/", GroupWants: "/2", GroupLabels: "zone,"},
 		{ID: "g", Cardinality: 2, Tier: "block", Group: "a/b", GroupTiers: "/host"},
 	} {
 		if got := eventwire.GangFrom(eventwire.Gang(want)); got != want {

@@ -23,13 +23,17 @@ func gang(g job.Gang) *eventsv1.Gang {
 	if g == (job.Gang{}) {
 		return nil
 	}
-	return &eventsv1.Gang{Id: g.ID, Cardinality: g.Cardinality, NodeUniformityLabel: g.UniformityLabel, Tier: g.Tier, Group: g.Group, GroupTiers: g.GroupTiers}
+	return &eventsv1.Gang{
+		Id: g.ID, Cardinality: g.Cardinality, NodeUniformityLabel: g.UniformityLabel, Tier: g.Tier, Group: g.Group, GroupTiers: g.GroupTiers,
+		Min: g.Min, Want: g.Want, GroupMins: g.GroupMins, GroupWants: g.GroupWants, GroupLabels: g.GroupLabels,
+	}
 }
 
 func gangFrom(g *eventsv1.Gang) job.Gang {
 	return job.Gang{
 		ID: g.GetId(), Cardinality: g.GetCardinality(), UniformityLabel: g.GetNodeUniformityLabel(),
 		Tier: g.GetTier(), Group: g.GetGroup(), GroupTiers: g.GetGroupTiers(),
+		Min: g.GetMin(), Want: g.GetWant(), GroupMins: g.GetGroupMins(), GroupWants: g.GetGroupWants(), GroupLabels: g.GetGroupLabels(),
 	}
 }
 

@@ -54,7 +54,8 @@ type Toleration struct {
 	Key, Operator, Value, Effect string
 }
 
-// Gang is a set of jobs that start together or not at all. The zero Gang is none.
+// Gang is a set of jobs that start together or not at all, or as many of them as must run.
+// The zero Gang is none.
 type Gang struct {
 	ID string
 	// Cardinality is how many members the gang has.
@@ -68,6 +69,15 @@ type Gang struct {
 	// the widest first. Empty: none. GroupTiers are the tiers that these are bound to, the
 	// same way; an empty one binds nothing.
 	Group, GroupTiers string
+	// Min makes the gang elastic: it is the least of its members that must run; zero: all start
+	// together. Want is the most that run; zero: any number.
+	Min, Want uint32
+	// GroupMins and GroupWants are the same of the job's groups, as numbers with slashes between,
+	// in the order of Group; an empty one is no rule. Only a gang with a Min has them.
+	GroupMins, GroupWants string
+	// GroupLabels are the node labels on one value of which these groups run, with commas
+	// between; an empty one is no rule.
+	GroupLabels string
 }
 
 // Pod names the pod of a run.

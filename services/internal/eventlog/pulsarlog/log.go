@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,9 +22,6 @@ const (
 	// retryWaitMin and retryWaitMax bound how long is waited between tries.
 	retryWaitMin = 50 * time.Millisecond
 	retryWaitMax = time.Second
-	// busyFor is how long a subscription or a topic may be busy before that is trouble:
-	// replicas that start together make and move the same ones.
-	busyFor = 5 * time.Second
 	// operationTimeout is how long the client tries to make a producer or a reader
 	// before it is asked again.
 	operationTimeout = 10 * time.Second
@@ -229,7 +225,6 @@ func (l *Log) topic(p eventlog.Partition) string {
 // patiently tries until it goes well, fails for good, ctx is done or the log is
 // closed.
 func (l *Log) patiently(ctx context.Context, try func() error) error {
-	waited := time.Duration(0)
 	for wait := retryWaitMin; ; wait = min(2*wait, retryWaitMax) {
 		err := try()
 		if err == nil || !passing(err) {
@@ -239,12 +234,9 @@ func (l *Log) patiently(ctx context.Context, try func() error) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
-		if waited >= busyFor || !refused(err, http.StatusPreconditionFailed) {
-			l.setTrouble(err)
-		}
+		l.setTrouble(err)
 		select {
 		case <-time.After(wait):
-			waited += wait
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		case <-l.ctx.Done():

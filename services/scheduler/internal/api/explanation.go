@@ -48,7 +48,7 @@ func timeOut(t schedule.Time) *timestamppb.Timestamp {
 func whyOut(w *schedule.Why) *schedulerv1.Why {
 	out := &schedulerv1.Why{
 		Position: int64(w.Position), Queued: int64(w.Queued), Gang: string(w.Gang), MembersWaiting: int64(w.Waiting),
-		Members: int64(w.Members), Cardinality: int64(w.Cardinality), Starts: w.Starts, Blocks: blocksOut(w.Blocks, w),
+		Members: int64(w.Members), Cardinality: int64(w.Cardinality), GangMin: int64(w.Min), Starts: w.Starts, Blocks: blocksOut(w.Blocks, w),
 		ReservedPool: string(w.Reservation.Pool), ReservedJobs: int64(len(w.Reservation.Members)), ReservedBy: timeOut(w.Reservation.Time),
 	}
 	for i := range w.Pools {
@@ -90,6 +90,8 @@ func blockRules() map[schedule.BlockRule]schedulerv1.BlockRule {
 		schedule.ShortOfFloating: schedulerv1.BlockRule_BLOCK_RULE_SHORT_OF_FLOATING,
 		schedule.AboveAPeriod:    schedulerv1.BlockRule_BLOCK_RULE_ABOVE_A_PERIOD,
 		schedule.PeriodUsed:      schedulerv1.BlockRule_BLOCK_RULE_PERIOD_USED,
+		schedule.GangFirst:       schedulerv1.BlockRule_BLOCK_RULE_GANG_FIRST,
+		schedule.GangFull:        schedulerv1.BlockRule_BLOCK_RULE_GANG_FULL,
 		schedule.OtherRule:       schedulerv1.BlockRule_BLOCK_RULE_OTHER,
 	}
 }
@@ -99,6 +101,7 @@ func blocksOut(blocks []schedule.Block, w *schedule.Why) (out []*schedulerv1.Blo
 		out = append(out, &schedulerv1.Block{
 			Rule: blockRules()[b.Rule], Until: timeOut(b.Until), Have: b.Have, Need: b.Need, PriorityClass: string(b.Class),
 			Resource: b.Resource, Text: b.Text(w), Queue: string(b.Queue),
+			Group: string(b.Group),
 		})
 	}
 	return out

@@ -12,7 +12,7 @@ import (
 func TestEnumsOnTheWire(t *testing.T) {
 	t.Parallel()
 	seen := map[schedulerv1.BlockRule]bool{0: true}
-	for rule := schedule.BlockRule(1); rule <= schedule.OtherRule; rule++ {
+	for rule := schedule.BlockRule(1); rule <= schedule.GangFull; rule++ {
 		if wire := blockRules()[rule]; seen[wire] {
 			t.Errorf("block rule %d is %s on the wire, which is none or another's too", rule, wire)
 		} else {
@@ -21,7 +21,7 @@ func TestEnumsOnTheWire(t *testing.T) {
 	}
 	for name, ends := range map[string][2]int{
 		"node reason": {int(schedule.NodeReserved), int(schedulerv1.NodeReason_NODE_REASON_RESERVED)},
-		"preemption":  {int(schedule.NotEnoughMayGo), int(schedulerv1.Preemption_PREEMPTION_NOT_ENOUGH_MAY_GO)},
+		"preemption":  {int(schedule.MemberAlone), int(schedulerv1.Preemption_PREEMPTION_MEMBER_ALONE)},
 		"change kind": {int(schedule.AddNodes), int(schedulerv1.ChangeKind_CHANGE_KIND_ADD_NODES)},
 	} {
 		if ends[0] != ends[1] {

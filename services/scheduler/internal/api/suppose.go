@@ -50,6 +50,12 @@ func checkWhatIf(req *schedulerv1.WhatIfRequest) ([]job.ID, error) {
 		if j.GetGang() != "" && j.GetGangCardinality() == 0 {
 			check.Violate(at+"gangCardinality", 0, "must be at least 1")
 		}
+		if j.GetGangMin() > j.GetGangCardinality() {
+			check.Violate(at+"gangMin", j.GetGangMin(), "must be at most gangCardinality")
+		}
+		if want := j.GetGangWant(); want > 0 && (j.GetGangMin() == 0 || want < j.GetGangMin() || want > j.GetGangCardinality()) {
+			check.Violate(at+"gangWant", want, "must be from gangMin, which must be given, to gangCardinality")
+		}
 	}
 	nodes := 0
 	for i, n := range req.GetNodes() {
@@ -182,6 +188,7 @@ func (s *supposed) job(on *lead.Copy, i int, j *schedulerv1.SupposedJob) error {
 	if row.Gang != "" {
 		s.add(schedule.GangAdded{Gang: schedule.Gang{
 			ID: row.Gang, Queue: row.Queue, Cardinality: j.GetGangCardinality(), Label: j.GetGangUniformityLabel(),
+			Min: j.GetGangMin(), Want: j.GetGangWant(),
 		}})
 	}
 	s.add(schedule.JobQueued{Job: row})

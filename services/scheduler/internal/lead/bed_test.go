@@ -298,6 +298,13 @@ func grouped(id string, n uint32, group string) func(*job.SubmittedEvent) {
 	}
 }
 
+// elastic is a member of a gang of which some must run, in a group of it with a least.
+func elastic(id string, n, least uint32, group string) func(*job.SubmittedEvent) {
+	return func(e *job.SubmittedEvent) {
+		e.Gang = job.Gang{ID: id, Cardinality: n, Min: least, Group: "all/" + group, GroupMins: "/1", GroupWants: "3/"}
+	}
+}
+
 func node(name string, cpu int64) lead.Node {
 	return lead.Node{Name: name, Total: []job.Amount{{Resource: "cpu", Value: cpu}, {Resource: "memory", Value: 1 << 30}}}
 }

@@ -2,6 +2,7 @@ package lead
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
@@ -12,11 +13,14 @@ func (b *board) gangOf(rec *record) schedule.Gang {
 	g := schedule.Gang{
 		ID: schedule.GangID(rec.gang.ID), Queue: schedule.QueueID(rec.set.queue),
 		Cardinality: rec.gang.Cardinality, Label: rec.gang.UniformityLabel, Tier: b.tier(rec.gang.Tier),
+		Min: rec.gang.Min, Want: rec.gang.Want,
 	}
 	if rec.gang.Group == "" {
 		return g
 	}
-	tiers, parent := strings.Split(rec.gang.GroupTiers, "/"), ""
+	parent := ""
+	tiers, labels := strings.Split(rec.gang.GroupTiers, "/"), strings.Split(rec.gang.GroupLabels, ",")
+	mins, wants := strings.Split(rec.gang.GroupMins, "/"), strings.Split(rec.gang.GroupWants, "/")
 	for i, name := range strings.Split(rec.gang.Group, "/") {
 		group := schedule.Group{ID: schedule.GroupID(name), Parent: schedule.GroupID(parent)}
 		if parent != "" {
@@ -25,10 +29,25 @@ func (b *board) gangOf(rec *record) schedule.Gang {
 		if i < len(tiers) {
 			group.Tier = b.tier(tiers[i])
 		}
+		if i < len(labels) {
+			group.Label = labels[i]
+		}
+		if i < len(mins) {
+			group.Min = members(mins[i])
+		}
+		if i < len(wants) {
+			group.Want = members(wants[i])
+		}
 		g.Groups = append(g.Groups, group)
 		parent = string(group.ID)
 	}
 	return g
+}
+
+// members is a number of members as submit took it; empty: zero.
+func members(text string) uint32 {
+	n, _ := strconv.ParseUint(text, 10, 32) // submit has refused what is none
+	return uint32(n)
 }
 
 // tier is a tier of the configuration by its name. One that the configuration does not name
@@ -88,6 +107,9 @@ func (r gangRows) add(g schedule.Gang, rows []schedule.GangRow) []schedule.GangR
 	for _, group := range g.Groups {
 		if !r.groups[key][group.ID] {
 			r.groups[key][group.ID] = true
+			if rows[at].Min == 0 { // the gang that is known is not elastic
+				group.Min, group.Want = 0, 0
+			}
 			rows[at].Groups = append(rows[at].Groups, group)
 		}
 	}

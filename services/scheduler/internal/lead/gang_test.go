@@ -3,6 +3,8 @@ package lead_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fairlead-batch/fairlead/services/internal/job"
 	"github.com/fairlead-batch/fairlead/services/scheduler/internal/lead"
 )
@@ -39,5 +41,39 @@ func TestGangGroups(t *testing.T) {
 		if racks[l.Node] != groups[l.Job] {
 			t.Errorf("job %s of group %s is on node %s", l.Job, groups[l.Job], l.Node)
 		}
+	}
+}
+
+// TestElasticGang: an elastic gang starts with as many members as must run, and no more than
+// are to; when one has ended another takes its place. A replica that begins from a snapshot
+// knows that one ended of itself.
+func TestElasticGang(t *testing.T) {
+	t.Parallel()
+	b := leader(t)
+	for id := range byte(4) {
+		b.submit("set", id+1, 1000, func(e *job.SubmittedEvent) {
+			e.Gang = job.Gang{ID: "g", Cardinality: 4, Min: 2, Want: 2}
+		})
+	}
+	b.connect(1, node("n1", 4000))
+	b.readBack()
+	list := b.leases()
+	if len(list) != 2 {
+		t.Fatalf("%d leases were sent, want the 2 that run", len(list))
+	}
+	first := list[0]
+	b.running(first.Job, first, 1)
+	b.report(1, 4, job.RunSucceededEvent{Head: head(first.Job), Run: first.Run})
+	b.readBack()
+	if list = b.leases(); len(list) != 1 {
+		t.Fatalf("%d leases were sent after one had ended, want 1", len(list))
+	}
+	gangs := b.core.Snapshot().Round.Gangs
+	if len(gangs) != 1 || gangs[0].Min != 2 || len(gangs[0].Done) != 1 || gangs[0].Done[0].Members != 1 {
+		t.Errorf("gangs %+v, want one with a member that ended of itself", gangs)
+	}
+	heir := bedFrom(t, b.log, 2, b.core.Snapshot())
+	if diff := cmp.Diff(gangs, heir.core.Snapshot().Round.Gangs); diff != "" {
+		t.Errorf("gangs of the heir (-leader +heir):\n%s", diff)
 	}
 }

@@ -226,23 +226,27 @@ func (c *Core) startable(starts []schedule.Start) []schedule.Start {
 			broken[of(s)] = broken[of(s)] || !waits(s)
 		}
 	}
+	started := map[gangKey]bool{}
 	for _, s := range starts {
 		if s.Gang != "" && members[of(s)] < c.table.jobs[job.ID(s.Job)].gang.Cardinality {
-			broken[of(s)] = broken[of(s)] || c.comesBack(of(s))
+			started[of(s)] = true
 		}
 	}
+	c.comeBack(started, broken)
 	return slices.DeleteFunc(slices.Clone(starts), func(s schedule.Start) bool { return !waits(s) || broken[of(s)] })
 }
 
-// comesBack says whether an own entry, not read back yet, lets a member of a gang
-// wait again. It looks at every job: it is asked only for gangs that started before.
-func (c *Core) comesBack(gang gangKey) bool {
-	for _, rec := range c.table.jobs { //archcheck:unordered looks whether there is one
-		if rec.gangKey() == gang && rec.job.State != job.Queued && rec.aheadOfLog().State == job.Queued {
-			return true
+// comeBack finds of which of some gangs an own entry, not read back yet, lets a member wait
+// again. It looks at every job, and is asked for gangs that may have started before.
+func (c *Core) comeBack(gangs, broken map[gangKey]bool) {
+	if len(gangs) == 0 {
+		return
+	}
+	for _, rec := range c.table.jobs { //archcheck:unordered each by itself
+		if gang := rec.gangKey(); gangs[gang] && rec.job.State != job.Queued && rec.aheadOfLog().State == job.Queued {
+			broken[gang] = true
 		}
 	}
-	return false
 }
 
 func (c *Core) plannedEvent(parts *post, rec *record, e job.Event) {

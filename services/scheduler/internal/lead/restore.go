@@ -154,6 +154,8 @@ func (b *board) rowsOf(rec *record, content *schedule.Snapshot) {
 	member := schedule.MemberRow{Job: schedule.JobID(rec.job.ID), Queue: schedule.QueueID(rec.set.queue), Gang: gang, Group: schedule.GroupID(rec.gang.Group)}
 	if holds {
 		member.Run = schedule.RunID(rec.job.Run.ID)
+	} else {
+		member.Ended = rec.gang.Min > 0 && (rec.job.Run.State == job.RunSucceeded || rec.job.Run.State == job.RunFailed)
 	}
 	content.Members = append(content.Members, member)
 }

@@ -47,7 +47,7 @@ func story(t *testing.T, draw *rapid.T) *bed {
 	var reports uint64
 	for range rapid.IntRange(1, 25).Draw(draw, "steps") {
 		set := rapid.SampledFrom([]string{"s1", "s2", "s3"}).Draw(draw, "set")
-		switch what := rapid.SampledFrom([]string{"job", "job", "gang", "cancel", "priority", "preempt", "report", "report", "report", "command"}).Draw(draw, "what"); what {
+		switch what := rapid.SampledFrom([]string{"job", "job", "gang", "elastic", "cancel", "priority", "preempt", "report", "report", "report", "command"}).Draw(draw, "what"); what {
 		case "job":
 			change := rapid.SampledFrom([]func(*job.SubmittedEvent){preemptible, urgent, gang("", 0), gang(fmt.Sprintf("half%d", len(ids)), 2)}).Draw(draw, "kind")
 			submit(set, rapid.Int64Range(500, 5000).Draw(draw, "cpu"), change)
@@ -56,6 +56,11 @@ func story(t *testing.T, draw *rapid.T) *bed {
 			member := rapid.SampledFrom([]func(*job.SubmittedEvent){gang(name, 2), grouped(name, 2, "x")}).Draw(draw, "member")
 			submit(set, 1000, member)
 			submit(rapid.SampledFrom([]string{"s1", "s2", "s3"}).Draw(draw, "mate's set"), 1000, member)
+		case "elastic":
+			name := fmt.Sprintf("elastic%d", len(ids))
+			for range 3 {
+				submit(rapid.SampledFrom([]string{"s1", "s2", "s3"}).Draw(draw, "mate's set"), 1000, elastic(name, 3, 2, rapid.SampledFrom([]string{"x", "y"}).Draw(draw, "group")))
+			}
 		case "command":
 			b.users(set, lead.Body{Commands: []job.Command{{Action: job.Cancel, Select: job.Selector{Queues: []string{"q"}, JobSet: set}}}})
 		case "report":

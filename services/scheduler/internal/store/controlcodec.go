@@ -89,6 +89,7 @@ func round(r lead.RoundSnapshot) *schedulerv1.Round {
 		out.Gangs = append(out.Gangs, &schedulerv1.GangPast{
 			Queue: string(g.Queue), Gang: string(g.ID), Cardinality: g.Cardinality, NodeUniformityLabel: g.Label, Ended: g.Ended, Missed: g.Missed,
 			Tier: string(g.Tier), Groups: gangGroups(g.Groups),
+			Min: g.Min, Want: g.Want, Done: gangDone(g.Done),
 		})
 	}
 	return out
@@ -147,8 +148,9 @@ func roundFrom(in *schedulerv1.Round) (r lead.RoundSnapshot) {
 		gang := schedule.Gang{
 			ID: schedule.GangID(g.GetGang()), Queue: schedule.QueueID(g.GetQueue()), Cardinality: g.GetCardinality(), Label: g.GetNodeUniformityLabel(),
 			Tier: schedule.TierID(g.GetTier()), Groups: gangGroupsFrom(g.GetGroups()),
+			Min: g.GetMin(), Want: g.GetWant(),
 		}
-		r.Gangs = append(r.Gangs, schedule.GangRow{Gang: gang, Ended: g.GetEnded(), Missed: g.GetMissed()})
+		r.Gangs = append(r.Gangs, schedule.GangRow{Gang: gang, Ended: g.GetEnded(), Missed: g.GetMissed(), Done: gangDoneFrom(g.GetDone())})
 	}
 	return r
 }
@@ -198,7 +200,21 @@ func decodePlans(in *schedulerv1.ControlSnapshot, s *lead.Snapshot) error {
 
 func gangGroups(groups []schedule.Group) (out []*schedulerv1.GangGroup) {
 	for _, g := range groups {
-		out = append(out, &schedulerv1.GangGroup{Id: string(g.ID), Parent: string(g.Parent), Tier: string(g.Tier), NodeUniformityLabel: g.Label})
+		out = append(out, &schedulerv1.GangGroup{Id: string(g.ID), Parent: string(g.Parent), Tier: string(g.Tier), NodeUniformityLabel: g.Label, Min: g.Min, Want: g.Want})
+	}
+	return out
+}
+
+func gangDone(rows []schedule.DoneRow) (out []*schedulerv1.GangDone) {
+	for _, row := range rows {
+		out = append(out, &schedulerv1.GangDone{Group: string(row.Group), Members: row.Members})
+	}
+	return out
+}
+
+func gangDoneFrom(rows []*schedulerv1.GangDone) (out []schedule.DoneRow) {
+	for _, row := range rows {
+		out = append(out, schedule.DoneRow{Group: schedule.GroupID(row.GetGroup()), Members: row.GetMembers()})
 	}
 	return out
 }
@@ -207,6 +223,7 @@ func gangGroupsFrom(groups []*schedulerv1.GangGroup) (out []schedule.Group) {
 	for _, g := range groups {
 		out = append(out, schedule.Group{
 			ID: schedule.GroupID(g.GetId()), Parent: schedule.GroupID(g.GetParent()), Tier: schedule.TierID(g.GetTier()), Label: g.GetNodeUniformityLabel(),
+			Min: g.GetMin(), Want: g.GetWant(),
 		})
 	}
 	return out

@@ -14,7 +14,7 @@ func (c *checker) gangs(items []Item) {
 		class string
 	}
 	first := map[string]member{}
-	tiers := map[string]string{} // of groups by gang and name
+	groups := map[string]groupRules{} // by gang and name
 	for i := range items {
 		c.at = i
 		gang, field, why := c.gangOf(items[i].Annotations)
@@ -26,7 +26,7 @@ func (c *checker) gangs(items []Item) {
 			continue
 		}
 		m := member{gang: gang, class: c.ClassOf(items[i].Pod)}
-		c.groupAgrees(gang, tiers)
+		c.groupAgrees(gang, groups)
 		f, known := first[gang.ID]
 		if !known {
 			first[gang.ID] = m
@@ -47,6 +47,7 @@ func (c *checker) gangs(items []Item) {
 		if m.gang.Tier != f.gang.Tier {
 			c.violate(annotation(GangTierAnnotation), m.gang.Tier, fmt.Sprintf("inconsistent tier in gang %s: expected %q but got %q", gang.ID, f.gang.Tier, m.gang.Tier))
 		}
+		c.elasticAgrees(&m.gang, &f.gang)
 	}
 }
 
@@ -77,11 +78,15 @@ func (r Rules) gangOf(annotations map[string]string) (gang job.Gang, field, why 
 	gang = job.Gang{
 		ID: id, Cardinality: uint32(cardinality), UniformityLabel: annotations[GangUniformityAnnotation],
 		Tier: annotations[GangTierAnnotation], Group: annotations[GangGroupAnnotation], GroupTiers: annotations[GangGroupTiersAnnotation],
+		GroupMins: annotations[GangGroupMinsAnnotation], GroupWants: annotations[GangGroupWantsAnnotation], GroupLabels: annotations[GangGroupLabelsAnnotation],
 	}
 	if _, given := annotations[GangUniformityAnnotation]; !given && gang.Tier == "" {
 		gang.UniformityLabel = r.GangUniformityLabel
 	}
 	if field, why := r.misbound(gang); why != "" {
+		return job.Gang{}, field, why
+	}
+	if field, why := elastic(annotations, &gang); why != "" {
 		return job.Gang{}, field, why
 	}
 	return gang, "", ""

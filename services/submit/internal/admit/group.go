@@ -53,25 +53,42 @@ func (r Rules) noTier(name string) string {
 	return fmt.Sprintf("tier %q is not known: it must be one of %s", name, strings.Join(r.GangTiers, ", "))
 }
 
-// groupAgrees judges that the groups that a member is in are bound as they are elsewhere in
-// the request. Tiers are those of the groups seen, by gang and group.
-func (c *checker) groupAgrees(g job.Gang, seen map[string]string) {
+// groupRules is what a member says of a group that it is in.
+type groupRules struct{ tier, least, most, label string }
+
+// groupAgrees judges that what a member says of the groups that it is in is what others in the
+// request say. Seen are the groups so far, by gang and group.
+func (c *checker) groupAgrees(g job.Gang, seen map[string]groupRules) {
 	if g.Group == "" {
 		return
 	}
-	names, tiers := strings.Split(g.Group, "/"), strings.Split(g.GroupTiers, "/")
+	names := strings.Split(g.Group, "/")
 	for i := range names {
-		group, tier := strings.Join(names[:i+1], "/"), ""
-		if i < len(tiers) {
-			tier = tiers[i]
-		}
+		group := strings.Join(names[:i+1], "/")
+		rules := groupRules{part(g.GroupTiers, "/", i), part(g.GroupMins, "/", i), part(g.GroupWants, "/", i), part(g.GroupLabels, ",", i)}
 		key := g.ID + "\x00" + group
 		before, known := seen[key]
-		if known && before != tier {
-			c.violate(annotation(GangGroupTiersAnnotation), g.GroupTiers, fmt.Sprintf("inconsistent tier of group %s in gang %s: expected %q but got %q", group, g.ID, before, tier))
-		}
 		if !known {
-			seen[key] = tier
+			seen[key] = rules
+			continue
+		}
+		for _, rule := range []struct{ what, field, value, before, now string }{
+			{"tier", GangGroupTiersAnnotation, g.GroupTiers, before.tier, rules.tier},
+			{"least", GangGroupMinsAnnotation, g.GroupMins, before.least, rules.least},
+			{"most", GangGroupWantsAnnotation, g.GroupWants, before.most, rules.most},
+			{"label", GangGroupLabelsAnnotation, g.GroupLabels, before.label, rules.label},
+		} {
+			if rule.before != rule.now {
+				c.violate(annotation(rule.field), rule.value, fmt.Sprintf("inconsistent %s of group %s in gang %s: expected %q but got %q", rule.what, group, g.ID, rule.before, rule.now))
+			}
 		}
 	}
+}
+
+// part is one of what a text holds with a separator between; empty: it holds no so many.
+func part(text, separator string, i int) string {
+	if parts := strings.Split(text, separator); i < len(parts) {
+		return parts[i]
+	}
+	return ""
 }

@@ -47,11 +47,17 @@ const (
 )
 
 // Annotations that Armada has not: they bind a gang, and groups of it, to tiers of the
-// topology.
+// topology, and say how many members run.
 const (
 	GangTierAnnotation       = "fairlead/gangTier"
 	GangGroupAnnotation      = "fairlead/gangGroup"
 	GangGroupTiersAnnotation = "fairlead/gangGroupTiers"
+	GangMinAnnotation        = "fairlead/gangMin"
+	GangWantAnnotation       = "fairlead/gangWant"
+
+	GangGroupMinsAnnotation   = "fairlead/gangGroupMins"
+	GangGroupWantsAnnotation  = "fairlead/gangGroupWants"
+	GangGroupLabelsAnnotation = "fairlead/gangGroupLabels"
 )
 
 // Rules are the configured part of the rules. They are not changed once made.

@@ -14,7 +14,7 @@ import (
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	want := map[string]int{ // jobs
-		"sweep.yaml": 200, "gang.yaml": 3, "compete-a.yaml": 40, "compete-b.yaml": 40, "fail.yaml": 4,
+		"sweep.yaml": 200, "gang.yaml": 3, "elastic.yaml": 6, "compete-a.yaml": 40, "compete-b.yaml": 40, "fail.yaml": 4,
 		"preempt.yaml": 40, "preempt-urgent.yaml": 4,
 	}
 	files, err := filepath.Glob("../../../../examples/*.yaml")

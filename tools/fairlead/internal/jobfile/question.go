@@ -20,6 +20,8 @@ import (
 const (
 	gangID          = "armadaproject.io/gangId"
 	gangCardinality = "armadaproject.io/gangCardinality"
+	gangMin         = "fairlead/gangMin"
+	gangWant        = "fairlead/gangWant"
 	gangLabel       = "armadaproject.io/gangNodeUniformityLabel"
 )
 
@@ -124,6 +126,7 @@ func (q *question) addTo(out *schedulerv1.WhatIfRequest, doc strictyaml.Document
 				report(fmt.Sprintf("must have %s, a number above 0", gangCardinality), "jobs", i, "annotations")
 			}
 			one.GangCardinality, one.GangUniformityLabel = uint32(n), j.Annotations[gangLabel] //nolint:gosec // parsed as 32 bits
+			one.GangMin, one.GangWant = members(j, gangMin, i, report), members(j, gangWant, i, report)
 		}
 		out.Jobs = append(out.Jobs, one)
 	}
@@ -141,6 +144,16 @@ func (q *question) addTo(out *schedulerv1.WhatIfRequest, doc strictyaml.Document
 		out.Settings = &schedulerv1.SupposedSettings{LookbackMax: q.Settings.LookbackMax, ProtectedFraction: q.Settings.ProtectedFraction}
 	}
 	return found
+}
+
+// members is the number of members that an annotation of a job gives; zero: none is given.
+func members(j *job, annotation string, at int, report func(text string, path ...any)) uint32 {
+	text, given := j.Annotations[annotation]
+	n, err := strconv.ParseUint(text, 10, 32)
+	if given && (err != nil || n == 0) {
+		report(annotation+" must be a number above 0", "jobs", at, "annotations")
+	}
+	return uint32(n) //nolint:gosec // parsed as 32 bits
 }
 
 func amountList(total map[string]int64) (out []*eventsv1.ResourceAmount) {

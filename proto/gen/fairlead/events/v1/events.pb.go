@@ -1017,8 +1017,19 @@ type Gang struct {
 	Tier string `protobuf:"bytes,4,opt,name=tier,proto3" json:"tier,omitempty"`
 	// The job's group in the gang, within other groups: names with slashes between, the
 	// widest first; and the tiers that these are bound to, an empty one to none.
-	Group         string `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`
-	GroupTiers    string `protobuf:"bytes,6,opt,name=group_tiers,json=groupTiers,proto3" json:"group_tiers,omitempty"`
+	Group      string `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`
+	GroupTiers string `protobuf:"bytes,6,opt,name=group_tiers,json=groupTiers,proto3" json:"group_tiers,omitempty"`
+	// The least of its members that must run, and the most that run: it is elastic. Zero: all
+	// start together; any number run.
+	Min  uint32 `protobuf:"varint,7,opt,name=min,proto3" json:"min,omitempty"`
+	Want uint32 `protobuf:"varint,8,opt,name=want,proto3" json:"want,omitempty"`
+	// The least and the most members of the job's groups that run, as numbers with slashes
+	// between, in the order of group; an empty one is no rule.
+	GroupMins  string `protobuf:"bytes,9,opt,name=group_mins,json=groupMins,proto3" json:"group_mins,omitempty"`
+	GroupWants string `protobuf:"bytes,10,opt,name=group_wants,json=groupWants,proto3" json:"group_wants,omitempty"`
+	// The node labels that the job's groups are bound to, with commas between, in that order;
+	// an empty one binds to none.
+	GroupLabels   string `protobuf:"bytes,11,opt,name=group_labels,json=groupLabels,proto3" json:"group_labels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1091,6 +1102,41 @@ func (x *Gang) GetGroup() string {
 func (x *Gang) GetGroupTiers() string {
 	if x != nil {
 		return x.GroupTiers
+	}
+	return ""
+}
+
+func (x *Gang) GetMin() uint32 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *Gang) GetWant() uint32 {
+	if x != nil {
+		return x.Want
+	}
+	return 0
+}
+
+func (x *Gang) GetGroupMins() string {
+	if x != nil {
+		return x.GroupMins
+	}
+	return ""
+}
+
+func (x *Gang) GetGroupWants() string {
+	if x != nil {
+		return x.GroupWants
+	}
+	return ""
+}
+
+func (x *Gang) GetGroupLabels() string {
+	if x != nil {
+		return x.GroupLabels
 	}
 	return ""
 }
@@ -3740,7 +3786,7 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	" \x01(\tR\bclientId\x12(\n" +
 	"\x10external_job_uri\x18\v \x01(\tR\x0eexternalJobUri\x12\x1a\n" +
 	"\bservices\x18\f \x03(\fR\bservices\x12\x1c\n" +
-	"\tingresses\x18\r \x03(\fR\tingresses\"\xb7\x01\n" +
+	"\tingresses\x18\r \x03(\fR\tingresses\"\xc0\x02\n" +
 	"\x04Gang\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vcardinality\x18\x02 \x01(\rR\vcardinality\x122\n" +
@@ -3748,7 +3794,15 @@ const file_fairlead_events_v1_events_proto_rawDesc = "" +
 	"\x04tier\x18\x04 \x01(\tR\x04tier\x12\x14\n" +
 	"\x05group\x18\x05 \x01(\tR\x05group\x12\x1f\n" +
 	"\vgroup_tiers\x18\x06 \x01(\tR\n" +
-	"groupTiers\"\xf7\x02\n" +
+	"groupTiers\x12\x10\n" +
+	"\x03min\x18\a \x01(\rR\x03min\x12\x12\n" +
+	"\x04want\x18\b \x01(\rR\x04want\x12\x1d\n" +
+	"\n" +
+	"group_mins\x18\t \x01(\tR\tgroupMins\x12\x1f\n" +
+	"\vgroup_wants\x18\n" +
+	" \x01(\tR\n" +
+	"groupWants\x12!\n" +
+	"\fgroup_labels\x18\v \x01(\tR\vgroupLabels\"\xf7\x02\n" +
 	"\x05Shape\x12>\n" +
 	"\brequests\x18\x01 \x03(\v2\".fairlead.events.v1.ResourceAmountR\brequests\x12>\n" +
 	"\rnode_selector\x18\x02 \x03(\v2\x19.fairlead.events.v1.LabelR\fnodeSelector\x12A\n" +

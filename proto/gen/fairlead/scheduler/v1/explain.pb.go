@@ -57,27 +57,33 @@ const (
 	BlockRule_BLOCK_RULE_ABOVE_A_PERIOD BlockRule = 14
 	// It asks for `need` of the resource, of which `have` may start until `until`.
 	BlockRule_BLOCK_RULE_PERIOD_USED BlockRule = 15
+	// Others of its elastic gang are to start first, for the gang to be whole.
+	BlockRule_BLOCK_RULE_GANG_FIRST BlockRule = 190
+	// Of its elastic gang, or of `group` in it, `have` members run and no more than `need` are to.
+	BlockRule_BLOCK_RULE_GANG_FULL BlockRule = 191
 )
 
 // Enum value maps for BlockRule.
 var (
 	BlockRule_name = map[int32]string{
-		0:  "BLOCK_RULE_UNSPECIFIED",
-		1:  "BLOCK_RULE_QUEUE_UNDEFINED",
-		2:  "BLOCK_RULE_QUEUE_CORDONED",
-		3:  "BLOCK_RULE_GANG_INCOMPLETE",
-		4:  "BLOCK_RULE_GANG_ABOVE_BURST",
-		5:  "BLOCK_RULE_BEYOND_LOOKBACK",
-		6:  "BLOCK_RULE_TOO_EARLY",
-		7:  "BLOCK_RULE_NO_TOKENS",
-		8:  "BLOCK_RULE_NO_QUEUE_TOKENS",
-		9:  "BLOCK_RULE_ABOVE_LIMIT",
-		10: "BLOCK_RULE_SHORT_OF_FLOATING",
-		11: "BLOCK_RULE_OTHER",
-		12: "BLOCK_RULE_GANG_ABOVE_MAX",
-		13: "BLOCK_RULE_ABOVE_QUOTA",
-		14: "BLOCK_RULE_ABOVE_A_PERIOD",
-		15: "BLOCK_RULE_PERIOD_USED",
+		0:   "BLOCK_RULE_UNSPECIFIED",
+		1:   "BLOCK_RULE_QUEUE_UNDEFINED",
+		2:   "BLOCK_RULE_QUEUE_CORDONED",
+		3:   "BLOCK_RULE_GANG_INCOMPLETE",
+		4:   "BLOCK_RULE_GANG_ABOVE_BURST",
+		5:   "BLOCK_RULE_BEYOND_LOOKBACK",
+		6:   "BLOCK_RULE_TOO_EARLY",
+		7:   "BLOCK_RULE_NO_TOKENS",
+		8:   "BLOCK_RULE_NO_QUEUE_TOKENS",
+		9:   "BLOCK_RULE_ABOVE_LIMIT",
+		10:  "BLOCK_RULE_SHORT_OF_FLOATING",
+		11:  "BLOCK_RULE_OTHER",
+		12:  "BLOCK_RULE_GANG_ABOVE_MAX",
+		13:  "BLOCK_RULE_ABOVE_QUOTA",
+		14:  "BLOCK_RULE_ABOVE_A_PERIOD",
+		15:  "BLOCK_RULE_PERIOD_USED",
+		190: "BLOCK_RULE_GANG_FIRST",
+		191: "BLOCK_RULE_GANG_FULL",
 	}
 	BlockRule_value = map[string]int32{
 		"BLOCK_RULE_UNSPECIFIED":       0,
@@ -96,6 +102,8 @@ var (
 		"BLOCK_RULE_ABOVE_QUOTA":       13,
 		"BLOCK_RULE_ABOVE_A_PERIOD":    14,
 		"BLOCK_RULE_PERIOD_USED":       15,
+		"BLOCK_RULE_GANG_FIRST":        190,
+		"BLOCK_RULE_GANG_FULL":         191,
 	}
 )
 
@@ -211,6 +219,8 @@ const (
 	Preemption_PREEMPTION_NOTHING_PREEMPTIBLE Preemption = 2
 	Preemption_PREEMPTION_NOTHING_MAY_GO      Preemption = 3
 	Preemption_PREEMPTION_NOT_ENOUGH_MAY_GO   Preemption = 4
+	// A member that goes by itself, its elastic gang being whole, preempts nobody.
+	Preemption_PREEMPTION_MEMBER_ALONE Preemption = 5
 )
 
 // Enum value maps for Preemption.
@@ -221,6 +231,7 @@ var (
 		2: "PREEMPTION_NOTHING_PREEMPTIBLE",
 		3: "PREEMPTION_NOTHING_MAY_GO",
 		4: "PREEMPTION_NOT_ENOUGH_MAY_GO",
+		5: "PREEMPTION_MEMBER_ALONE",
 	}
 	Preemption_value = map[string]int32{
 		"PREEMPTION_UNSPECIFIED":         0,
@@ -228,6 +239,7 @@ var (
 		"PREEMPTION_NOTHING_PREEMPTIBLE": 2,
 		"PREEMPTION_NOTHING_MAY_GO":      3,
 		"PREEMPTION_NOT_ENOUGH_MAY_GO":   4,
+		"PREEMPTION_MEMBER_ALONE":        5,
 	}
 )
 
@@ -572,9 +584,11 @@ type Why struct {
 	Changes []*Change `protobuf:"bytes,10,rep,name=changes,proto3" json:"changes,omitempty"`
 	// The pool in which room is reserved for it or its gang, for how many jobs, and from when at
 	// the latest; unset: nobody knows.
-	ReservedPool  string                 `protobuf:"bytes,11,opt,name=reserved_pool,json=reservedPool,proto3" json:"reserved_pool,omitempty"`
-	ReservedJobs  int64                  `protobuf:"varint,12,opt,name=reserved_jobs,json=reservedJobs,proto3" json:"reserved_jobs,omitempty"`
-	ReservedBy    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=reserved_by,json=reservedBy,proto3" json:"reserved_by,omitempty"`
+	ReservedPool string                 `protobuf:"bytes,11,opt,name=reserved_pool,json=reservedPool,proto3" json:"reserved_pool,omitempty"`
+	ReservedJobs int64                  `protobuf:"varint,12,opt,name=reserved_jobs,json=reservedJobs,proto3" json:"reserved_jobs,omitempty"`
+	ReservedBy   *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=reserved_by,json=reservedBy,proto3" json:"reserved_by,omitempty"`
+	// How many members must run, of an elastic gang.
+	GangMin       int64 `protobuf:"varint,190,opt,name=gang_min,json=gangMin,proto3" json:"gang_min,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -700,6 +714,13 @@ func (x *Why) GetReservedBy() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Why) GetGangMin() int64 {
+	if x != nil {
+		return x.GangMin
+	}
+	return 0
+}
+
 type Block struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Rule  BlockRule              `protobuf:"varint,1,opt,name=rule,proto3,enum=fairlead.scheduler.v1.BlockRule" json:"rule,omitempty"`
@@ -711,7 +732,9 @@ type Block struct {
 	Resource      string                 `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
 	Text          string                 `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
 	// The queue that is cordoned or whose quota it is.
-	Queue         string `protobuf:"bytes,8,opt,name=queue,proto3" json:"queue,omitempty"`
+	Queue string `protobuf:"bytes,8,opt,name=queue,proto3" json:"queue,omitempty"`
+	// The group of an elastic gang that it is about; empty: the gang itself.
+	Group         string `protobuf:"bytes,190,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -798,6 +821,13 @@ func (x *Block) GetText() string {
 func (x *Block) GetQueue() string {
 	if x != nil {
 		return x.Queue
+	}
+	return ""
+}
+
+func (x *Block) GetGroup() string {
+	if x != nil {
+		return x.Group
 	}
 	return ""
 }
@@ -1224,8 +1254,11 @@ type SupposedJob struct {
 	Gang                string `protobuf:"bytes,6,opt,name=gang,proto3" json:"gang,omitempty"`
 	GangCardinality     uint32 `protobuf:"varint,7,opt,name=gang_cardinality,json=gangCardinality,proto3" json:"gang_cardinality,omitempty"`
 	GangUniformityLabel string `protobuf:"bytes,8,opt,name=gang_uniformity_label,json=gangUniformityLabel,proto3" json:"gang_uniformity_label,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The least and the most members that run, of an elastic gang.
+	GangMin       uint32 `protobuf:"varint,190,opt,name=gang_min,json=gangMin,proto3" json:"gang_min,omitempty"`
+	GangWant      uint32 `protobuf:"varint,191,opt,name=gang_want,json=gangWant,proto3" json:"gang_want,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SupposedJob) Reset() {
@@ -1312,6 +1345,20 @@ func (x *SupposedJob) GetGangUniformityLabel() string {
 		return x.GangUniformityLabel
 	}
 	return ""
+}
+
+func (x *SupposedJob) GetGangMin() uint32 {
+	if x != nil {
+		return x.GangMin
+	}
+	return 0
+}
+
+func (x *SupposedJob) GetGangWant() uint32 {
+	if x != nil {
+		return x.GangWant
+	}
+	return 0
 }
 
 // SupposedNodes are nodes that are alike, and empty.
@@ -1837,7 +1884,7 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x04node\x18\x06 \x01(\tR\x04node\x12\x12\n" +
 	"\x04pool\x18\a \x01(\tR\x04pool\x12,\n" +
 	"\x03why\x18\b \x01(\v2\x1a.fairlead.scheduler.v1.WhyR\x03why\x12\x12\n" +
-	"\x04text\x18\t \x01(\tR\x04text\"\xf6\x03\n" +
+	"\x04text\x18\t \x01(\tR\x04text\"\x92\x04\n" +
 	"\x03Why\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x03R\bposition\x12\x16\n" +
 	"\x06queued\x18\x02 \x01(\x03R\x06queued\x12\x12\n" +
@@ -1853,7 +1900,8 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\rreserved_pool\x18\v \x01(\tR\freservedPool\x12#\n" +
 	"\rreserved_jobs\x18\f \x01(\x03R\freservedJobs\x12;\n" +
 	"\vreserved_by\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"reservedBy\"\x84\x02\n" +
+	"reservedBy\x12\x1a\n" +
+	"\bgang_min\x18\xbe\x01 \x01(\x03R\agangMin\"\x9b\x02\n" +
 	"\x05Block\x124\n" +
 	"\x04rule\x18\x01 \x01(\x0e2 .fairlead.scheduler.v1.BlockRuleR\x04rule\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x12\n" +
@@ -1862,7 +1910,8 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x0epriority_class\x18\x05 \x01(\tR\rpriorityClass\x12\x1a\n" +
 	"\bresource\x18\x06 \x01(\tR\bresource\x12\x12\n" +
 	"\x04text\x18\a \x01(\tR\x04text\x12\x14\n" +
-	"\x05queue\x18\b \x01(\tR\x05queue\"\xfb\x03\n" +
+	"\x05queue\x18\b \x01(\tR\x05queue\x12\x15\n" +
+	"\x05group\x18\xbe\x01 \x01(\tR\x05group\"\xfb\x03\n" +
 	"\aPoolWhy\x12\x12\n" +
 	"\x04pool\x18\x01 \x01(\tR\x04pool\x12\x14\n" +
 	"\x05share\x18\x02 \x01(\x01R\x05share\x12\x1f\n" +
@@ -1904,7 +1953,7 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\bsettings\x18\x04 \x01(\v2'.fairlead.scheduler.v1.SupposedSettingsR\bsettings\x12\x17\n" +
 	"\ajob_ids\x18\x05 \x03(\tR\x06jobIds\x12\x1f\n" +
 	"\vkeep_shares\x18\x06 \x01(\bR\n" +
-	"keepShares\"\x9e\x02\n" +
+	"keepShares\"\xd8\x02\n" +
 	"\vSupposedJob\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05queue\x18\x02 \x01(\tR\x05queue\x12\x1a\n" +
@@ -1913,7 +1962,9 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x05shape\x18\x05 \x01(\v2\x19.fairlead.events.v1.ShapeR\x05shape\x12\x12\n" +
 	"\x04gang\x18\x06 \x01(\tR\x04gang\x12)\n" +
 	"\x10gang_cardinality\x18\a \x01(\rR\x0fgangCardinality\x122\n" +
-	"\x15gang_uniformity_label\x18\b \x01(\tR\x13gangUniformityLabel\"\xba\x01\n" +
+	"\x15gang_uniformity_label\x18\b \x01(\tR\x13gangUniformityLabel\x12\x1a\n" +
+	"\bgang_min\x18\xbe\x01 \x01(\rR\agangMin\x12\x1c\n" +
+	"\tgang_want\x18\xbf\x01 \x01(\rR\bgangWant\"\xba\x01\n" +
 	"\rSupposedNodes\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12\x12\n" +
 	"\x04like\x18\x02 \x01(\tR\x04like\x12\x12\n" +
@@ -1953,7 +2004,7 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x05after\x18\x04 \x01(\x01R\x05after\x12!\n" +
 	"\fideal_before\x18\x05 \x01(\x01R\videalBefore\x12\x1f\n" +
 	"\videal_after\x18\x06 \x01(\x01R\n" +
-	"idealAfter*\xe5\x03\n" +
+	"idealAfter*\x9c\x04\n" +
 	"\tBlockRule\x12\x1a\n" +
 	"\x16BLOCK_RULE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aBLOCK_RULE_QUEUE_UNDEFINED\x10\x01\x12\x1d\n" +
@@ -1971,7 +2022,9 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x19BLOCK_RULE_GANG_ABOVE_MAX\x10\f\x12\x1a\n" +
 	"\x16BLOCK_RULE_ABOVE_QUOTA\x10\r\x12\x1d\n" +
 	"\x19BLOCK_RULE_ABOVE_A_PERIOD\x10\x0e\x12\x1a\n" +
-	"\x16BLOCK_RULE_PERIOD_USED\x10\x0f*\x9e\x02\n" +
+	"\x16BLOCK_RULE_PERIOD_USED\x10\x0f\x12\x1a\n" +
+	"\x15BLOCK_RULE_GANG_FIRST\x10\xbe\x01\x12\x19\n" +
+	"\x14BLOCK_RULE_GANG_FULL\x10\xbf\x01*\x9e\x02\n" +
 	"\n" +
 	"NodeReason\x12\x1b\n" +
 	"\x17NODE_REASON_UNSPECIFIED\x10\x00\x12\x14\n" +
@@ -1985,14 +2038,15 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x10NODE_REASON_PODS\x10\b\x12\x14\n" +
 	"\x10NODE_REASON_FULL\x10\t\x12\x18\n" +
 	"\x14NODE_REASON_RESERVED\x10\n" +
-	"*\xab\x01\n" +
+	"*\xc8\x01\n" +
 	"\n" +
 	"Preemption\x12\x1a\n" +
 	"\x16PREEMPTION_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18PREEMPTION_VICTIMS_FOUND\x10\x01\x12\"\n" +
 	"\x1ePREEMPTION_NOTHING_PREEMPTIBLE\x10\x02\x12\x1d\n" +
 	"\x19PREEMPTION_NOTHING_MAY_GO\x10\x03\x12 \n" +
-	"\x1cPREEMPTION_NOT_ENOUGH_MAY_GO\x10\x04*\xcd\x03\n" +
+	"\x1cPREEMPTION_NOT_ENOUGH_MAY_GO\x10\x04\x12\x1b\n" +
+	"\x17PREEMPTION_MEMBER_ALONE\x10\x05*\xcd\x03\n" +
 	"\n" +
 	"ChangeKind\x12\x1b\n" +
 	"\x17CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +

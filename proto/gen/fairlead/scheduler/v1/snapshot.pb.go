@@ -1505,7 +1505,12 @@ type GangPast struct {
 	// All members run in one domain of this tier of the topology; empty: no such rule.
 	Tier string `protobuf:"bytes,140,opt,name=tier,proto3" json:"tier,omitempty"`
 	// Its groups, by name.
-	Groups        []*GangGroup `protobuf:"bytes,141,rep,name=groups,proto3" json:"groups,omitempty"`
+	Groups []*GangGroup `protobuf:"bytes,141,rep,name=groups,proto3" json:"groups,omitempty"`
+	// The least and the most members that run, of an elastic gang.
+	Min  uint32 `protobuf:"varint,190,opt,name=min,proto3" json:"min,omitempty"`
+	Want uint32 `protobuf:"varint,191,opt,name=want,proto3" json:"want,omitempty"`
+	// The members of an elastic gang that ended of themselves, by group.
+	Done          []*GangDone `protobuf:"bytes,192,rep,name=done,proto3" json:"done,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1596,6 +1601,81 @@ func (x *GangPast) GetGroups() []*GangGroup {
 	return nil
 }
 
+func (x *GangPast) GetMin() uint32 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *GangPast) GetWant() uint32 {
+	if x != nil {
+		return x.Want
+	}
+	return 0
+}
+
+func (x *GangPast) GetDone() []*GangDone {
+	if x != nil {
+		return x.Done
+	}
+	return nil
+}
+
+// GangDone is how many members of a group of an elastic gang ended of themselves; without a
+// group, those in none.
+type GangDone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Members       uint32                 `protobuf:"varint,2,opt,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GangDone) Reset() {
+	*x = GangDone{}
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GangDone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GangDone) ProtoMessage() {}
+
+func (x *GangDone) ProtoReflect() protoreflect.Message {
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GangDone.ProtoReflect.Descriptor instead.
+func (*GangDone) Descriptor() ([]byte, []int) {
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GangDone) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *GangDone) GetMembers() uint32 {
+	if x != nil {
+		return x.Members
+	}
+	return 0
+}
+
 // GangGroup is a group of a gang: part of another or, where that is empty, of the gang.
 type GangGroup struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -1604,13 +1684,16 @@ type GangGroup struct {
 	// What its members are bound to; empty: nothing.
 	Tier                string `protobuf:"bytes,3,opt,name=tier,proto3" json:"tier,omitempty"`
 	NodeUniformityLabel string `protobuf:"bytes,4,opt,name=node_uniformity_label,json=nodeUniformityLabel,proto3" json:"node_uniformity_label,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The least and the most members of it that run, in an elastic gang.
+	Min           uint32 `protobuf:"varint,190,opt,name=min,proto3" json:"min,omitempty"`
+	Want          uint32 `protobuf:"varint,191,opt,name=want,proto3" json:"want,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GangGroup) Reset() {
 	*x = GangGroup{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +1705,7 @@ func (x *GangGroup) String() string {
 func (*GangGroup) ProtoMessage() {}
 
 func (x *GangGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[20]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +1718,7 @@ func (x *GangGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GangGroup.ProtoReflect.Descriptor instead.
 func (*GangGroup) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{20}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GangGroup) GetId() string {
@@ -1666,6 +1749,20 @@ func (x *GangGroup) GetNodeUniformityLabel() string {
 	return ""
 }
 
+func (x *GangGroup) GetMin() uint32 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *GangGroup) GetWant() uint32 {
+	if x != nil {
+		return x.Want
+	}
+	return 0
+}
+
 type PoolStarted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Pool  string                 `protobuf:"bytes,1,opt,name=pool,proto3" json:"pool,omitempty"`
@@ -1678,7 +1775,7 @@ type PoolStarted struct {
 
 func (x *PoolStarted) Reset() {
 	*x = PoolStarted{}
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[21]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1787,7 @@ func (x *PoolStarted) String() string {
 func (*PoolStarted) ProtoMessage() {}
 
 func (x *PoolStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[21]
+	mi := &file_fairlead_scheduler_v1_snapshot_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1800,7 @@ func (x *PoolStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolStarted.ProtoReflect.Descriptor instead.
 func (*PoolStarted) Descriptor() ([]byte, []int) {
-	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{21}
+	return file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PoolStarted) GetPool() string {
@@ -1865,7 +1962,7 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x02lo\x18\x03 \x01(\x04R\x02lo\";\n" +
 	"\vQueueBucket\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x16\n" +
-	"\x06bucket\x18\x02 \x01(\x03R\x06bucket\"\x88\x02\n" +
+	"\x06bucket\x18\x02 \x01(\x03R\x06bucket\"\xe6\x02\n" +
 	"\bGangPast\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04gang\x18\x02 \x01(\tR\x04gang\x12 \n" +
@@ -1874,12 +1971,20 @@ const file_fairlead_scheduler_v1_snapshot_proto_rawDesc = "" +
 	"\x05ended\x18\x05 \x01(\rR\x05ended\x12\x16\n" +
 	"\x06missed\x18\x06 \x01(\rR\x06missed\x12\x13\n" +
 	"\x04tier\x18\x8c\x01 \x01(\tR\x04tier\x129\n" +
-	"\x06groups\x18\x8d\x01 \x03(\v2 .fairlead.scheduler.v1.GangGroupR\x06groups\"{\n" +
+	"\x06groups\x18\x8d\x01 \x03(\v2 .fairlead.scheduler.v1.GangGroupR\x06groups\x12\x11\n" +
+	"\x03min\x18\xbe\x01 \x01(\rR\x03min\x12\x13\n" +
+	"\x04want\x18\xbf\x01 \x01(\rR\x04want\x124\n" +
+	"\x04done\x18\xc0\x01 \x03(\v2\x1f.fairlead.scheduler.v1.GangDoneR\x04done\":\n" +
+	"\bGangDone\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12\x18\n" +
+	"\amembers\x18\x02 \x01(\rR\amembers\"\xa3\x01\n" +
 	"\tGangGroup\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06parent\x18\x02 \x01(\tR\x06parent\x12\x12\n" +
 	"\x04tier\x18\x03 \x01(\tR\x04tier\x122\n" +
-	"\x15node_uniformity_label\x18\x04 \x01(\tR\x13nodeUniformityLabel\"\xbc\x01\n" +
+	"\x15node_uniformity_label\x18\x04 \x01(\tR\x13nodeUniformityLabel\x12\x11\n" +
+	"\x03min\x18\xbe\x01 \x01(\rR\x03min\x12\x13\n" +
+	"\x04want\x18\xbf\x01 \x01(\rR\x04want\"\xbc\x01\n" +
 	"\vPoolStarted\x12\x12\n" +
 	"\x04pool\x18\x01 \x01(\tR\x04pool\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x03R\x04from\x12I\n" +
@@ -1900,7 +2005,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_rawDescGZIP() []byte {
 	return file_fairlead_scheduler_v1_snapshot_proto_rawDescData
 }
 
-var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_fairlead_scheduler_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*PartitionSnapshot)(nil), // 0: fairlead.scheduler.v1.PartitionSnapshot
 	(*JobSet)(nil),            // 1: fairlead.scheduler.v1.JobSet
@@ -1922,32 +2027,33 @@ var file_fairlead_scheduler_v1_snapshot_proto_goTypes = []any{
 	(*UsedAmount)(nil),        // 17: fairlead.scheduler.v1.UsedAmount
 	(*QueueBucket)(nil),       // 18: fairlead.scheduler.v1.QueueBucket
 	(*GangPast)(nil),          // 19: fairlead.scheduler.v1.GangPast
-	(*GangGroup)(nil),         // 20: fairlead.scheduler.v1.GangGroup
-	(*PoolStarted)(nil),       // 21: fairlead.scheduler.v1.PoolStarted
-	nil,                       // 22: fairlead.scheduler.v1.Quota.GuaranteeEntry
-	nil,                       // 23: fairlead.scheduler.v1.Quota.BorrowEntry
-	nil,                       // 24: fairlead.scheduler.v1.Quota.LendEntry
-	nil,                       // 25: fairlead.scheduler.v1.ClassLimit.FractionsEntry
-	nil,                       // 26: fairlead.scheduler.v1.Charge.AmountsEntry
-	nil,                       // 27: fairlead.scheduler.v1.PoolStarted.AmountsEntry
-	(*v1.Shape)(nil),          // 28: fairlead.events.v1.Shape
-	(*v1.Gang)(nil),           // 29: fairlead.events.v1.Gang
-	(*v1.Event)(nil),          // 30: fairlead.events.v1.Event
-	(*v1.Failure)(nil),        // 31: fairlead.events.v1.Failure
+	(*GangDone)(nil),          // 20: fairlead.scheduler.v1.GangDone
+	(*GangGroup)(nil),         // 21: fairlead.scheduler.v1.GangGroup
+	(*PoolStarted)(nil),       // 22: fairlead.scheduler.v1.PoolStarted
+	nil,                       // 23: fairlead.scheduler.v1.Quota.GuaranteeEntry
+	nil,                       // 24: fairlead.scheduler.v1.Quota.BorrowEntry
+	nil,                       // 25: fairlead.scheduler.v1.Quota.LendEntry
+	nil,                       // 26: fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	nil,                       // 27: fairlead.scheduler.v1.Charge.AmountsEntry
+	nil,                       // 28: fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	(*v1.Shape)(nil),          // 29: fairlead.events.v1.Shape
+	(*v1.Gang)(nil),           // 30: fairlead.events.v1.Gang
+	(*v1.Event)(nil),          // 31: fairlead.events.v1.Event
+	(*v1.Failure)(nil),        // 32: fairlead.events.v1.Failure
 }
 var file_fairlead_scheduler_v1_snapshot_proto_depIdxs = []int32{
 	1,  // 0: fairlead.scheduler.v1.PartitionSnapshot.job_sets:type_name -> fairlead.scheduler.v1.JobSet
 	2,  // 1: fairlead.scheduler.v1.PartitionSnapshot.specs:type_name -> fairlead.scheduler.v1.Spec
 	3,  // 2: fairlead.scheduler.v1.PartitionSnapshot.more:type_name -> fairlead.scheduler.v1.More
-	28, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
+	29, // 3: fairlead.scheduler.v1.Spec.shape:type_name -> fairlead.events.v1.Shape
 	4,  // 4: fairlead.scheduler.v1.More.run:type_name -> fairlead.scheduler.v1.Run
-	29, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
-	30, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
+	30, // 5: fairlead.scheduler.v1.More.gang:type_name -> fairlead.events.v1.Gang
+	31, // 6: fairlead.scheduler.v1.More.leased:type_name -> fairlead.events.v1.Event
 	5,  // 7: fairlead.scheduler.v1.More.cancel:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 8: fairlead.scheduler.v1.More.preempt:type_name -> fairlead.scheduler.v1.Asked
 	5,  // 9: fairlead.scheduler.v1.More.reprioritize:type_name -> fairlead.scheduler.v1.Asked
-	31, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
-	30, // 11: fairlead.scheduler.v1.More.reserved:type_name -> fairlead.events.v1.Event
+	32, // 10: fairlead.scheduler.v1.More.end:type_name -> fairlead.events.v1.Failure
+	31, // 11: fairlead.scheduler.v1.More.reserved:type_name -> fairlead.events.v1.Event
 	7,  // 12: fairlead.scheduler.v1.ControlSnapshot.created:type_name -> fairlead.scheduler.v1.Created
 	8,  // 13: fairlead.scheduler.v1.ControlSnapshot.settings:type_name -> fairlead.scheduler.v1.Setting
 	12, // 14: fairlead.scheduler.v1.ControlSnapshot.plans:type_name -> fairlead.scheduler.v1.EpochPlans
@@ -1955,25 +2061,26 @@ var file_fairlead_scheduler_v1_snapshot_proto_depIdxs = []int32{
 	9,  // 16: fairlead.scheduler.v1.Setting.queue:type_name -> fairlead.scheduler.v1.Queue
 	11, // 17: fairlead.scheduler.v1.Queue.limits:type_name -> fairlead.scheduler.v1.ClassLimit
 	10, // 18: fairlead.scheduler.v1.Queue.quotas:type_name -> fairlead.scheduler.v1.Quota
-	22, // 19: fairlead.scheduler.v1.Quota.guarantee:type_name -> fairlead.scheduler.v1.Quota.GuaranteeEntry
-	23, // 20: fairlead.scheduler.v1.Quota.borrow:type_name -> fairlead.scheduler.v1.Quota.BorrowEntry
-	24, // 21: fairlead.scheduler.v1.Quota.lend:type_name -> fairlead.scheduler.v1.Quota.LendEntry
-	25, // 22: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
+	23, // 19: fairlead.scheduler.v1.Quota.guarantee:type_name -> fairlead.scheduler.v1.Quota.GuaranteeEntry
+	24, // 20: fairlead.scheduler.v1.Quota.borrow:type_name -> fairlead.scheduler.v1.Quota.BorrowEntry
+	25, // 21: fairlead.scheduler.v1.Quota.lend:type_name -> fairlead.scheduler.v1.Quota.LendEntry
+	26, // 22: fairlead.scheduler.v1.ClassLimit.fractions:type_name -> fairlead.scheduler.v1.ClassLimit.FractionsEntry
 	13, // 23: fairlead.scheduler.v1.EpochPlans.plans:type_name -> fairlead.scheduler.v1.OpenPlan
 	18, // 24: fairlead.scheduler.v1.Round.queue_buckets:type_name -> fairlead.scheduler.v1.QueueBucket
 	19, // 25: fairlead.scheduler.v1.Round.gangs:type_name -> fairlead.scheduler.v1.GangPast
 	15, // 26: fairlead.scheduler.v1.Round.charges:type_name -> fairlead.scheduler.v1.Charge
 	16, // 27: fairlead.scheduler.v1.Round.usage:type_name -> fairlead.scheduler.v1.Usage
-	21, // 28: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
-	26, // 29: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
+	22, // 28: fairlead.scheduler.v1.Round.started:type_name -> fairlead.scheduler.v1.PoolStarted
+	27, // 29: fairlead.scheduler.v1.Charge.amounts:type_name -> fairlead.scheduler.v1.Charge.AmountsEntry
 	17, // 30: fairlead.scheduler.v1.Usage.amounts:type_name -> fairlead.scheduler.v1.UsedAmount
-	20, // 31: fairlead.scheduler.v1.GangPast.groups:type_name -> fairlead.scheduler.v1.GangGroup
-	27, // 32: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	21, // 31: fairlead.scheduler.v1.GangPast.groups:type_name -> fairlead.scheduler.v1.GangGroup
+	20, // 32: fairlead.scheduler.v1.GangPast.done:type_name -> fairlead.scheduler.v1.GangDone
+	28, // 33: fairlead.scheduler.v1.PoolStarted.amounts:type_name -> fairlead.scheduler.v1.PoolStarted.AmountsEntry
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_fairlead_scheduler_v1_snapshot_proto_init() }
@@ -1991,7 +2098,7 @@ func file_fairlead_scheduler_v1_snapshot_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fairlead_scheduler_v1_snapshot_proto_rawDesc), len(file_fairlead_scheduler_v1_snapshot_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
