@@ -117,7 +117,7 @@ func reports(t *testing.T, client schedulerobjects.SchedulerReportingClient, id 
 		t.Errorf("job report: %q, %v", job.GetReport(), err)
 	}
 	all, err := client.GetSchedulingReport(t.Context(), &schedulerobjects.SchedulingReportRequest{Verbosity: 1})
-	if err != nil || !strings.Contains(all.GetReport(), "Total capacity: cpu 3200") || !strings.Contains(all.GetReport(), "Termination reason: nothing more") || !strings.Contains(all.GetReport(), "Queue q: share") {
+	if err != nil || !strings.Contains(all.GetReport(), "Total capacity: cpu 3200") || !strings.Contains(all.GetReport(), "Termination reason: nothing more") || !strings.Contains(all.GetReport(), "Resources preempted: none") || !strings.Contains(all.GetReport(), "Queue q: share") {
 		t.Errorf("scheduling report: %q, %v", all.GetReport(), err)
 	}
 	queue, err := client.GetQueueReport(t.Context(), &schedulerobjects.QueueReportRequest{QueueName: "nobody's"})

@@ -74,9 +74,11 @@ func (r *Reporting) job(ctx context.Context, text string) (string, error) {
 
 // seenPool is what a report says of a pool beside the rounds.
 type seenPool struct {
-	name     string
-	capacity []string
-	shares   []schedule.Share
+	name string
+	// resources are those of amounts, in their order.
+	resources []string
+	capacity  schedule.Vec
+	shares    []schedule.Share
 	// spot is the spot price, as text; empty: there is none.
 	spot string
 }
@@ -93,10 +95,7 @@ func (r *Reporting) rounds(ctx context.Context, queue string, verbosity int32) (
 		known = known || core.KnowsQueue(queue)
 		shares := core.Shares(now)
 		for _, id := range core.Rules().Pools {
-			seen := seenPool{name: string(id)}
-			for i, amount := range core.Capacity(string(id)) {
-				seen.capacity = append(seen.capacity, core.Rules().Resources[i]+" "+schedule.Amount(core.Rules().Resources[i], amount))
-			}
+			seen := seenPool{name: string(id), resources: core.Rules().Resources, capacity: core.Capacity(string(id))}
 			if price, is := core.SpotPrice(string(id)); is {
 				seen.spot = strconv.FormatFloat(float64(price)/schedule.Million, 'f', -1, 64)
 			}
@@ -124,7 +123,7 @@ func (r *Reporting) rounds(ctx context.Context, queue string, verbosity int32) (
 
 // write writes a pool's block, with a line a queue where each is wanted.
 func (p *seenPool) write(b *strings.Builder, list []RoundTook, queue string, each bool) { //nolint:revive // how much to tell
-	fmt.Fprintf(b, "Pool %s\n  Total capacity: %s\n", p.name, strings.Join(p.capacity, ", "))
+	fmt.Fprintf(b, "Pool %s\n  Total capacity: %s\n", p.name, p.amounts(p.capacity))
 	if p.spot != "" {
 		fmt.Fprintf(b, "  Spot price: %s\n", p.spot)
 	}
@@ -162,13 +161,19 @@ func (p *seenPool) writeRound(b *strings.Builder, r *RoundTook, queue string) {
 	fmt.Fprintf(b, "  Started: %s\n  Finished: %s\n  Duration: %s\n  Termination reason: %s\n",
 		began.Format(time.RFC3339Nano), began.Add(r.Took).Format(time.RFC3339Nano), r.Took, stopText(r.Stop))
 	started, gangs, preempted := 0, 0, 0
+	scheduled, lost := make(schedule.Vec, len(p.resources)), make(schedule.Vec, len(p.resources))
 	for _, q := range r.Queues {
 		if q.Pool != p.name || queue != "" && q.Queue != queue {
 			continue
 		}
 		started, gangs, preempted = started+q.Started, gangs+q.Gangs, preempted+q.Preempted
+		for i := range p.resources {
+			scheduled[i] += q.Scheduled[i]
+			lost[i] += q.Lost[i]
+		}
 	}
 	fmt.Fprintf(b, "  Number of gangs scheduled: %d\n  Number of jobs scheduled: %d\n  Number of jobs preempted: %d\n", gangs, started, preempted)
+	fmt.Fprintf(b, "  Resources scheduled: %s\n  Resources preempted: %s\n", p.asked(scheduled), p.asked(lost))
 	for _, q := range r.Queues {
 		if q.Pool == p.name && (queue == "" || q.Queue == queue) {
 			fmt.Fprintf(b, "  Queue %s: %d jobs scheduled", q.Queue, q.Started)
@@ -178,6 +183,30 @@ func (p *seenPool) writeRound(b *strings.Builder, r *RoundTook, queue string) {
 			fmt.Fprintf(b, ", %d preempted\n", q.Preempted)
 		}
 	}
+}
+
+// amounts are amounts of all resources.
+func (p *seenPool) amounts(list schedule.Vec) string {
+	out := make([]string, len(list))
+	for i, amount := range list {
+		out[i] = p.resources[i] + " " + schedule.Amount(p.resources[i], amount)
+	}
+	return strings.Join(out, ", ")
+}
+
+// asked are those of which there is something.
+func (p *seenPool) asked(list schedule.Vec) string {
+	some := seenPool{}
+	var amounts schedule.Vec
+	for i, amount := range list {
+		if amount != 0 {
+			some.resources, amounts = append(some.resources, p.resources[i]), append(amounts, amount)
+		}
+	}
+	if len(amounts) == 0 {
+		return nothing
+	}
+	return some.amounts(amounts)
 }
 
 func stopText(s schedule.Stop) string {

@@ -2,6 +2,7 @@ package lead
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fairlead-batch/fairlead/services/internal/job"
@@ -214,6 +215,18 @@ func (b *board) amounts(list []job.Amount) schedule.Vec {
 		}
 	}
 	return out
+}
+
+// none is an amount of nothing.
+func (b *board) none() schedule.Vec { return make(schedule.Vec, len(b.cfg.Resources)) }
+
+// addRequest adds what a job of a spec asks for.
+func (b *board) addRequest(to schedule.Vec, s *spec) {
+	for _, r := range s.shape.Requests {
+		if i := slices.Index(b.cfg.Resources, r.Resource); i >= 0 {
+			to[i] += r.Value
+		}
+	}
 }
 
 // nodeID names a node over all executors.

@@ -55,6 +55,9 @@ type RoundQueue struct {
 	Pool, Queue string
 	// Started is how many jobs, in so many Gangs, a job of its own being one.
 	Started, Gangs, Preempted int
+	// Scheduled is what the jobs asked for that started, and Lost what those did that were
+	// preempted, in the order of the rules' resources.
+	Scheduled, Lost schedule.Vec
 	// Example is a job that it started; zero: none.
 	Example job.ID
 }
@@ -69,7 +72,7 @@ func (c *Core) noteRound(plan *schedule.Plan) {
 		i := slices.IndexFunc(r.Queues, func(q RoundQueue) bool { return q.Pool == pool && q.Queue == rec.set.queue })
 		if i < 0 {
 			i = len(r.Queues)
-			r.Queues = append(r.Queues, RoundQueue{Pool: pool, Queue: rec.set.queue})
+			r.Queues = append(r.Queues, RoundQueue{Pool: pool, Queue: rec.set.queue, Scheduled: c.board.none(), Lost: c.board.none()})
 		}
 		return &r.Queues[i]
 	}
@@ -82,6 +85,7 @@ func (c *Core) noteRound(plan *schedule.Plan) {
 		}
 		q := at(string(start.Pool), rec)
 		q.Started++
+		c.board.addRequest(q.Scheduled, rec.spec)
 		if gang := rec.gangKey(); gang == (gangKey{}) || !seen[gang] {
 			seen[gang] = true
 			q.Gangs++
@@ -90,7 +94,9 @@ func (c *Core) noteRound(plan *schedule.Plan) {
 	}
 	for i := range plan.Preempts {
 		if rec := c.holder(job.RunID(plan.Preempts[i].Run)); rec != nil && rec.place != nil {
-			at(rec.place.leased.Pool, rec).Preempted++
+			q := at(rec.place.leased.Pool, rec)
+			q.Preempted++
+			c.board.addRequest(q.Lost, rec.spec)
 		}
 	}
 	slices.SortFunc(r.Queues, func(a, b RoundQueue) int { return cmp.Or(cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Queue, b.Queue)) })
