@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/fairlead-batch/fairlead/services/internal/fault"
@@ -35,27 +36,110 @@ func (s Scheduling) validateAway(check *fault.Check) {
 			if away.Priority >= above {
 				check.Violate(fmt.Sprintf("%s[%d].priority", at, i), away.Priority, fmt.Sprintf("must be below %d, that of the class or of the type before it", above))
 			}
-			if !known[away.WellKnownNodeTypeName] {
-				check.Violate(fmt.Sprintf("%s[%d].wellKnownNodeTypeName", at, i), away.WellKnownNodeTypeName, "must be one of wellKnownNodeTypes")
+			if name := away.WellKnownNodeTypeName; !known[name] && (name != "" || len(away.NodeTypes) == 0) {
+				check.Violate(fmt.Sprintf("%s[%d].wellKnownNodeTypeName", at, i), name, "must be one of wellKnownNodeTypes, or empty beside nodeTypes")
+			}
+			for j, t := range away.NodeTypes {
+				s.validateConditional(check, fmt.Sprintf("%s[%d].nodeTypes[%d]", at, i, j), &t, known)
 			}
 			above = away.Priority
 		}
 	}
 }
 
+func (s Scheduling) validateConditional(check *fault.Check, at string, t *ConditionalNodeType, known map[string]bool) {
+	if !known[t.Name] {
+		check.Violate(at+".name", t.Name, "must be one of wellKnownNodeTypes")
+	}
+	for i, c := range t.Conditions {
+		at := fmt.Sprintf("%s.conditions[%d]", at, i)
+		if !slices.Contains(s.Resources, c.Resource) && !slices.Contains(s.Floating(), c.Resource) {
+			check.Violate(at+".resource", c.Resource, "must be one of resources or floatingResources")
+		}
+		if !slices.Contains([]string{">", "<", "=="}, c.Operator) {
+			check.Violate(at+".operator", c.Operator, "must be >, < or ==")
+		}
+		if v := c.units(); !(v >= 0 && v <= schedule.AmountMax && v == math.Trunc(v)) {
+			check.Violate(at+".value", c.Value, "must be from 0 to 2^42, and whole, or of cpu in thousandths")
+		}
+	}
+}
+
+// ConditionOf is a condition whose value is in the unit in which the round counts a resource.
+func ConditionOf(resource, operator string, units int64) Condition {
+	c := Condition{Resource: resource, Operator: operator, Value: float64(units)}
+	if resource == "cpu" {
+		c.Value /= 1000
+	}
+	return c
+}
+
+// units is the value in the unit in which the round counts the resource.
+func (c *Condition) units() float64 {
+	if c.Resource != "cpu" {
+		return c.Value
+	}
+	milli := c.Value * 1000
+	if near := math.Round(milli); math.Abs(near-milli) < 1e-6 { // 0.57 x 1000 is not 570
+		return near
+	}
+	return milli
+}
+
+// validateSwitches refuses pools in which nothing could run.
+func (s Scheduling) validateSwitches(check *fault.Check) {
+	for i, p := range s.Pools {
+		if p.DisableHomeScheduling && p.DisableAwayScheduling {
+			check.Violate(fmt.Sprintf("pools[%d].disableHomeScheduling", i), true, "must be false where disableAwayScheduling is true: nothing could run")
+		}
+	}
+}
+
+// setSwitches gives the round what is switched off in pools.
+func (s Scheduling) setSwitches(cfg *schedule.Config) {
+	for _, p := range s.Pools {
+		off := schedule.Switches{
+			Home: p.DisableHomeScheduling, Away: p.DisableAwayScheduling, GangAway: p.DisableGangAwayScheduling,
+			FairShare: p.DisableFairshareScheduling, Urgency: p.DisableUrgencyScheduling,
+		}
+		if off == (schedule.Switches{}) {
+			continue
+		}
+		if cfg.Switches == nil {
+			cfg.Switches = map[schedule.PoolID]schedule.Switches{}
+		}
+		cfg.Switches[schedule.PoolID(p.Name)] = off
+	}
+}
+
 // away is where the jobs of a class may run away from home.
 func (s Scheduling) away(class PriorityClass) (list []schedule.Away) {
 	for _, a := range class.AwayNodeTypes {
-		out := schedule.Away{Level: a.Priority}
-		for _, t := range s.WellKnownNodeTypes {
-			if t.Name != a.WellKnownNodeTypeName {
-				continue
+		out := schedule.Away{Level: a.Priority, Tolerate: s.tolerations(a.WellKnownNodeTypeName)}
+		for _, t := range a.NodeTypes {
+			as := schedule.AwayType{Tolerate: s.tolerations(t.Name)}
+			for _, c := range t.Conditions {
+				as.When = append(as.When, schedule.Condition{Resource: c.Resource, Operator: c.Operator, Value: int64(c.units())})
 			}
-			for _, taint := range t.Taints {
-				out.Tolerate = append(out.Tolerate, taint.toleration())
-			}
+			out.Types = append(out.Types, as)
+		}
+		if a.WellKnownNodeTypeName != "" && len(out.Types) > 0 { // the named type is for all jobs
+			out.Types = append(out.Types, schedule.AwayType{})
 		}
 		list = append(list, out)
+	}
+	return list
+}
+
+// tolerations are those of a kind of nodes.
+func (s Scheduling) tolerations(name string) (list []schedule.Toleration) {
+	for _, t := range s.WellKnownNodeTypes {
+		if t.Name != name {
+			continue
+		}
+		for _, taint := range t.Taints {
+			list = append(list, taint.toleration())
+		}
 	}
 	return list
 }

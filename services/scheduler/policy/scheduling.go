@@ -105,6 +105,18 @@ type Pool struct {
 	// reports tell: the highest bid such that more is held at it and at higher ones. Zero: it
 	// has none. Default 0.
 	SpotPriceCutoff float64
+	// DisableHomeScheduling: jobs run in the pool away from home only, by awayNodeTypes; not
+	// with DisableAwayScheduling. Default false.
+	DisableHomeScheduling bool
+	// DisableAwayScheduling: no job runs in the pool away from home, and
+	// DisableGangAwayScheduling: no gang does. Default false.
+	DisableAwayScheduling, DisableGangAwayScheduling bool
+	// DisableFairshareScheduling: nothing is preempted in the pool for a share, or for a higher
+	// bid; what a queue has a guarantee for it takes back all the same. Default false.
+	DisableFairshareScheduling bool
+	// DisableUrgencyScheduling: nothing is preempted in the pool because it is of a lower
+	// class. Default false.
+	DisableUrgencyScheduling bool
 }
 
 // FloatingResource is one that stands on no node, as licenses do: a pool has so much of it,
@@ -147,8 +159,29 @@ type PriorityClass struct {
 type AwayNodeType struct {
 	// Priority is below that of the class, and below those before it.
 	Priority int32
-	// WellKnownNodeTypeName is one of wellKnownNodeTypes.
+	// WellKnownNodeTypeName is one of wellKnownNodeTypes; empty: NodeTypes say which.
 	WellKnownNodeTypeName string
+	// NodeTypes are tolerated by the jobs that ask for what they are for; a job that none is for
+	// does not go there. Default: none.
+	NodeTypes []ConditionalNodeType
+}
+
+// ConditionalNodeType is a kind of nodes for the jobs that meet all of its conditions.
+type ConditionalNodeType struct {
+	// Name is one of wellKnownNodeTypes.
+	Name string
+	// Conditions are on what a job asks for. None: it is for all jobs.
+	Conditions []Condition
+}
+
+// Condition compares what a job asks for of a resource with a value.
+type Condition struct {
+	// Resource is one of resources or floatingResources.
+	Resource string
+	// Operator is >, < or ==.
+	Operator string
+	// Value is in the resource's own unit, as 0.5 of a cpu: whole, and of cpu in thousandths.
+	Value float64
 }
 
 // NodeType is a kind of nodes.
@@ -220,6 +253,7 @@ func (s Scheduling) Validate() error {
 	s.validateFloating(&check)
 	s.validatePeriod(&check)
 	s.validateAway(&check)
+	s.validateSwitches(&check)
 	if len(s.PriorityClasses) == 0 {
 		check.Violate("priorityClasses", nil, "must name at least one class")
 	}
@@ -270,6 +304,7 @@ func (s Scheduling) Round() (schedule.Config, error) {
 		LeastLostWork: s.PreferLeastLostWork, Lookback: int(s.LookbackMax), Rate: s.Rate.bucket(), QueueRate: s.QueueRate.bucket(),
 	}
 	s.setShares(&cfg)
+	s.setSwitches(&cfg)
 	for _, t := range s.Tiers {
 		cfg.Tiers = append(cfg.Tiers, schedule.Tier{ID: schedule.TierID(t.Name), Label: t.NodeLabel})
 	}

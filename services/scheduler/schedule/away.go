@@ -22,10 +22,33 @@ type Away struct {
 	Level int32
 	// Tolerate are tolerated there beside what a job tolerates.
 	Tolerate []Toleration
+	// Types are tolerated too, each by the jobs that it is for. Where there are any, only jobs
+	// that one of them is for go away in this way.
+	Types []AwayType
 }
 
-// awayMatch is a way to match nodes away from home.
-type awayMatch struct{ matcher, level int32 }
+// AwayType is what is tolerated by the jobs that ask for what all of its conditions say.
+type AwayType struct {
+	When     []Condition
+	Tolerate []Toleration
+}
+
+// Condition is one on what a job asks for.
+type Condition struct {
+	// Resource is one of the configuration's.
+	Resource string
+	// Operator is >, < or ==.
+	Operator string
+	// Value is an amount in the unit of the resource.
+	Value int64
+}
+
+// awayMatch is a way to match nodes away from home. Its matcher is none where the shape may
+// not go away in it.
+type awayMatch struct {
+	matcher, level int32
+	tolerate       []Toleration
+}
 
 // checkAway refuses levels that do not descend from the class's, and classes that must not go.
 func (c *Class) checkAway() error {
@@ -42,20 +65,63 @@ func (c *Class) checkAway() error {
 	return nil
 }
 
+// checkConditions refuses conditions on what is no resource, and of unknown kinds.
+func (s *State) checkConditions(c *Class) error {
+	for _, a := range c.Away {
+		for _, t := range a.Types {
+			for _, w := range t.When {
+				if _, is := s.resources[w.Resource]; !is || w.Value < 0 || w.Value > AmountMax || w.Operator != ">" && w.Operator != "<" && w.Operator != "==" {
+					return fmt.Errorf("%w: class %q: condition %s %s %d away from home must be on a resource, by >, < or ==, and from 0 to 2^42", ErrInvalid, c.ID, w.Resource, w.Operator, w.Value)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// tolerates is what jobs that ask for so much tolerate away from home; false: they do not go
+// away in this way.
+func (s *State) tolerates(a *Away, request Vec) (list []Toleration, may bool) {
+	list, may = slices.Clip(a.Tolerate), len(a.Types) == 0
+	for _, t := range a.Types {
+		if !slices.ContainsFunc(t.When, func(w Condition) bool { return !w.holds(request[s.resources[w.Resource]]) }) {
+			list, may = append(list, t.Tolerate...), true
+		}
+	}
+	return list, may
+}
+
+// holds says whether an amount is as a condition has it.
+func (c *Condition) holds(amount int64) bool {
+	switch c.Operator {
+	case ">":
+		return amount > c.Value
+	case "<":
+		return amount < c.Value
+	}
+	return amount == c.Value
+}
+
 // setAway sets the ways in which a shape matches nodes away from home, by a function that
 // finds the handle of one.
 func (s *State) setAway(sh *shape, matcher func(*Match) int32) {
 	sh.away = nil
 	for _, a := range s.cfg.Classes[sh.class].Away {
-		m := sh.Match
-		m.Tolerations = slices.Concat(m.Tolerations, a.Tolerate)
-		sh.away = append(sh.away, awayMatch{matcher(&m), a.Level})
+		as := awayMatch{matcher: none, level: a.Level}
+		if list, may := s.tolerates(&a, sh.Request); may {
+			m := sh.Match
+			m.Tolerations = slices.Concat(m.Tolerations, list)
+			as.matcher, as.tolerate = matcher(&m), list
+		}
+		sh.away = append(sh.away, as)
 	}
 }
 
 // mayBeAway says whether a node could match a shape away from home.
 func (s *State) mayBeAway(sh *shape, n *Node) bool {
-	return slices.ContainsFunc(sh.away, func(a awayMatch) bool { return s.matchers[a.matcher].mismatchEver(n) == "" })
+	return slices.ContainsFunc(sh.away, func(a awayMatch) bool {
+		return a.matcher != none && s.matchers[a.matcher].mismatchEver(n) == ""
+	})
 }
 
 // odd says whether of the next job of a queue nothing is known by its shape: it is unlike its
@@ -70,10 +136,40 @@ func (p *planner) levelOf(kind, away int32) int32 {
 	return p.shapes[p.kinds[kind].shape].away[away-1].level
 }
 
-// mayGoAway says whether a job and all of its gang's members may be away in so many ways.
+// mayGoAway says whether a job and all of its gang's members may be away in a way.
 func (p *planner) mayGoAway(job int32, members []int32, away int32) bool {
-	knows := func(j int32) bool { return int(away) <= len(p.shapes[p.kinds[p.jobs[j].kind].shape].away) }
-	return knows(job) && !slices.ContainsFunc(members, func(j int32) bool { return !knows(j) })
+	goes := func(j int32) bool {
+		sh := &p.shapes[p.kinds[p.jobs[j].kind].shape]
+		return int(away) <= len(sh.away) && sh.away[away-1].matcher != none
+	}
+	return goes(job) && !slices.ContainsFunc(members, func(j int32) bool { return !goes(j) })
+}
+
+// waysOf is how many ways to be away from home a job has, though it may not go in each.
+func (p *planner) waysOf(job int32) int32 {
+	return int32(len(p.shapes[p.kinds[p.jobs[job].kind].shape].away)) //nolint:gosec // at most AwayMax
+}
+
+// mayBe says whether a job and all of its gang's members may be at home, or away in a way, in
+// the pool.
+func (p *planner) mayBe(job int32, members []int32, away int32) bool {
+	switch {
+	case away == 0:
+		return !p.off.Home
+	case p.off.Away || p.off.GangAway && p.jobs[job].gang != none:
+		return false
+	}
+	return p.mayGoAway(job, members, away)
+}
+
+// roams says whether a job, or its gang, may be away from home in the pool.
+func (p *planner) roams(job int32, members []int32) bool {
+	for away := range p.waysOf(job) {
+		if p.mayBe(job, members, away+1) {
+			return true
+		}
+	}
+	return false
 }
 
 // tolerated are what a job must tolerate beside its own where it is looked for.
@@ -81,7 +177,7 @@ func (p *planner) tolerated(k *seek) []Toleration {
 	if k.away == 0 {
 		return nil
 	}
-	return p.cfg.Classes[p.shapes[p.kinds[p.jobs[k.job].kind].shape].class].Away[k.away-1].Tolerate
+	return p.shapes[p.kinds[p.jobs[k.job].kind].shape].away[k.away-1].tolerate
 }
 
 // failedIn says whether a job of a kind found no place in the walk of a queue, at home or so
@@ -133,8 +229,8 @@ func (p *planner) settle(q *queueRound, job int32, in scope, domain string) bool
 // canStartAnywhere says whether the next gang of a queue can start at home, or else away; it
 // is left as it can.
 func (p *planner) canStartAnywhere(q *queueRound) bool {
-	for away := int32(0); p.mayGoAway(q.job, q.members, away); away++ {
-		if q.away = away; p.canStart(q) {
+	for away := range 1 + p.waysOf(q.job) {
+		if q.away = away; p.mayBe(q.job, q.members, away) && p.canStart(q) {
 			return true
 		}
 	}

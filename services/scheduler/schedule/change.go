@@ -33,7 +33,7 @@ func (c *changes) inPool(w *PoolWhy) {
 	if at := c.plan.Wake; at > c.round.Now && c.supposing(c.asked, suppose{at: at}) {
 		c.keep(Change{Kind: WaitUntil, At: at})
 	}
-	roams := c.mayGoAway(c.asked.last, c.asked.members, 1)
+	roams := c.roams(c.asked.last, c.asked.members)
 	if !roams { // what is the least away from home is not looked for
 		c.askLess(w)
 		c.askFewer(w)
@@ -44,7 +44,7 @@ func (c *changes) inPool(w *PoolWhy) {
 	c.match(w)
 	c.class()
 	c.raise(w)
-	if !roams && !slices.ContainsFunc(w.Blocks, func(b Block) bool { return b.Rule == AboveQuota }) {
+	if !roams && !c.off.Home && !slices.ContainsFunc(w.Blocks, func(b Block) bool { return b.Rule == AboveQuota }) {
 		c.nodes(w)
 	}
 }

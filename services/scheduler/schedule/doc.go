@@ -109,6 +109,7 @@
 //     names the run in [Start.After], and no second victim is taken meanwhile.
 //   - Away from home: a class's jobs may run at a lower level where they tolerate more. See
 //     away.go.
+//   - Some of these rules can be switched off in a pool. See switches.go.
 //   - Of a pool's total a part may start within a period. See period.go.
 //   - Floating resources stand on no node: a pool has so much of each. See floating.go.
 //   - Limits: a class's fraction of the pool in a queue, token buckets, look-back. No

@@ -194,6 +194,9 @@ func (p *planner) reasonOf(k *seek, n int32) (NodeReason, int) {
 	if !k.match.has(n) {
 		return NodeTaint, 0 // or another mismatch
 	}
+	if p.off.Home {
+		return NodeUnmatched, 0
+	}
 	later := p.room(p.later, n)
 	short := -1
 	for i, amount := range k.request {
@@ -230,7 +233,10 @@ func (p *planner) reasonOf(k *seek, n int32) (NodeReason, int) {
 // mismatch says why a job may not run on a node.
 func (p *planner) mismatch(k *seek, n int32) string {
 	sh := &p.shapes[p.kinds[p.jobs[k.job].kind].shape]
-	return sh.Match.Mismatch(&p.State.nodes[n].Node)
+	if why := sh.Match.Mismatch(&p.State.nodes[n].Node); why != "" || !p.off.Home {
+		return why
+	}
+	return homeOff
 }
 
 // shortage is the node that lacks least: of the fewest resources, then the smallest part of

@@ -47,9 +47,9 @@ func (p *planner) surelyOn(q *queueRound, request Vec, level, n int32) bool {
 		if r.gang || r.level > level || p.gone.has(r.run) || p.shielded(r) {
 			continue
 		}
-		if r.level == level {
+		if r.level == level || p.off.Urgency {
 			at := p.at[r.queue]
-			if p.round.KeepShares || at == none || r.since >= p.round.Now || !p.generous(&p.queues[at], q) {
+			if p.keeps || at == none || r.since >= p.round.Now || !p.generous(&p.queues[at], q) {
 				continue
 			}
 			p.hunt.owner = joined(p.hunt.owner, at)

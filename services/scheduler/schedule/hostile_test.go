@@ -126,9 +126,13 @@ func TestNewRefuses(t *testing.T) {
 		"a half-life between epochs": func(c *schedule.Config) { c.UsageHalfLife = 31e9 },
 		"a negative half-life":       func(c *schedule.Config) { c.UsageHalfLife = -30e9 },
 		"a huge half-life":           func(c *schedule.Config) { c.UsageHalfLife = 30e9 << 20 },
-		"a market elsewhere":         func(c *schedule.Config) { c.Markets = []schedule.PoolID{"other"} },
-		"a bid in no market":         func(c *schedule.Config) { c.Bids = []schedule.Bid{{Queue: "q", Pool: "p", Price: 1}} },
-		"a bid of nobody":            func(c *schedule.Config) { c.Markets, c.Bids = c.Pools, []schedule.Bid{{Pool: "p", Price: 1}} },
+		"switches elsewhere":         func(c *schedule.Config) { c.Switches = map[schedule.PoolID]schedule.Switches{"other": {}} },
+		"neither home nor away": func(c *schedule.Config) {
+			c.Switches = map[schedule.PoolID]schedule.Switches{"p": {Home: true, Away: true}}
+		},
+		"a market elsewhere": func(c *schedule.Config) { c.Markets = []schedule.PoolID{"other"} },
+		"a bid in no market": func(c *schedule.Config) { c.Bids = []schedule.Bid{{Queue: "q", Pool: "p", Price: 1}} },
+		"a bid of nobody":    func(c *schedule.Config) { c.Markets, c.Bids = c.Pools, []schedule.Bid{{Pool: "p", Price: 1}} },
 		"a negative bid": func(c *schedule.Config) {
 			c.Markets, c.Bids = c.Pools, []schedule.Bid{{Queue: "q", Pool: "p", Price: -1}}
 		},

@@ -175,7 +175,7 @@ func (w *world) mayNot(j schedule.Job, id schedule.NodeID) string {
 	case n.Unschedulable || w.lost[n.Executor]:
 		return "the node takes nothing"
 	case len(w.levelsOn(shape, &n)) == 0:
-		return shape.Match.Mismatch(&n)
+		return "it matches the node in no way"
 	case len(shape.Pools) > 0 && !slices.Contains(shape.Pools, n.Pool):
 		return "its pool is another"
 	case slices.Contains(j.Avoid, id):
@@ -389,11 +389,13 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 		}
 		switch {
 		case p.Rule == schedule.Urgency && level >= start.Level,
-			p.Rule == schedule.FairShare && (level != start.Level || r.job.Queue == by.Queue),
+			p.Rule == schedule.Urgency && w.cfg.Switches[start.Pool].Urgency,
+			(p.Rule == schedule.FairShare || p.Rule == schedule.Outbid) && w.cfg.Switches[start.Pool].FairShare,
+			p.Rule == schedule.FairShare && (w.levelDiffers(level, start) || r.job.Queue == by.Queue),
 			p.Rule == schedule.Reclaim && r.job.Queue == by.Queue,
 			p.Rule == schedule.GangMate && r.job.Gang == "",
 			p.Rule != schedule.GangMate && r.Node != start.Node,
-			p.Rule == schedule.Outbid && (level != start.Level || w.bid(r.job, start.Pool) >= w.bid(by, start.Pool)),
+			p.Rule == schedule.Outbid && (w.levelDiffers(level, start) || w.bid(r.job, start.Pool) >= w.bid(by, start.Pool)),
 			p.Rule < schedule.Urgency || p.Rule > schedule.Outbid:
 			return fmt.Errorf("preempt %x for %x: not by rule %d", p.Run, p.For, p.Rule)
 		case r.Node == start.Node && !slices.Contains(start.After, p.Run) && !after.bounds(by.Queue): // else it may go for what the queue may hold
@@ -401,6 +403,12 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 		}
 	}
 	return nil
+}
+
+// levelDiffers says whether a run's level is none at which it may go for a share or a bid:
+// where there is no urgency, those of lower levels may.
+func (w *world) levelDiffers(level int32, start schedule.Start) bool {
+	return level > start.Level || level < start.Level && !w.cfg.Switches[start.Pool].Urgency
 }
 
 // unitLevel is the level by which a run is preempted: of a gang, of which members may run at

@@ -21,7 +21,7 @@ func New(cfg Config) (*State, error) {
 		}
 		s.dominants = append(s.dominants, i)
 	}
-	for _, set := range []func() error{s.setMultipliers, s.setBids, s.setDecay, s.checkPools} {
+	for _, set := range []func() error{s.setMultipliers, s.setBids, s.setDecay, s.checkPools, s.setSwitches} {
 		if err := set(); err != nil {
 			return nil, err
 		}
@@ -91,6 +91,9 @@ func (s *State) learnClasses() error {
 			return fmt.Errorf("class %q: %w", s.cfg.Classes[i].ID, err)
 		}
 		if err := s.cfg.Classes[i].checkAway(); err != nil {
+			return err
+		}
+		if err := s.checkConditions(&s.cfg.Classes[i]); err != nil {
 			return err
 		}
 		if least := s.cfg.Classes[i].MinRunTime; least < 0 || least > bucketMax {

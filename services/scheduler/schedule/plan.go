@@ -117,6 +117,9 @@ type planner struct {
 	// surcharges are what counts in the cost of each beside what it holds, where surcharged.
 	surcharges []int64
 	surcharged bool
+	// off is what is switched off in the pool; keeps: nothing is preempted for a share there.
+	off   Switches
+	keeps bool
 	// market: the pool is one, and prices are what is bid for each kind.
 	market bool
 	prices []int64

@@ -103,6 +103,8 @@ type source struct {
 // enter computes the totals, shares and queues of a pool.
 func (p *planner) enter(pool int32) {
 	p.pool, p.survey.known = pool, false
+	p.off = p.offIn[pool]
+	p.keeps = p.round.KeepShares || p.off.FairShare
 	p.nodeLog, p.queueLog = p.nodeLog[:0], p.queueLog[:0]
 	p.total = append(p.total[:0], make(Vec, len(p.cfg.Resources))...)
 	p.nodes = p.nodes[:0]
@@ -309,8 +311,10 @@ func (p *planner) addSource(q *queueRound, k int32) {
 		job = p.kinds[k].waiting.job(row.from)
 	}
 	if job != none {
-		for away := range int32(1 + len(p.shapes[p.kinds[k].shape].away)) { //nolint:gosec // at most AwayMax
-			q.sources = append(q.sources, p.source(k, away, row.from, job))
+		for away := range 1 + p.waysOf(job) {
+			if away == 0 && !p.off.Home || away > 0 && !p.off.Away && p.mayGoAway(job, nil, away) {
+				q.sources = append(q.sources, p.source(k, away, row.from, job))
+			}
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (c *choice) copyOf(from *choice) {
 // in the queue's spot.
 func (p *planner) victimsAnywhere(q *queueRound, k *seek) bool {
 	level := k.level
-	if p.hunt.hopeful = p.tree.quotas.on || level > p.lowestLevel || !p.round.KeepShares && p.isHeavier(q.cost); !p.hunt.hopeful {
+	if p.hunt.hopeful = p.tree.quotas.on || level > p.lowestLevel && !p.off.Urgency || !p.keeps && p.isHeavier(q.cost); !p.hunt.hopeful {
 		return false // and nothing need be looked at
 	}
 	p.look()
@@ -115,7 +115,7 @@ func (p *planner) stillNone(q *queueRound, k *seek) bool {
 		len(p.nodeLog)-v.nodes > recentMax || len(p.queueLog)-v.queues > recentMax {
 		return false
 	}
-	if !p.round.KeepShares {
+	if !p.keeps {
 		for _, at := range p.queueLog[v.queues:] {
 			if p.mayFair(q, &p.queues[at]) {
 				return false
@@ -279,11 +279,11 @@ func (p *planner) enough(k *seek, room, more Vec) bool {
 // of which a run may go. It spares most jobs of a full pool the search of its nodes.
 func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	p.hunt.number++
-	urgent := p.survey.lowest < level
+	urgent := p.survey.lowest < level && !p.off.Urgency
 	switch {
 	case p.tree.quotas.on:
 		return p.anyVictimByQuota(q, level)
-	case p.round.KeepShares:
+	case p.keeps:
 		return urgent
 	case p.market:
 		return p.anyOutbid(q) || urgent

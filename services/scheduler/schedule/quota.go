@@ -299,13 +299,13 @@ func (p *planner) takeByQuota(q *queueRound, u *unit, at int32, urgent, share bo
 // anyVictimByQuota is anyVictim where some queue has a quota.
 func (p *planner) anyVictimByQuota(q *queueRound, level int32) (some bool) {
 	p.hunt.asks = p.at[q.queue]
-	urgent := p.survey.lowest < level
+	urgent := p.survey.lowest < level && !p.off.Urgency
 	if urgent {
 		for _, h := range p.State.queues[q.queue].kinds {
 			some = some || p.kinds[h].runs > 0 && (p.classOfKind(h).Priority < level || p.survey.mixed)
 		}
 		some = some || p.survey.others
-	} else if q.claimFrom == none && p.round.KeepShares {
+	} else if q.claimFrom == none && p.keeps {
 		return false
 	}
 	for _, n := range p.tree.quotas.exposed {

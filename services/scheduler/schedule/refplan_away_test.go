@@ -26,8 +26,32 @@ func (r *ref) homeOrAway(j schedule.Job, away int) (schedule.Away, bool) {
 	if away > len(class.Away) {
 		return schedule.Away{}, false
 	}
-	return class.Away[away-1], true
+	return r.awayFor(j.Shape, class.Away[away-1])
 }
+
+// awayFor is a way to be away from home as a shape goes in it, with all that it tolerates
+// then; false: it does not.
+func (r *ref) awayFor(shape schedule.ShapeID, a schedule.Away) (schedule.Away, bool) {
+	may := len(a.Types) == 0
+	out := schedule.Away{Level: a.Level, Tolerate: slices.Clone(a.Tolerate)}
+	for _, t := range a.Types {
+		all := true
+		for _, w := range t.When {
+			amount := r.shape(shape).Request[slices.Index(r.cfg.Resources, w.Resource)]
+			all = all && cmp.Compare(amount, w.Value) == map[string]int{"<": -1, "==": 0, ">": 1}[w.Operator]
+		}
+		if all {
+			out.Tolerate, may = append(out.Tolerate, t.Tolerate...), true
+		}
+	}
+	return out, may
+}
+
+// off is what is switched off in the pool.
+func (r *ref) off() schedule.Switches { return r.cfg.Switches[r.pool] }
+
+// keeps says whether nothing is preempted for a share in the pool.
+func (r *ref) keeps() bool { return r.round.KeepShares || r.off().FairShare }
 
 // home is how a job runs at home.
 func (r *ref) home(j schedule.Job) schedule.Away {
@@ -50,7 +74,7 @@ func (r *ref) entries(queued []schedule.Job) (out []refEntry) {
 		}
 	}
 	level := func(e refEntry) int32 {
-		at, _ := r.homeOrAway(e.Job, e.away)
+		at, _ := r.homeOrAway(e.Job, e.away) // also where it may not go
 		return at.Level
 	}
 	slices.SortFunc(out, func(a, b refEntry) int {
@@ -59,17 +83,21 @@ func (r *ref) entries(queued []schedule.Job) (out []refEntry) {
 	return out
 }
 
-// mayAll says whether all members of a gang may be away in a way.
+// mayAll says whether all members of a gang may be at home, or away in a way.
 func (r *ref) mayAll(next []schedule.Job, away int) bool {
+	if off := r.off(); away == 0 && off.Home || away > 0 && (off.Away || off.GangAway && next[0].Gang != "") {
+		return false
+	}
 	return !slices.ContainsFunc(next, func(j schedule.Job) bool { _, may := r.homeOrAway(j, away); return !may })
 }
 
 // mayBeAway says whether a node matches a shape away from home.
 func (r *ref) mayBeAway(shape schedule.ShapeID, n *schedule.Node) bool {
 	return slices.ContainsFunc(r.class(shape).Away, func(a schedule.Away) bool {
+		at, may := r.awayFor(shape, a)
 		match := r.shape(shape).Match
-		match.Tolerations = slices.Concat(match.Tolerations, a.Tolerate)
-		return match.Mismatch(n) == ""
+		match.Tolerations = slices.Concat(match.Tolerations, at.Tolerate)
+		return may && match.Mismatch(n) == ""
 	})
 }
 

@@ -178,7 +178,11 @@ func (r *ref) couldEver(shape schedule.ShapeID, n *schedule.Node) string {
 	}
 	bare := *n
 	bare.Taints = slices.DeleteFunc(slices.Clone(n.Taints), func(t schedule.Taint) bool { return strings.HasPrefix(t.Key, "node.kubernetes.io/") })
-	if why := sh.Match.Mismatch(&bare); why != "" && !r.mayBeAway(shape, &bare) {
+	off, why := r.cfg.Switches[n.Pool], sh.Match.Mismatch(&bare)
+	if why == "" && off.Home {
+		why = "of a pool where jobs run away from home only"
+	}
+	if why != "" && (off.Away || !r.mayBeAway(shape, &bare)) {
 		return why
 	}
 	for i, name := range r.cfg.Resources {

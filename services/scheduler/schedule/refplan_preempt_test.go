@@ -185,14 +185,14 @@ func (r *ref) mayTake(q *refQueue, priority int32, u *refUnit, lost map[schedule
 			return 0
 		}
 		return r.takeByQuota(q, owner, u, priority, lost)
-	case level < priority:
+	case level < priority && !r.off().Urgency:
 		return schedule.Urgency
 	case r.isMarket():
-		if level > priority || r.round.KeepShares || since >= r.round.Now || r.bidForRuns(u.runs) >= r.bidFor(q) || r.bidForRuns(u.mates) >= r.bidFor(q) {
+		if level > priority || r.keeps() || since >= r.round.Now || r.bidForRuns(u.runs) >= r.bidFor(q) || r.bidForRuns(u.mates) >= r.bidFor(q) {
 			return 0
 		}
 		return schedule.Outbid
-	case level > priority || r.round.KeepShares || owner == nil || owner == q || since >= r.round.Now:
+	case level > priority || r.keeps() || owner == nil || owner == q || since >= r.round.Now:
 		return 0
 	case r.mayShare(q, owner, u, lost):
 		return schedule.FairShare

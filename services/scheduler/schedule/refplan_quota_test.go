@@ -102,11 +102,11 @@ func (r *ref) takeByQuota(q, owner *refQueue, u *refUnit, priority int32, lost m
 	switch {
 	case r.guarded(owner, q, lost):
 		return 0
-	case level < priority:
+	case level < priority && !r.off().Urgency:
 		return schedule.Urgency
 	case x.claimed:
 		return schedule.Reclaim
-	case level == priority && !r.round.KeepShares && r.mayShare(q, owner, u, lost):
+	case level <= priority && !r.keeps() && r.mayShare(q, owner, u, lost):
 		return schedule.FairShare
 	}
 	return 0

@@ -236,7 +236,7 @@ func (r *ref) advance(q *refQueue) bool {
 				continue
 			}
 		}
-		if !r.inTime(next) || slices.ContainsFunc(next, func(j schedule.Job) bool { return !r.mayUse(j.Shape) }) || !r.mayAll(next, away) {
+		if slices.ContainsFunc(next, func(j schedule.Job) bool { return !r.mayUse(j.Shape) }) || !r.mayAll(next, away) || !r.inTime(next) {
 			continue
 		}
 		q.at++
@@ -320,7 +320,7 @@ func (r *ref) canStart(q *refQueue) bool {
 
 // wakeForYoung: what began at this moment, or has not had its minimum run time, may lose to a queue later.
 func (r *ref) wakeForYoung(q *refQueue) {
-	if r.round.KeepShares && !r.quoted() {
+	if r.keeps() && !r.quoted() {
 		return
 	}
 	for i := range r.runs {

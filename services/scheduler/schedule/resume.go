@@ -86,7 +86,7 @@ func (p *planner) resume(q *queueRound, m mark) bool {
 // nothing preempted, where they may come to a start now: what a queue gained may put it
 // above its share. It says whether that can be told.
 func (p *planner) another() bool {
-	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on || len(p.reserved.list) > 0 || !p.survey.known && !p.round.KeepShares {
+	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on || len(p.reserved.list) > 0 || !p.survey.known && !p.keeps {
 		return false
 	}
 	p.reckon()
@@ -225,7 +225,7 @@ func (p *planner) mayTryAgain(q *queueRound) bool {
 			return true
 		}
 	}
-	if p.round.KeepShares {
+	if p.keeps {
 		return false
 	}
 	if m.hopeful && q.right() > m.right {

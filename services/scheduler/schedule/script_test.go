@@ -56,10 +56,11 @@ func TestScenarios(t *testing.T) {
 //	    halflife=60                    what was held so long ago counts half
 //	    market=p bid=p:a:5 bid=p:a@A:7 in market p queue a bids 5, and 7 for band A (a job's band=A)
 //	    protect=p:0.5 override=p:a:2   in pool p: what is protected, and queue a's weight
+//	    off=p:home,away,gangaway,fairshare,urgency    in pool p none of these
 //	    gangmax=9 period=10 perperiod=cpu:0.5 perperiod@p=cpu:1
 //	    floating=license:p:3           p has 3, on no node
 //	config reserveafter=60 reservations=2
-//	class c 10 preemptible cpu=0.5 minrun=60 in=p:cpu:1 away=5:k:v
+//	class c 10 preemptible cpu=0.5 minrun=60 in=p:cpu:1 away=5:k:v away=4:k:v:cpu<2
 //	                                   priority 10; at most half of a pool's cpu a queue
 //	node n1 cpu=4 other.cpu=1 pool=p exec=c label=k:v taint=k:v:NoSchedule maxpods=2 unschedulable
 //	queue a in=team weight=2 cordoned limit=c:cpu:0.5 limit=c@p:cpu:0.5

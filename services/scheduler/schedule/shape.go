@@ -80,7 +80,9 @@ func (s *State) forgetShape(id ShapeID) error {
 	}
 	s.unrefMatcher(s.shapes[h].matcher)
 	for _, a := range s.shapes[h].away {
-		s.unrefMatcher(a.matcher)
+		if a.matcher != none {
+			s.unrefMatcher(a.matcher)
+		}
 	}
 	delete(s.shapeOf, id)
 	s.shapes[h] = shape{}

@@ -312,7 +312,7 @@ const singleTries = 1000
 // lowest class that there is. It says whether there is one: no other is better then.
 func (p *planner) bestSingle(q *queueRound, k *seek, level int32) bool {
 	lowest := p.survey.lowest
-	if p.cfg.LeastLostWork || p.market || p.tree.quotas.on || k.request[0] == 0 || lowest > level {
+	if p.cfg.LeastLostWork || p.off.Urgency || p.market || p.tree.quotas.on || k.request[0] == 0 || lowest > level {
 		return false
 	}
 	p.sortSingles()

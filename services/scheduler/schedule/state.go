@@ -78,6 +78,8 @@ type State struct {
 	// lost executors take no new runs.
 	lost   map[ExecutorID]bool
 	global account
+	// offIn is what is switched off in each pool.
+	offIn []Switches
 	// bids are the prices in markets.
 	bids map[bidder]int64
 	// charges are those of runs that ended; nil: none.

@@ -64,6 +64,8 @@ type Config struct {
 	Multipliers map[string]int64
 	// Pools are planned in this order; PoolsMax at most.
 	Pools []PoolID
+	// Switches are what is switched off in single pools: see switches.go.
+	Switches map[PoolID]Switches
 	// Tiers are the levels of the topology, from the widest to the narrowest.
 	Tiers []Tier
 	// Classes are the priority classes.

@@ -221,18 +221,18 @@ func (p *planner) mayTake(q *queueRound, priority int32, u *unit) Rule {
 		if since >= p.round.Now {
 			return 0
 		}
-		return p.takeByQuota(q, u, at, level < priority, level == priority && !p.round.KeepShares)
+		return p.takeByQuota(q, u, at, level < priority && !p.off.Urgency, level <= priority && !p.keeps)
 	}
-	if level < priority {
+	if level < priority && !p.off.Urgency {
 		return Urgency
 	}
 	if p.market {
-		if level > priority || p.round.KeepShares || since >= p.round.Now || !p.outbids(q, u) {
+		if level > priority || p.keeps || since >= p.round.Now || !p.outbids(q, u) {
 			return 0
 		}
 		return Outbid
 	}
-	if level > priority || p.round.KeepShares || at == none || since >= p.round.Now || &p.queues[at] == q || !p.mayShare(q, u, at) {
+	if level > priority || p.keeps || at == none || since >= p.round.Now || &p.queues[at] == q || !p.mayShare(q, u, at) {
 		return 0
 	}
 	return FairShare

@@ -66,7 +66,7 @@ func (p *planner) next(q *queueRound) bool {
 				continue
 			}
 		}
-		if !p.mayUse(members) || p.tooEarly(job, members) || src.away > 0 && !p.mayGoAway(job, members, src.away) {
+		if !p.mayUse(members) || !p.mayBe(job, members, src.away) || p.tooEarly(job, members) {
 			p.step(q)
 			continue
 		}
@@ -307,7 +307,7 @@ func (p *planner) over(q *queueRound, class int32, more Vec) bool {
 // wakeForYoung has the round wake when what began at this moment may lose to the next gang
 // of a queue, which has no place.
 func (p *planner) wakeForYoung(q *queueRound) {
-	if p.round.KeepShares && !p.tree.quotas.on {
+	if p.keeps && !p.tree.quotas.on {
 		return
 	}
 	p.look()

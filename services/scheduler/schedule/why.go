@@ -52,7 +52,12 @@ func (s *State) couldEver(sh *shape, n *node) string {
 	if len(sh.Pools) > 0 && !slices.Contains(sh.Pools, n.Pool) || !slices.Contains(s.cfg.Pools, n.Pool) {
 		return "of a pool that it may not use"
 	}
-	if why := sh.Match.mismatchEver(&n.Node); why != "" && !s.mayBeAway(sh, &n.Node) {
+	off := s.offIn[n.pool]
+	why := sh.Match.mismatchEver(&n.Node)
+	if why == "" && off.Home {
+		why = homeOff
+	}
+	if why != "" && (off.Away || !s.mayBeAway(sh, &n.Node)) {
 		return why
 	}
 	for i, name := range s.cfg.Resources {

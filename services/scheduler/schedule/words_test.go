@@ -106,6 +106,21 @@ func (s *script) config(c command) {
 		p := parts(s.t, v, 2)
 		s.cfg.Multipliers[p[0]] = millionths(s.t, p[1])
 	}
+	for _, v := range c.values("off") { // off=p:home,fairshare
+		pool, what, _ := strings.Cut(v, ":")
+		off := schedule.Switches{}
+		for name := range strings.SplitSeq(what, ",") {
+			switches := map[string]*bool{"home": &off.Home, "away": &off.Away, "gangaway": &off.GangAway, "fairshare": &off.FairShare, "urgency": &off.Urgency}
+			if switches[name] == nil {
+				s.t.Fatalf("switch %q is not known", name)
+			}
+			*switches[name] = true
+		}
+		if s.cfg.Switches == nil {
+			s.cfg.Switches = map[schedule.PoolID]schedule.Switches{}
+		}
+		s.cfg.Switches[schedule.PoolID(pool)] = off
+	}
 	s.cfg.LeastLostWork = s.cfg.LeastLostWork || c.has("leastlost")
 	if v := c.value("lookback"); v != "" {
 		s.cfg.Lookback = int(number(s.t, v))
@@ -129,6 +144,30 @@ func (s *script) config(c command) {
 	}
 }
 
+// awayWay is a way to be away from home, for all jobs or by conditions.
+func (s *script) awayWay(p []string) schedule.Away {
+	s.t.Helper()
+	if len(p) != 3 && len(p) != 4 {
+		s.t.Fatalf("away %q: want level, key, value and perhaps a condition", p)
+	}
+	out := schedule.Away{Level: int32(number(s.t, p[0]))}
+	tolerate := []schedule.Toleration{{Key: p[1], Operator: "Equal", Value: p[2]}}
+	if len(p) == 3 {
+		out.Tolerate = tolerate
+		return out
+	}
+	at := strings.IndexAny(p[3], "<>=")
+	value := strings.TrimLeft(p[3][at:], "<>=")
+	operator := strings.TrimSuffix(p[3][at:], value)
+	i := slices.Index(s.cfg.Resources, p[3][:at])
+	amount := number(s.t, value)
+	if i < 0 {
+		s.t.Fatalf("away %q: no resource", p)
+	}
+	out.Types = []schedule.AwayType{{When: []schedule.Condition{{Resource: p[3][:at], Operator: operator, Value: amount}}, Tolerate: tolerate}}
+	return out
+}
+
 func (s *script) class(c command) {
 	s.t.Helper()
 	class := schedule.Class{ID: schedule.ClassID(c.args[0]), Priority: int32(number(s.t, c.args[1])), Preemptible: c.has("preemptible")}
@@ -144,8 +183,8 @@ func (s *script) class(c command) {
 		}
 	}
 	for _, v := range c.values("away") {
-		p := parts(s.t, v, 3)
-		class.Away = append(class.Away, schedule.Away{Level: int32(number(s.t, p[0])), Tolerate: []schedule.Toleration{{Key: p[1], Operator: "Equal", Value: p[2]}}})
+		p := strings.Split(v, ":")
+		class.Away = append(class.Away, s.awayWay(p))
 	}
 	for _, v := range c.values("in") { // in=p:cpu:0.5
 		p := parts(s.t, v, 3)

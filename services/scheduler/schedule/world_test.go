@@ -254,6 +254,22 @@ func drawConfig(t *rapid.T) schedule.Config {
 		}
 		cfg.Classes[0].Away = cfg.Classes[2].Away[1:rapid.IntRange(1, 2).Draw(t, "low too")]
 	}
+	if len(cfg.Classes[2].Away) > 0 && rapid.Bool().Draw(t, "conditional") {
+		cfg.Classes[2].Away[0].Types = []schedule.AwayType{
+			{When: []schedule.Condition{{
+				Resource: "cpu", Operator: rapid.SampledFrom([]string{"<", "==", ">"}).Draw(t, "operator"), Value: rapid.Int64Range(1, 2).Draw(t, "amount"),
+			}}, Tolerate: []schedule.Toleration{{Key: "team", Value: "blue"}}},
+			{When: []schedule.Condition{{Resource: "mem", Operator: ">", Value: 1}, {Resource: "cpu", Operator: "<", Value: 3}}},
+		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "switches") == 0 {
+		off := func(what string) bool { return rapid.IntRange(0, 2).Draw(t, what) == 0 }
+		p := schedule.Switches{GangAway: off("gang away"), FairShare: off("fair share"), Urgency: off("urgency")}
+		if p.Home = off("home"); !p.Home {
+			p.Away = off("away off")
+		}
+		cfg.Switches = map[schedule.PoolID]schedule.Switches{"p": p, "q": {Away: true, Urgency: off("urgency there")}}
+	}
 	if rapid.IntRange(0, 4).Draw(t, "gangs") == 0 {
 		cfg.GangMax = rapid.Uint32Range(2, 3).Draw(t, "largest")
 	}
