@@ -54,8 +54,9 @@ type armadaRules struct {
 
 	ExperimentalDominantResourceFairnessResourcesToConsider []armadaDominant
 
-	EnablePreferLargeJobOrdering, WellKnownNodeTypes unread
-	DisableScheduling, RespectNodePodLimits          unread
+	WellKnownNodeTypes []armadaNodeType
+
+	EnablePreferLargeJobOrdering, DisableScheduling, RespectNodePodLimits unread
 }
 
 type armadaPool struct {
@@ -63,12 +64,14 @@ type armadaPool struct {
 	ShortJobPenaltyCutoff        Span
 	ProtectedFractionOfFairShare float64
 
+	DisableHomeScheduling, DisableAwayScheduling, DisableGangAwayScheduling bool
+	DisableFairshareScheduling, DisableUrgencyScheduling                    bool
+
 	AwayPools, DominantResourceFairnessResourcesToConsider, ExperimentalOptimiser                unread
 	ExperimentalProtectUncappedAdjustedFairShare, ExperimentalMarketScheduling, JobDefaults      unread
 	ExperimentalSubmissionGroup, ExperimentalRunReconciliation, ExperimentalUnscheduledResources unread
-	DisableHomeScheduling, DisableAwayScheduling, DisableGangAwayScheduling                      unread
-	DisableFairSharePreemption, DisableUrgencyBasedPreemption, DisableFairshareScheduling        unread
-	DisableUrgencyScheduling, FairsharePreemptionRateLimit, DisablePreemptCrossPoolJobsFirst     unread
+	DisableFairSharePreemption, DisableUrgencyBasedPreemption                                    unread
+	FairsharePreemptionRateLimit, DisablePreemptCrossPoolJobsFirst                               unread
 }
 
 // armadaFloating is a resource that stands on no node.
@@ -98,7 +101,44 @@ type armadaClass struct {
 	Preemptible                           bool
 	MaximumResourceFractionPerQueue       map[string]float64
 	MaximumResourceFractionPerQueueByPool map[string]map[string]float64
-	AwayNodeTypes                         unread
+	AwayNodeTypes                         []armadaAway
+}
+
+// armadaAway is a way to be away from home.
+type armadaAway struct {
+	Priority              int32
+	WellKnownNodeTypeName string
+	NodeTypes             []struct {
+		Name       string
+		Conditions []armadaCondition
+	}
+}
+
+// armadaCondition is one on what a job asks for.
+type armadaCondition struct {
+	Resource, Operator string
+	Value              Amount
+}
+
+// armadaNodeType is a kind of nodes by its taints.
+type armadaNodeType struct {
+	Name   string
+	Taints []armadaTaint
+}
+
+// armadaTaint is a taint as Kubernetes has them.
+type armadaTaint struct {
+	Key, Value, Effect string
+	TimeAdded          quiet
+}
+
+// Validate implements config.Validator.
+func (c armadaCondition) Validate() error {
+	var check fault.Check
+	if _, fits := c.Value.units(c.Resource); !fits {
+		check.Violate("value", c.Resource, amountRule)
+	}
+	return check.Err()
 }
 
 // quiet is like unread, and nobody needs to be warned of it.
@@ -191,7 +231,11 @@ func (r armadaRules) pools(out *Rules) {
 	}
 	out.Pools, out.AnyPool = nil, false
 	for _, p := range r.Pools {
-		out.Pools = append(out.Pools, policy.Pool{Name: p.Name, ShortJobPenaltyCutoff: time.Duration(p.ShortJobPenaltyCutoff)})
+		out.Pools = append(out.Pools, policy.Pool{
+			Name: p.Name, ShortJobPenaltyCutoff: time.Duration(p.ShortJobPenaltyCutoff),
+			DisableHomeScheduling: p.DisableHomeScheduling, DisableAwayScheduling: p.DisableAwayScheduling, DisableGangAwayScheduling: p.DisableGangAwayScheduling,
+			DisableFairshareScheduling: p.DisableFairshareScheduling, DisableUrgencyScheduling: p.DisableUrgencyScheduling,
+		})
 		if p.ProtectedFractionOfFairShare > 0 {
 			if out.ProtectedFractionByPool == nil {
 				out.ProtectedFractionByPool = map[string]float64{}
@@ -231,7 +275,31 @@ func (r armadaRules) resources(out *Rules) {
 	}
 }
 
+// away are the ways in which jobs of a class may be away from home.
+func (c armadaClass) away() (list []policy.AwayNodeType) {
+	for _, a := range c.AwayNodeTypes {
+		way := policy.AwayNodeType{Priority: a.Priority, WellKnownNodeTypeName: a.WellKnownNodeTypeName}
+		for _, t := range a.NodeTypes {
+			as := policy.ConditionalNodeType{Name: t.Name}
+			for _, w := range t.Conditions {
+				units, _ := w.Value.units(w.Resource) // checked when it was read
+				as.Conditions = append(as.Conditions, policy.ConditionOf(w.Resource, w.Operator, units))
+			}
+			way.NodeTypes = append(way.NodeTypes, as)
+		}
+		list = append(list, way)
+	}
+	return list
+}
+
 func (r armadaRules) classes(out *Rules) {
+	for _, t := range r.WellKnownNodeTypes {
+		known := policy.NodeType{Name: t.Name}
+		for _, taint := range t.Taints {
+			known.Taints = append(known.Taints, policy.Taint{Key: taint.Key, Value: taint.Value, Effect: taint.Effect})
+		}
+		out.WellKnownNodeTypes = append(out.WellKnownNodeTypes, known)
+	}
 	if len(r.PriorityClasses) > 0 {
 		out.PriorityClasses, out.DefaultClass = map[string]policy.PriorityClass{}, ""
 		for name, class := range r.PriorityClasses { //archcheck:unordered it fills a map
@@ -239,6 +307,7 @@ func (r armadaRules) classes(out *Rules) {
 				Priority: class.Priority, Preemptible: class.Preemptible,
 				MaximumFractionPerQueue:       class.MaximumResourceFractionPerQueue,
 				MaximumFractionPerQueueByPool: class.MaximumResourceFractionPerQueueByPool,
+				AwayNodeTypes:                 class.away(),
 			}
 		}
 	}

@@ -83,16 +83,16 @@ func from(file string, err error) error {
 type ownFile struct {
 	Scheduler ownScheduler
 	// The rest configures what is not simulated.
-	Log, Postgres, GRPC, HTTP, Ops, StopWithin, Name, DataDir, Fsync, Partitions unread
-	Submit, EventAPI, Lookout, Executor, Clusters, ImagePullWithin               unread
+	Log, Postgres, PostgresBinaries, GRPC, HTTP, Ops, StopWithin, Name, DataDir, Fsync, Partitions unread
+	Submit, EventAPI, Lookout, Executor, Clusters, ImagePullWithin                                 unread
 }
 
 type ownScheduler struct {
 	MinInterval, PreemptionInterval time.Duration
 	Scheduling                      policy.Scheduling
 	// The rest is about a cluster that is not simulated.
-	ExecutorTimeout, StartWindow, PublishTimeout, SettleAfter, AttemptsMax, RetryBackoff unread
-	RoundStepsMax, SnapshotEvents, SnapshotInterval, AcceptForgotten, Executors          unread
+	ExecutorTimeout, StartWindow, PublishTimeout, SettleAfter, AttemptsMax, RetryBackoff   unread
+	RoundStepsMax, SnapshotEvents, SnapshotInterval, AcceptForgotten, Executors, Questions unread
 }
 
 func readOwn(file string) (Rules, error) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairlead-batch/fairlead/services/scheduler/policy"
 	"github.com/fairlead-batch/fairlead/services/scheduler/schedule"
 	"github.com/fairlead-batch/fairlead/services/scheduler/simulate"
 	"github.com/fairlead-batch/fairlead/services/scheduler/simulate/scenario"
@@ -89,13 +90,23 @@ scheduling:
     - name: gpu
       awayPools: [{name: other}]
       shortJobPenaltyCutoff: 1m
+      disableGangAwayScheduling: true
+      disableUrgencyScheduling: true
       protectedFractionOfFairShare: 0.5
   floatingResources:
     - name: licenses
       resolution: 1
       pools: [{name: gpu, quantity: 2k}]
   priorityClasses:
-    high: {priority: 2, preemptible: true}
+    high:
+      priority: 2
+      preemptible: true
+      awayNodeTypes:
+        - {priority: 1, wellKnownNodeTypeName: gpu}
+        - priority: 0
+          nodeTypes: [{name: gpu, conditions: [{resource: cpu, operator: "<", value: 500m}, {resource: memory, operator: ">", value: 1Gi}]}]
+  wellKnownNodeTypes:
+    - {name: gpu, taints: [{key: gpu, value: "true", effect: NoSchedule}]}
 `)))(t)
 	if nested.MinInterval != 5*time.Second || nested.Rate.PerSecond != 10 || nested.Rate.Burst != 20 || nested.Pools[0].Name != "gpu" || nested.DefaultClass != "" {
 		t.Errorf("%+v", nested)
@@ -103,6 +114,16 @@ scheduling:
 	if nested.MaximumResourceFractionToSchedule["cpu"] != 0.5 || nested.SchedulePeriod != 5*time.Second || nested.FloatingResources[0].Pools[0].Quantity != 2000 ||
 		nested.Pools[0].ShortJobPenaltyCutoff != time.Minute || nested.ProtectedFractionByPool["gpu"] != 0.5 {
 		t.Errorf("%+v", nested)
+	}
+	if gpu := nested.Pools[0]; !gpu.DisableGangAwayScheduling || !gpu.DisableUrgencyScheduling || gpu.DisableHomeScheduling {
+		t.Errorf("%+v", gpu)
+	}
+	if got, want := nested.WellKnownNodeTypes[0].Taints[0], (policy.Taint{Key: "gpu", Value: "true", Effect: "NoSchedule"}); got != want {
+		t.Errorf("taint %+v, want %+v", got, want)
+	}
+	away := nested.PriorityClasses["high"].AwayNodeTypes
+	if c := away[1].NodeTypes[0].Conditions; away[0].WellKnownNodeTypeName != "gpu" || c[0] != (policy.Condition{Resource: "cpu", Operator: "<", Value: 0.5}) || c[1].Value != 1<<30 {
+		t.Errorf("away %+v", away)
 	}
 	want := "[enablePreferLargeJobOrdering pools[].awayPools]"
 	if got := fmt.Sprint(nested.Unread); got != want {
@@ -161,6 +182,9 @@ func TestRefusals(t *testing.T) {
 		"default class":         {"rules", "priorityClasses: {a: {priority: 1}}\ndefaultPriorityClassName: b", "must be one of priorityClasses"},
 		"dominant resource":     {"rules", "supportedResourceTypes: [{name: cpu}]\ndominantResourceFairnessResourcesToConsider: [memory]", "must be one of supportedResourceTypes"},
 		"rate below nothing":    {"rules", "maximumSchedulingRate: -1", "must not be negative"},
+		"away type":             {"rules", "priorityClasses: {a: {priority: 1, preemptible: true, awayNodeTypes: [{priority: 0, wellKnownNodeTypeName: x}]}}", "priorityClasses.a.awayNodeTypes[0].wellKnownNodeTypeName"},
+		"away value":            {"rules", "priorityClasses: {a: {awayNodeTypes: [{nodeTypes: [{name: x, conditions: [{resource: cpu, operator: <, value: 1e30}]}]}]}}", "must be at most 2^42"},
+		"nothing could run":     {"rules", "pools: [{name: a, disableHomeScheduling: true, disableAwayScheduling: true}]", "pools[0].disableHomeScheduling"},
 		"fraction":              {"rules", "scheduling: {protectedFractionOfFairShare: 2}", "must be from 0 to 1"},
 		"a list as a mapping":   {"rules", "pools: {name: x}", "must be a list"},
 		"a file that is a list": {"rules", "- a", "must be a mapping"},
