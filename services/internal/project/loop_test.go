@@ -280,7 +280,7 @@ func TestLoopHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.start("a", w.projection(), nil)
-		pass(project.LeaseTime/3 + time.Second) // the first renewal is over, the next four seconds away
+		pass(project.LeaseTime/3 + time.Second) // the first renewal is over, the next a second away
 		w.append(0, fact("1"), fact("2"))
 		w.want("1", "2")
 		w.broker.Trim()

@@ -12,8 +12,8 @@ import (
 // over for other reasons is passed over again, or is its own affair.
 type missed struct {
 	// any: something was. Odd: a gang, or a job that is kept off nodes, of which no more is
-	// known than that.
-	any, odd bool
+	// known than that. Over: something that is over a limit on what the queue holds.
+	any, odd, over bool
 	// hopeful: there are runs that may go for one of it, if too few on any node.
 	hopeful bool
 	// cost is the least that the queue would weigh with one of it, request the least that
@@ -48,7 +48,7 @@ func (p *planner) miss(q *queueRound) {
 }
 
 // missOver notes that the next gang of a queue is over a limit on what the queue holds.
-func (m *missed) missOver() { m.any = true }
+func (m *missed) missOver() { m.any, m.over = true, true }
 
 func (m *missed) forget() { *m = missed{request: m.request[:0]} }
 
@@ -213,7 +213,7 @@ func (p *planner) mayTryAgain(q *queueRound) bool {
 	switch {
 	case !q.open:
 		return false
-	case q.anew || m.odd || q.started && m.hopeful: // it weighs otherwise itself
+	case m.odd || q.started && m.hopeful || q.anew && p.mayGainByLoss(q): // it weighs otherwise itself
 		return true
 	case len(m.request) == 0:
 		return false
@@ -232,4 +232,30 @@ func (p *planner) mayTryAgain(q *queueRound) bool {
 		return true
 	}
 	return slices.ContainsFunc(p.hunt.looser, func(at int32) bool { return p.isWorthATry(&p.queues[at], q) })
+}
+
+// mayGainByLoss says whether a queue that lost something may start what it could not, since it
+// weighs less: where it is at its end, and no other that may lose weighs as much as it would
+// with the least that it missed, it may not. Then it is noted what it would weigh.
+func (p *planner) mayGainByLoss(q *queueRound) bool {
+	m := &q.missed
+	if !q.done || q.has || m.over || p.protects || p.surcharged || m.any && len(m.request) == 0 {
+		return true
+	}
+	if !m.any {
+		return false // there was nothing
+	}
+	after := append(p.hunt.after[:0], p.heldIn(q)...)
+	p.hunt.after = after
+	after.add(m.request)
+	cost := p.weigh(after, q.weight)
+	if !p.round.KeepShares {
+		for i := range p.queues {
+			if o := &p.queues[i]; o != q && o.share > o.guard && o.weighted >= cost {
+				return true
+			}
+		}
+	}
+	m.cost, q.before = min(m.cost, cost), q.weighted
+	return false
 }

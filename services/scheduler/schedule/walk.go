@@ -62,6 +62,9 @@ func (p *planner) next(q *queueRound) bool {
 		members, alone := []int32(nil), false
 		if row.gang != none {
 			if members, alone = p.goesOf(q, job, src.away); members == nil {
+				if p.gangs[row.gang].isElastic() {
+					q.missed.missOver() // who of it goes depends on what the queue holds
+				}
 				p.step(q)
 				continue
 			}

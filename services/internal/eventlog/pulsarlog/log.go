@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,9 @@ const (
 	// retryWaitMin and retryWaitMax bound how long is waited between tries.
 	retryWaitMin = 50 * time.Millisecond
 	retryWaitMax = time.Second
+	// busyFor is how long a subscription or a topic may be busy before that is trouble:
+	// replicas that start together make and move the same ones.
+	busyFor = 5 * time.Second
 	// operationTimeout is how long the client tries to make a producer or a reader
 	// before it is asked again.
 	operationTimeout = 10 * time.Second
@@ -225,6 +229,7 @@ func (l *Log) topic(p eventlog.Partition) string {
 // patiently tries until it goes well, fails for good, ctx is done or the log is
 // closed.
 func (l *Log) patiently(ctx context.Context, try func() error) error {
+	waited := time.Duration(0)
 	for wait := retryWaitMin; ; wait = min(2*wait, retryWaitMax) {
 		err := try()
 		if err == nil || !passing(err) {
@@ -234,9 +239,12 @@ func (l *Log) patiently(ctx context.Context, try func() error) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
-		l.setTrouble(err)
+		if waited >= busyFor || !refused(err, http.StatusPreconditionFailed) {
+			l.setTrouble(err)
+		}
 		select {
 		case <-time.After(wait):
+			waited += wait
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		case <-l.ctx.Done():
