@@ -11,7 +11,7 @@ import (
 // is shared and not to be changed: where the newest plan decided nothing, nothing changed
 // since and it is not time to wake, the answer is that plan again and costs nothing.
 func (s *State) Plan(r Round) *Plan {
-	if s.newest != nil && s.asked.MayReject == r.MayReject && s.asked.KeepShares == r.KeepShares && s.asked.Digest == r.Digest && r.Now >= s.asked.Now && (s.newest.Wake == 0 || r.Now < s.newest.Wake) {
+	if s.newest != nil && s.asked.MayReject == r.MayReject && s.asked.KeepShares == r.KeepShares && s.asked.Digest == r.Digest && slices.Equal(s.asked.Pools, r.Pools) && r.Now >= s.asked.Now && (s.newest.Wake == 0 || r.Now < s.newest.Wake) {
 		return s.newest
 	}
 	p := &s.rounds
@@ -34,6 +34,9 @@ func (s *State) Plan(r Round) *Plan {
 	return p.plan
 }
 
+// has says whether a pool is planned in a round.
+func (r *Round) has(pool PoolID) bool { return len(r.Pools) == 0 || slices.Contains(r.Pools, pool) }
+
 // empty says whether a plan decides nothing.
 func (p *Plan) empty() bool {
 	return len(p.Starts)+len(p.Preempts)+len(p.Rejects)+len(p.Reservations)+len(p.Unreserves) == 0
@@ -49,6 +52,9 @@ func (p *planner) planPools() (again bool) {
 	for pool := range p.cfg.Pools {
 		if p.plan.Stop == StopBudget {
 			return false
+		}
+		if !p.round.has(p.cfg.Pools[pool]) {
+			continue
 		}
 		p.planPool(int32(pool)) //nolint:gosec // pools are few
 		if p.back {

@@ -180,6 +180,9 @@ func TestPlanIsRefplan(t *testing.T) {
 				drawAssumed(t, w, s)
 			}
 			round := schedule.Round{Now: w.now, Steps: rapid.Uint64Range(0, 3).Draw(t, "steps"), MayReject: rapid.Bool().Draw(t, "reject"), KeepShares: rapid.IntRange(0, 3).Draw(t, "keep") == 0}
+			if rapid.IntRange(0, 5).Draw(t, "some pools") == 0 {
+				round.Pools = rapid.SliceOfN(rapid.SampledFrom(append(slices.Clone(w.cfg.Pools), "none")), 1, 2).Draw(t, "pools")
+			}
 			plan := s.Plan(round)
 			if diff := gocmp.Diff(refplan(&w.cfg, s.SnapshotAssumed(), round), plan, cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("plan (-refplan +plan):\n%s", diff)

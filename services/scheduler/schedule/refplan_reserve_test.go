@@ -236,7 +236,7 @@ func refAfter(at schedule.Time, seconds int32) schedule.Time {
 func (r *ref) reserve() {
 	byID := func(a, b schedule.JobID) int { return bytes.Compare(a[:], b[:]) }
 	if r.cfg.ReserveAfter > 0 && !r.round.KeepShares && r.plan.Stop != schedule.StopBudget {
-		for _, pool := range r.cfg.Pools {
+		for _, pool := range r.pools() {
 			r.enter(pool)
 			r.reserveIn()
 		}

@@ -29,7 +29,7 @@ func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Rou
 	// so all are planned again until a pass decides nothing.
 	for decided := -1; decided < len(r.plan.Starts); {
 		decided, r.back = len(r.plan.Starts), false
-		for _, pool := range cfg.Pools {
+		for _, pool := range r.pools() {
 			if r.plan.Stop == schedule.StopBudget || r.back {
 				break
 			}
@@ -44,6 +44,13 @@ func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Rou
 		r.rejectHopeless()
 	}
 	return r.plan
+}
+
+// pools are those that are planned.
+func (r *ref) pools() []schedule.PoolID {
+	return slices.DeleteFunc(slices.Clone(r.cfg.Pools), func(p schedule.PoolID) bool {
+		return len(r.round.Pools) > 0 && !slices.Contains(r.round.Pools, p)
+	})
 }
 
 // ref is one round. What it starts is appended to runs, who is preempted is Releasing

@@ -31,6 +31,9 @@ import (
 func (p *planner) reserve() {
 	if p.cfg.ReserveAfter > 0 && !p.round.KeepShares && p.plan.Stop != StopBudget {
 		for pool := range p.cfg.Pools {
+			if !p.round.has(p.cfg.Pools[pool]) {
+				continue
+			}
 			if len(p.cfg.Pools) > 1 {
 				p.enter(int32(pool)) //nolint:gosec // pools are few
 			} else {

@@ -310,6 +310,9 @@ type ClassLimit struct {
 // Round is what a plan is asked for.
 type Round struct {
 	Now Time
+	// Pools are those that are planned, in the configuration's order; none: all. Pools that
+	// share no job, limit or bucket come to the same each by itself as together.
+	Pools []PoolID
 	// Steps is the budget: gangs started and victims taken; zero: none.
 	Steps uint64
 	// MayReject says that the nodes are all known, so that a job that none could
