@@ -57,7 +57,7 @@
 //     changes that it depends on.
 //   - Most jobs that take victims take one. So preemptible runs stand in order of the room
 //     that their node has without them ([singles]): the best node is among the first that
-//     are enough, some 10 to 50 us at 10,000 nodes and 50,000 runs. Where one victim will
+//     are enough, some 3 to 50 us at 10,000 nodes and 50,000 runs. Where one victim will
 //     not do, all nodes are looked at, which takes some 500 us.
 //   - After a start with victims only those queues begin at their first job again for which
 //     something that they passed over may have a place now ([missed]).

@@ -35,10 +35,16 @@ type singleSum struct {
 	a, b         int64
 }
 
-// most is the sum that is most of the first resource; nil: there is none of the level.
-func (x *singles) most(level int32) (most *singleSum) {
+// before is the sum that is most likely of use where a run itself may go: that of its own
+// queue, else the one that is most of the first resource; nil: there is none of the level.
+func (x *singles) before(r *softRun) (most *singleSum) {
 	for i := range x.sums {
-		if sum := &x.sums[i]; sum.level == level && (most == nil || sum.a > most.a) {
+		sum := &x.sums[i]
+		switch {
+		case sum.level != r.level:
+		case sum.queue == r.queue:
+			return sum
+		case most == nil || sum.a > most.a:
 			most = sum
 		}
 	}
@@ -257,7 +263,7 @@ func (p *planner) singlesOf(n int32) []singleKey {
 		if width > 1 {
 			key.b = later[1] + ask[1]
 		}
-		if by := x.most(r.level); by != nil && !row.gangs { // with a run of a gang others go elsewhere
+		if by := x.before(r); by != nil && !row.gangs { // with a run of a gang others go elsewhere
 			key.by, key.byA, key.byB = by.queue, later[0]+by.a, by.b
 			if width > 1 {
 				key.byB += later[1]
