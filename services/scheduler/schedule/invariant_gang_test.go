@@ -43,10 +43,24 @@ func (w *world) equalMembers(id schedule.GangID, g *schedule.Gang) (members []sc
 		}
 		members = append(members, j)
 	}
-	if len(members) != int(g.Cardinality) {
+	if len(members) != int(g.Cardinality) || !mayBeWhole(g, members) {
 		return nil
 	}
 	return members
+}
+
+// mayBeWhole says whether members are enough for each group of an elastic gang, as far as that
+// can be told by counting them: not where no more than so many may run.
+func mayBeWhole(g *schedule.Gang, members []schedule.Job) bool {
+	return g.Want == 0 && !slices.ContainsFunc(g.Groups, func(group schedule.Group) bool {
+		have := 0
+		for _, j := range members {
+			if (&ref{}).within(*g, j.Group, group.ID) {
+				have++
+			}
+		}
+		return group.Want > 0 || have < int(group.Min)
+	})
 }
 
 // places is for how many jobs alike there is room in a pool, on nodes that are not reserved.
