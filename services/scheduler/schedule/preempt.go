@@ -311,16 +311,17 @@ func (p *planner) isHeavier(than uint64) bool {
 }
 
 // mayGoFor says whether a run may go for a job of a level of the queue that anyVictim was
-// asked for, if it goes alone.
+// asked for, if it goes alone. What began at this moment goes for no share and no quota, as
+// in mayTake: just after a large round that is all there is.
 func (p *planner) mayGoFor(r *softRun, level int32) bool {
 	if !p.tree.quotas.on {
-		return r.level < level || p.mayGo(r)
+		return r.level < level || r.since < p.round.Now && p.mayGo(r)
 	}
 	at := p.at[r.queue]
 	if at == none || at == p.hunt.asks {
 		return r.level < level
 	}
-	return p.hunt.fair[at] == p.hunt.number
+	return r.since < p.round.Now && p.hunt.fair[at] == p.hunt.number
 }
 
 // mayGo says whether a run may go for the share of the queue that anyVictim was asked for,

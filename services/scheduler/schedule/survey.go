@@ -95,8 +95,12 @@ func (p *planner) findYoung(row *softNode) {
 			p.noteProtected(&p.runs[r.run], p.at[r.queue])
 			continue
 		}
-		if at := p.at[r.queue]; at != none && r.since >= p.round.Now && p.runs[r.run].pool == p.pool && !p.gone.has(r.run) {
-			p.queues[at].young = min(p.queues[at].young, r.since)
+		if r.since < p.round.Now {
+			continue
+		}
+		// The row of the run, which is far away, is read only where it would matter.
+		if at := p.at[r.queue]; at != none && r.since < p.queues[at].young && p.runs[r.run].pool == p.pool && !p.gone.has(r.run) {
+			p.queues[at].young = r.since
 		}
 	}
 }
