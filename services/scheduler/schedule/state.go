@@ -248,15 +248,21 @@ func (s *State) classAt(queue, pool, class int32) int32 {
 // compareInKind is the order within a kind: smaller priority number, earlier, id.
 func (s *State) compareInKind(a, b int32) int {
 	x, y := &s.jobs[a], &s.jobs[b]
-	return cmp.Or(
-		cmp.Compare(x.priority, y.priority),
-		cmp.Compare(x.submitted, y.submitted),
-		bytes.Compare(s.jobIDs.ids[a][:], s.jobIDs.ids[b][:]))
+	switch { // ids, which are far away, are read only where they decide
+	case x.priority != y.priority:
+		return cmp.Compare(x.priority, y.priority)
+	case x.submitted != y.submitted:
+		return cmp.Compare(x.submitted, y.submitted)
+	}
+	return bytes.Compare(s.jobIDs.ids[a][:], s.jobIDs.ids[b][:])
 }
 
 // compareQueued is the order within a queue: higher class, then as within a kind.
 func (s *State) compareQueued(a, b int32) int {
-	return cmp.Or(cmp.Compare(s.classPriority(b), s.classPriority(a)), s.compareInKind(a, b))
+	if x, y := s.classPriority(a), s.classPriority(b); x != y {
+		return cmp.Compare(y, x)
+	}
+	return s.compareInKind(a, b)
 }
 
 func (s *State) classPriority(job int32) int32 {
