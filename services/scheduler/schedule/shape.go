@@ -56,6 +56,7 @@ func (s *State) addShape(d ShapeAdded) error {
 			row.pools |= 1 << i
 		}
 	}
+	row.Request = s.keepRequest(d.Shape.Request)
 	s.askNodes(&row)
 	s.setAway(&row, s.refMatcher)
 	h := int32(len(s.shapes)) //nolint:gosec // shapes are below 2^31
@@ -88,4 +89,21 @@ func (s *State) forgetShape(id ShapeID) error {
 	s.shapes[h] = shape{}
 	s.freeShapes = append(s.freeShapes, h)
 	return nil
+}
+
+// requestsTogether is how many requests stand in one piece of memory, 4 KiB of two resources:
+// so much a single shape can keep that outlives the others of its piece.
+const requestsTogether = 256
+
+// keepRequest copies a request to where others stand. A round reads those of all shapes that
+// wait, and one by one they lie anywhere.
+func (s *State) keepRequest(request Vec) Vec {
+	n := len(request)
+	if len(s.requests) < n {
+		s.requests = make([]int64, requestsTogether*n)
+	}
+	kept := Vec(s.requests[:n:n])
+	s.requests = s.requests[n:]
+	copy(kept, request)
+	return kept
 }

@@ -3,6 +3,7 @@ package schedule_test
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -35,6 +36,38 @@ func TestShapeGone(t *testing.T) {
 		apply(schedule.ErrInvalid, schedule.JobQueued{Job: job})
 		if s.Digest() != before {
 			t.Fatal("it went, and the digest is not what it was")
+		}
+	}
+}
+
+// TestShapesOfAFork: what a fork learns of shapes stays its own, and the shape that it is
+// given is the caller's still.
+func TestShapesOfAFork(t *testing.T) {
+	t.Parallel()
+	s := newOverlayBed(t).state
+	add := func(s *schedule.State, id schedule.ShapeID, amount int64) {
+		t.Helper()
+		request := schedule.Vec{amount}
+		if err := s.Apply(schedule.ShapeAdded{ID: id, Shape: schedule.Shape{Request: request, Class: "c"}}); err != nil {
+			t.Fatal(err)
+		}
+		request[0] = -1
+	}
+	add(s, 20, 3) // there is memory for more behind it
+	fork := s.Fork()
+	add(s, 21, 4)
+	add(fork, 21, 5)
+	add(s, 22, 6)
+	add(fork, 22, 7)
+	for state, want := range map[*schedule.State][]int64{s: {3, 4, 6}, fork: {3, 5, 7}} {
+		var got []int64
+		for _, row := range state.Snapshot().Shapes {
+			if row.ID >= 20 {
+				got = append(got, row.Shape.Request[0])
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("requests %d, want %d", got, want)
 		}
 	}
 }

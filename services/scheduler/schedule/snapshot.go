@@ -278,6 +278,7 @@ func (s *State) Fork() *State {
 	}
 	f.lost, f.assumed, f.leasing = maps.Clone(s.lost), maps.Clone(s.assumed), maps.Clone(s.leasing)
 	f.reservations = s.reservations.clone()
+	f.requests = nil // what is left of it is for the shapes that come to the other
 	// What is worked out is worked out again. Walks are counted on, for rows bear their marks.
 	f.newest, f.index, f.rounds = nil, nodeIndex{}, planner{walk: s.rounds.walk, shares: s.rounds.shares, hunt: hunt{number: s.rounds.hunt.number}}
 	f.index.init(&f)

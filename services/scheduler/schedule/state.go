@@ -26,6 +26,8 @@ type State struct {
 	// protects: some class has a minimum run time.
 	protects bool
 
+	// requests is memory for those of shapes that come.
+	requests     []int64
 	shapes       []shape
 	shapeOf      map[ShapeID]int32
 	freeShapes   []int32
