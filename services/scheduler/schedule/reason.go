@@ -159,7 +159,7 @@ const (
 	VictimsFound
 	// NothingPreemptible: no preemptible run is on the pool's nodes.
 	NothingPreemptible
-	// NothingMayGo: none is of a lower class, and no queue may lose to its queue.
+	// NothingMayGo: none may go for its class, and no queue may lose to its queue.
 	NothingMayGo
 	// NotEnoughMayGo: what may go leaves room on no node that takes it.
 	NotEnoughMayGo

@@ -222,7 +222,7 @@ func (p Preemption) String() string {
 	case MemberAlone:
 		return "Preemption: its gang runs without it, so it takes nobody's place."
 	case NothingMayGo:
-		return "Preemption: no run is of a lower class, and no other queue may lose to its queue."
+		return "Preemption: no run may go for its class, and no other queue may lose to its queue."
 	case NotEnoughMayGo:
 		return "Preemption: what may go leaves room on no node."
 	}
