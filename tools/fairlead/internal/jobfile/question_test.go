@@ -1,6 +1,7 @@
 package jobfile_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -72,6 +73,38 @@ func TestReadQuestion(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("question (-want +got):\n%s", diff)
+	}
+}
+
+// A pod's own requests and limits, and how long it may run, count as they do when it is
+// submitted: with its limit a job may be let onto nodes that are reserved.
+func TestReadQuestionOfAWholePod(t *testing.T) {
+	t.Parallel()
+	const text = `
+queue: q
+jobs:
+- podSpec:
+    activeDeadlineSeconds: 60
+    resources: {requests: {cpu: 3}, limits: {cpu: 8, memory: 4Gi, nvidia.com/gpu: 2}}
+    containers:
+    - {name: main, resources: {requests: {cpu: 1, memory: 1Gi, ephemeral-storage: 7Ei}}}
+    - {name: side, resources: {requests: {ephemeral-storage: 7Ei}}}
+`
+	got, err := jobfile.ReadQuestion("f.yaml", strings.NewReader(text), jobfile.Override{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &eventsv1.Shape{
+		Requests: []*eventsv1.ResourceAmount{
+			{Resource: "cpu", Amount: 3000},
+			{Resource: "ephemeral-storage", Amount: math.MaxInt64}, // the sum fits in no number
+			{Resource: "memory", Amount: 1 << 30},
+			{Resource: "nvidia.com/gpu", Amount: 2},
+		},
+		LimitSeconds: 60,
+	}
+	if diff := cmp.Diff(want, got.GetJobs()[0].GetShape(), protocmp.Transform()); diff != "" {
+		t.Errorf("shape (-want +got):\n%s", diff)
 	}
 }
 

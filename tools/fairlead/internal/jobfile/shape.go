@@ -2,6 +2,7 @@ package jobfile
 
 import (
 	"maps"
+	"math"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -13,6 +14,9 @@ import (
 // class) is not in it.
 func shapeOf(spec *corev1.PodSpec) *eventsv1.Shape {
 	out := &eventsv1.Shape{Requests: amountList(requests(spec)), NodeSelector: labelList(spec.NodeSelector)}
+	if limit := spec.ActiveDeadlineSeconds; limit != nil {
+		out.LimitSeconds = int32(max(0, min(*limit, math.MaxInt32)))
+	}
 	for _, t := range spec.Tolerations {
 		out.Tolerations = append(out.Tolerations, &eventsv1.Toleration{Key: t.Key, Operator: string(t.Operator), Value: t.Value, Effect: string(t.Effect)})
 	}
@@ -51,6 +55,10 @@ func requests(spec *corev1.PodSpec) map[string]int64 {
 	total, sidecars, starting := map[string]int64{}, map[string]int64{}, map[string]int64{}
 	add := func(to, more map[string]int64) {
 		for name, n := range more {
+			if n > 0 && to[name] > math.MaxInt64-n { // a sum past all numbers fits nowhere
+				to[name] = math.MaxInt64
+				continue
+			}
 			to[name] += n
 		}
 	}
@@ -75,9 +83,21 @@ func requests(spec *corev1.PodSpec) map[string]int64 {
 	}
 	add(total, sidecars)
 	atLeast(total, starting)
-	if spec.Resources != nil {
-		maps.Copy(total, amountsOf(spec.Resources.Requests))
-	}
+	asWhole(total, spec.Resources)
 	add(total, amountsOf(spec.Overhead))
 	return total
+}
+
+// asWhole puts what the pod asks for as a whole in the place of what its containers do. A
+// limit alone is what Kubernetes makes the request where no container has one.
+func asWhole(total map[string]int64, pod *corev1.ResourceRequirements) {
+	if pod == nil {
+		return
+	}
+	for name, limit := range amountsOf(pod.Limits) {
+		if total[name] == 0 {
+			total[name] = limit
+		}
+	}
+	maps.Copy(total, amountsOf(pod.Requests))
 }
