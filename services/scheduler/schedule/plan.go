@@ -398,42 +398,23 @@ func (p *planner) wakeAt(at Time) {
 	}
 }
 
-// rejectHopeless rejects jobs that no known node could ever hold.
+// rejectHopeless rejects jobs that no known node could ever hold, by id: the ids of shapes are
+// the caller's, and may be others at another one.
 func (p *planner) rejectHopeless() {
-	tried := p.triedEverywhere()
 	for _, sh := range p.hopelessShapes() {
 		reason := p.whyHopeless(&p.shapes[sh])
-		var jobs []JobID
 		for i := range p.State.queues {
 			if k, is := p.kindOf[uint64(i)<<32|uint64(sh)]; is { //nolint:gosec // handles are not negative
-				p.kinds[k].waiting.all(func(job int32) { jobs = append(jobs, p.jobIDs.ids[job]) })
+				p.kinds[k].waiting.all(func(job int32) {
+					p.plan.Rejects = append(p.plan.Rejects, Reject{Job: p.jobIDs.ids[job], Reason: reason})
+				})
 			}
 		}
-		slices.SortFunc(jobs, func(a, b JobID) int { return bytes.Compare(a[:], b[:]) })
-		for _, id := range jobs {
-			p.plan.Rejects = append(p.plan.Rejects, Reject{Job: id, Reason: reason})
-		}
 	}
-	if len(tried) == 0 {
-		return
+	for _, job := range p.triedEverywhere() {
+		p.plan.Rejects = append(p.plan.Rejects, Reject{Job: p.jobIDs.ids[job], Reason: TriedEverywhere(len(p.extras[job].avoid))})
 	}
-	hopeless := map[JobID]bool{}
-	for _, r := range p.plan.Rejects {
-		hopeless[r.Job] = true
-	}
-	for _, job := range tried {
-		if id := p.jobIDs.ids[job]; !hopeless[id] {
-			p.plan.Rejects = append(p.plan.Rejects, Reject{Job: id, Reason: TriedEverywhere(len(p.extras[job].avoid))})
-		}
-	}
-	slices.SortFunc(p.plan.Rejects, func(a, b Reject) int {
-		return cmp.Or(cmp.Compare(p.shapeIDOf(a.Job), p.shapeIDOf(b.Job)), bytes.Compare(a.Job[:], b.Job[:]))
-	})
-}
-
-// shapeIDOf is the shape of a job that waits.
-func (p *planner) shapeIDOf(id JobID) ShapeID {
-	return p.shapes[p.kinds[p.jobs[p.jobIDs.find((*[16]byte)(&id))].kind].shape].id
+	slices.SortFunc(p.plan.Rejects, func(a, b Reject) int { return bytes.Compare(a.Job[:], b.Job[:]) })
 }
 
 // TriedEverywhere is why a job is rejected that was tried so many times and avoids every
@@ -442,14 +423,15 @@ func TriedEverywhere(times int) string {
 	return fmt.Sprintf("Job was attempted %d times, and has been tried once on all nodes it can run on - this job will no longer be retried", times)
 }
 
-// triedEverywhere is the jobs that avoid every node that could ever hold them.
+// triedEverywhere is the jobs that avoid every node that could ever hold them, and there are
+// some.
 func (p *planner) triedEverywhere() (jobs []int32) {
 	for job, extra := range p.extras { //archcheck:sorted by rejectHopeless
 		if len(extra.avoid) == 0 || !p.jobs[job].waits || len(p.index.order) == 0 {
 			continue
 		}
 		sh := &p.shapes[p.kinds[p.jobs[job].kind].shape]
-		if !slices.ContainsFunc(p.index.order, func(n int32) bool {
+		if p.could(sh) != 0 && !slices.ContainsFunc(p.index.order, func(n int32) bool {
 			row := &p.State.nodes[n]
 			return row.pool != none && !slices.Contains(extra.avoid, row.ID) && p.couldEver(sh, row) == ""
 		}) {

@@ -193,10 +193,10 @@ func (r *ref) couldEver(shape schedule.ShapeID, n *schedule.Node) string {
 	return r.floatingEver(shape, n.Pool)
 }
 
-// rejectHopeless rejects what no known node could ever hold, by shape and id.
+// rejectHopeless rejects what no known node could ever hold, by id.
 func (r *ref) rejectHopeless() {
 	jobs := slices.SortedFunc(slices.Values(r.rows.Jobs), func(a, b schedule.Job) int {
-		return cmp.Or(cmp.Compare(a.Shape, b.Shape), bytes.Compare(a.ID[:], b.ID[:]))
+		return bytes.Compare(a.ID[:], b.ID[:])
 	})
 	for _, j := range jobs {
 		counts := map[string]int{}

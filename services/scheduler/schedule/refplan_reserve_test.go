@@ -240,6 +240,14 @@ func (r *ref) reserve() {
 			r.enter(pool)
 			r.reserveIn()
 		}
+		// Who waits and no longer ends before a reservation begins may get one.
+		for _, h := range r.reserved {
+			for _, j := range r.rows.Jobs {
+				if limit := r.shape(j.Shape).Limit; !h.over && h.Time > 0 && limit > 0 {
+					r.wakeAt(h.Time - schedule.Time(limit)*1e9 + 1)
+				}
+			}
+		}
 	}
 	slices.SortFunc(r.plan.Unreserves, byID)
 	slices.SortFunc(r.plan.Reservations, func(a, b schedule.Reservation) int { return byID(a.Job, b.Job) })

@@ -44,10 +44,30 @@ func (p *planner) reserve() {
 				p.drop(&p.queues[i])
 			}
 		}
+		p.wakeForHolds()
 	}
 	slices.SortFunc(p.plan.Unreserves, func(a, b JobID) int { return bytes.Compare(a[:], b[:]) })
 	slices.SortFunc(p.plan.Reservations, compareReservations)
 }
+
+// wakeForHolds has the round wake when jobs that wait would no longer end before a reservation
+// begins: where one loses nodes so, others may be reserved for it.
+func (p *planner) wakeForHolds() {
+	for i := range p.reserved.list {
+		h := &p.reserved.list[i]
+		if h.over || h.Time == 0 {
+			continue
+		}
+		for k := range p.kinds {
+			if row := &p.kinds[k]; row.n > 0 && p.shapes[row.shape].Limit > 0 {
+				p.wakeAt(lastStart(h.Time, p.shapes[row.shape].Limit) + 1)
+			}
+		}
+	}
+}
+
+// lastStart is when what may run for so many seconds is to start to end by a time.
+func lastStart(by Time, limit int32) Time { return by - Time(limit)*1e9 }
 
 // reserveIn reserves nodes of the pool.
 func (p *planner) reserveIn() {
