@@ -241,7 +241,8 @@ func (p *planner) mayHoldMore(q *queueRound, more Vec) bool {
 }
 
 // standQuota reckons up to where the next gang of a queue, which is to be placed, is within
-// the guarantees of its places, and from where on there is one.
+// the guarantees of its places, and from where on there is one for something that it asks for:
+// else it would take back what is no part of any.
 func (p *planner) standQuota(q *queueRound) {
 	q.claimFrom, q.claimTo = none, none
 	for n := q.seat; n != root; n = p.tree.places[n].parent {
@@ -249,11 +250,21 @@ func (p *planner) standQuota(q *queueRound) {
 		if row.guaranteed && !p.within(n, q.asks) {
 			return
 		}
-		if row.guaranteed && q.claimFrom == none {
+		if row.guaranteed && q.claimFrom == none && p.asksOfGuarantee(n, q.asks) {
 			q.claimFrom = row.depth
 		}
 		q.claimTo = row.depth
 	}
+}
+
+// asksOfGuarantee says whether a place has a guarantee for something that is asked for.
+func (p *planner) asksOfGuarantee(n int32, asks Vec) bool {
+	for r, guarantee := range p.room(p.tree.quotas.guarantee, n) {
+		if guarantee >= 0 && asks[r] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // claims says whether the next gang of a queue may take back what it has a guarantee for,

@@ -80,6 +80,24 @@ func (r *ref) claims(top *refPlace, q *refQueue) bool {
 	return some
 }
 
+// takesBack says whether from a queue up to a place one has a guarantee for something that the
+// queue's next gang asks for.
+func (r *ref) takesBack(top *refPlace, q *refQueue) bool {
+	asks := r.asks(q)
+	for _, n := range r.path(q) {
+		quota := r.quotaAt(n)
+		for i, name := range r.cfg.Resources {
+			if _, named := quota.Guarantee[name]; named && asks[i] > 0 {
+				return true
+			}
+		}
+		if n == top {
+			break
+		}
+	}
+	return false
+}
+
 // guarded says whether something is within its guarantee from a queue up to where it parts
 // from another, when so much is lost.
 func (r *ref) guarded(owner, from *refQueue, lost map[schedule.QueueID]schedule.Vec) bool {

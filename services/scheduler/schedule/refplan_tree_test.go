@@ -161,7 +161,7 @@ func (r *ref) stand(q *refQueue) {
 	for n := q.place; n != r.root; n = n.parent {
 		n.before = refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n))), n.weight)
 		n.after = refWeigh(r.share(r.holdsBelow(n, r.chargedBelow(n), r.asks(q))), n.weight)
-		n.claimed = r.claims(n, q)
+		n.claimed = r.claims(n, q) && r.takesBack(n, q)
 	}
 }
 

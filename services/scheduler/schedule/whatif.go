@@ -157,6 +157,15 @@ func (s *State) Capacity(pool PoolID) Vec {
 	return sum
 }
 
+// Queue is a queue that is defined. What it shares with the state nobody may change.
+func (s *State) Queue(id QueueID) (Queue, bool) {
+	h, is := s.queueOf[id]
+	if !is || !s.queues[h].known {
+		return Queue{}, false
+	}
+	return s.queues[h].Queue, true
+}
+
 // Node is a node that is known.
 func (s *State) Node(id NodeID) (Node, bool) {
 	h, is := s.nodeOf[id]
