@@ -96,8 +96,17 @@ func suppose(on *lead.Copy, req *schedulerv1.WhatIfRequest) (*supposed, error) {
 		out.question.Config = &rules
 	}
 	for _, q := range req.GetQueues() {
-		weight := int64(math.Round(schedule.Million / max(1, q.GetPriorityFactor())))
-		out.add(schedule.QueueSet{Queue: schedule.Queue{ID: schedule.QueueID(q.GetName()), Weight: max(1, weight), Cordoned: q.GetCordoned()}})
+		queue, known := on.State.Queue(schedule.QueueID(q.GetName()))
+		if !known {
+			queue = schedule.Queue{ID: schedule.QueueID(q.GetName()), Weight: schedule.Million}
+		}
+		if f := q.GetPriorityFactor(); f != 0 {
+			queue.Weight = max(1, int64(math.Round(schedule.Million/f)))
+		}
+		if q.Cordoned != nil {
+			queue.Cordoned = q.GetCordoned()
+		}
+		out.add(schedule.QueueSet{Queue: queue})
 	}
 	for i, n := range req.GetNodes() {
 		if err := out.nodes(on, i, n); err != nil {

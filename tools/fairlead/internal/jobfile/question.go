@@ -47,7 +47,7 @@ type nodes struct {
 type queue struct {
 	Name           string  `json:"name"`
 	PriorityFactor float64 `json:"priorityFactor"`
-	Cordoned       bool    `json:"cordoned"`
+	Cordoned       *bool   `json:"cordoned"`
 }
 
 type settings struct {

@@ -68,7 +68,7 @@ func TestReadQuestion(t *testing.T) {
 			{Count: 2, Like: "cluster/n1"},
 			{Pool: "p", Total: []*eventsv1.ResourceAmount{{Resource: "cpu", Amount: 64_000}}, Labels: []*eventsv1.Label{{Key: "zone", Value: "a"}}},
 		},
-		Queues:   []*schedulerv1.SupposedQueue{{Name: "research", PriorityFactor: 2, Cordoned: true}},
+		Queues:   []*schedulerv1.SupposedQueue{{Name: "research", PriorityFactor: 2, Cordoned: new(true)}},
 		Settings: &schedulerv1.SupposedSettings{LookbackMax: new(uint32(10)), ProtectedFraction: new(float64(0))},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {

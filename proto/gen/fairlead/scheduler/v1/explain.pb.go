@@ -1444,11 +1444,13 @@ func (x *SupposedNodes) GetLabels() []*v1.Label {
 type SupposedQueue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Zero: 1.
+	// Zero: as it is; 1 where the queue is not known.
 	PriorityFactor float64 `protobuf:"fixed64,2,opt,name=priority_factor,json=priorityFactor,proto3" json:"priority_factor,omitempty"`
-	Cordoned       bool    `protobuf:"varint,3,opt,name=cordoned,proto3" json:"cordoned,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Not set: as it is. What else is known of the queue, the queue that it is part of, its
+	// limits and its amounts, stays as well.
+	Cordoned      *bool `protobuf:"varint,3,opt,name=cordoned,proto3,oneof" json:"cordoned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SupposedQueue) Reset() {
@@ -1496,8 +1498,8 @@ func (x *SupposedQueue) GetPriorityFactor() float64 {
 }
 
 func (x *SupposedQueue) GetCordoned() bool {
-	if x != nil {
-		return x.Cordoned
+	if x != nil && x.Cordoned != nil {
+		return *x.Cordoned
 	}
 	return false
 }
@@ -1970,11 +1972,12 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\x04like\x18\x02 \x01(\tR\x04like\x12\x12\n" +
 	"\x04pool\x18\x03 \x01(\tR\x04pool\x128\n" +
 	"\x05total\x18\x04 \x03(\v2\".fairlead.events.v1.ResourceAmountR\x05total\x121\n" +
-	"\x06labels\x18\x05 \x03(\v2\x19.fairlead.events.v1.LabelR\x06labels\"h\n" +
+	"\x06labels\x18\x05 \x03(\v2\x19.fairlead.events.v1.LabelR\x06labels\"z\n" +
 	"\rSupposedQueue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
-	"\x0fpriority_factor\x18\x02 \x01(\x01R\x0epriorityFactor\x12\x1a\n" +
-	"\bcordoned\x18\x03 \x01(\bR\bcordoned\"\x96\x01\n" +
+	"\x0fpriority_factor\x18\x02 \x01(\x01R\x0epriorityFactor\x12\x1f\n" +
+	"\bcordoned\x18\x03 \x01(\bH\x00R\bcordoned\x88\x01\x01B\v\n" +
+	"\t_cordoned\"\x96\x01\n" +
 	"\x10SupposedSettings\x12&\n" +
 	"\flookback_max\x18\x01 \x01(\rH\x00R\vlookbackMax\x88\x01\x01\x122\n" +
 	"\x12protected_fraction\x18\x02 \x01(\x01H\x01R\x11protectedFraction\x88\x01\x01B\x0f\n" +
@@ -2155,6 +2158,7 @@ func file_fairlead_scheduler_v1_explain_proto_init() {
 	if File_fairlead_scheduler_v1_explain_proto != nil {
 		return
 	}
+	file_fairlead_scheduler_v1_explain_proto_msgTypes[11].OneofWrappers = []any{}
 	file_fairlead_scheduler_v1_explain_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
