@@ -57,6 +57,37 @@ func TestExplain(t *testing.T) {
 	_, err = explain.Explain(t.Context(), &schedulerv1.ExplainRequest{})
 	refusedWith(t, err, "jobIds")
 	reports(t, schedulerobjects.NewSchedulerReportingClient(conn), id)
+	supposesOfAQueue(t, conn)
+}
+
+// supposesOfAQueue: another factor of a known queue is supposed, and its amounts stay.
+func supposesOfAQueue(t *testing.T, conn *grpc.ClientConn) {
+	t.Helper()
+	if _, err := api.NewSubmitClient(conn).CreateQueue(t.Context(), &api.Queue{
+		Name: "capped", PriorityFactor: 1, Labels: map[string]string{"fairlead/guarantee": "cpu=1", "fairlead/borrow": "cpu=0"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	reporting := schedulerobjects.NewSchedulerReportingClient(conn)
+	for known := false; !known; {
+		report, err := reporting.GetQueueReport(t.Context(), &schedulerobjects.QueueReportRequest{QueueName: "capped"})
+		if err != nil && status.Code(err) != codes.ResourceExhausted {
+			t.Fatal(err)
+		}
+		known = err == nil && report.GetReport() != "none"
+	}
+	for cpu, want := range map[int64]string{1000: "starts", 2000: "waits"} {
+		answer, err := schedulerv1.NewExplainServiceClient(conn).WhatIf(t.Context(), &schedulerv1.WhatIfRequest{
+			Jobs:   []*schedulerv1.SupposedJob{{Queue: "capped", Shape: &eventsv1.Shape{Requests: []*eventsv1.ResourceAmount{{Resource: "cpu", Amount: cpu}}}}},
+			Queues: []*schedulerv1.SupposedQueue{{Name: "capped", PriorityFactor: 2}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := answer.GetOutcomes()[0].GetResult(); got != want {
+			t.Errorf("a job of %d of the queue's 1000 thousandths of cpu: %s, want %s\n%s", cpu, got, want, answer.GetText())
+		}
+	}
 }
 
 // submitLarge submits a job that no node could hold, and returns its id.
