@@ -79,6 +79,8 @@ type seenPool struct {
 	resources []string
 	capacity  schedule.Vec
 	shares    []schedule.Share
+	// leads says that this replica decides: it knows all rounds since it does.
+	leads bool
 	// spot is the spot price, as text; empty: there is none.
 	spot string
 }
@@ -95,7 +97,7 @@ func (r *Reporting) rounds(ctx context.Context, queue string, verbosity int32) (
 		known = known || core.KnowsQueue(queue)
 		shares := core.Shares(now)
 		for _, id := range core.Rules().Pools {
-			seen := seenPool{name: string(id), resources: core.Rules().Resources, capacity: core.Capacity(string(id))}
+			seen := seenPool{name: string(id), leads: core.Leading(), resources: core.Rules().Resources, capacity: core.Capacity(string(id))}
 			if price, is := core.SpotPrice(string(id)); is {
 				seen.spot = strconv.FormatFloat(float64(price)/schedule.Million, 'f', -1, 64)
 			}
@@ -129,7 +131,7 @@ func (p *seenPool) write(b *strings.Builder, list []RoundTook, queue string, eac
 	}
 	round := p.newest(list, queue)
 	if round == nil {
-		b.WriteString("  Newest round: " + nothing + "\n")
+		b.WriteString("  Newest round: " + p.noRound() + "\n")
 	} else {
 		p.writeRound(b, round, queue)
 	}
@@ -183,6 +185,14 @@ func (p *seenPool) writeRound(b *strings.Builder, r *RoundTook, queue string) {
 			fmt.Fprintf(b, ", %d preempted\n", q.Preempted)
 		}
 	}
+}
+
+// noRound is why no round is told.
+func (p *seenPool) noRound() string {
+	if !p.leads {
+		return nothing + " here, for another replica leads; the rest is as this one knows it"
+	}
+	return nothing
 }
 
 // amounts are amounts of all resources.

@@ -42,3 +42,15 @@ func TestReportResources(t *testing.T) {
 		}
 	}
 }
+
+// TestReportOfAFollower: who does not lead had no rounds, and says why it tells of none.
+func TestReportOfAFollower(t *testing.T) {
+	t.Parallel()
+	for leads, want := range map[bool]string{true: "Newest round: none\n", false: "Newest round: none here, for another replica leads"} {
+		var b strings.Builder
+		(&seenPool{name: "p", leads: leads}).write(&b, nil, "", false)
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("leads: %v: %q, want %q", leads, b.String(), want)
+		}
+	}
+}
