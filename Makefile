@@ -100,7 +100,7 @@ bench-simulate: ## the figures of fairlead simulate in docs/benchmarks.md
 	@grep -H peak_rss_bytes .data/simulate/1k/*/summary.json .data/simulate/10k/summary.json
 
 sim: ## the round on drawn worlds, then the whole system by seed, a thousand seeds
-	go test ./services/scheduler/schedule -count=1 -run 'TestPlan|TestIdealShare|TestSharingIncentive|TestEnvyFree' -rapid.checks $(SIM_WORLDS) -timeout 30m
+	go test ./services/scheduler/schedule -count=1 -run 'TestPlan|TestElastic|TestBrute|TestSpot|TestIdealShare|TestSharingIncentive|TestEnvyFree' -rapid.checks $(SIM_WORLDS) -timeout 30m
 	go test ./services/standalone/sim -count=1 -run 'TestSeeds|TestSameSeed' -seeds $(SIM_SEEDS) -timeout 30m -v
 
 mutants: ## the simulation against itself: it must find each rule that is taken out: about 2 minutes
