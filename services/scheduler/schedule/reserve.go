@@ -170,7 +170,7 @@ func (p *planner) reserveFor(q *queueRound) (made, next bool) {
 		return false, false
 	}
 	if len(jobs) > ReservationJobsMax || q.gang != none && p.bindsGroups(q.gang) {
-		return false, false // where its groups could be is not looked for
+		return false, false // too many for one fact; or where its groups could be is not looked for
 	}
 	if !p.couldHold(q, jobs) {
 		return false, true

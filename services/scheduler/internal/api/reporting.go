@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -199,24 +200,24 @@ func (p *seenPool) noRound() string {
 func (p *seenPool) amounts(list schedule.Vec) string {
 	out := make([]string, len(list))
 	for i, amount := range list {
-		out[i] = p.resources[i] + " " + schedule.Amount(p.resources[i], amount)
+		out[i] = p.amount(i, amount)
 	}
 	return strings.Join(out, ", ")
 }
 
 // asked are those of which there is something.
 func (p *seenPool) asked(list schedule.Vec) string {
-	some := seenPool{}
-	var amounts schedule.Vec
+	var out []string
 	for i, amount := range list {
 		if amount != 0 {
-			some.resources, amounts = append(some.resources, p.resources[i]), append(amounts, amount)
+			out = append(out, p.amount(i, amount))
 		}
 	}
-	if len(amounts) == 0 {
-		return nothing
-	}
-	return some.amounts(amounts)
+	return cmp.Or(strings.Join(out, ", "), nothing)
+}
+
+func (p *seenPool) amount(resource int, n int64) string {
+	return p.resources[resource] + " " + schedule.Amount(p.resources[resource], n)
 }
 
 func stopText(s schedule.Stop) string {

@@ -217,10 +217,10 @@ func (b *board) amounts(list []job.Amount) schedule.Vec {
 	return out
 }
 
-// none is an amount of nothing.
-func (b *board) none() schedule.Vec { return make(schedule.Vec, len(b.cfg.Resources)) }
+// nothing is an amount of no resource.
+func (b *board) nothing() schedule.Vec { return make(schedule.Vec, len(b.cfg.Resources)) }
 
-// addRequest adds what a job of a spec asks for.
+// addRequest adds what a job of a spec asks for of the resources that the configuration names.
 func (b *board) addRequest(to schedule.Vec, s *spec) {
 	for _, r := range s.shape.Requests {
 		if i := slices.Index(b.cfg.Resources, r.Resource); i >= 0 {

@@ -26,7 +26,9 @@
 //     the epoch before it whole;
 //   - a report is acknowledged when it was read back, and a pod let go when the
 //     acknowledgement of its lease was, and still counts;
-//   - a pod is stopped when the end of its run was.
+//   - a pod is stopped when the end of its run was;
+//   - a reservation is a fact of the round when it was, and for as long as its jobs wait as
+//     they did (docs/decisions/0012).
 //
 // # Who says what
 //

@@ -57,7 +57,7 @@ func (f effects) Requeued(job.RequeuedEvent) none {
 	}
 	f.leave(f.rec, f.before.Run.ID)
 	f.board.queued(f.rec)
-	if f.rec.wish != nil && f.rec.wish.cancel != nil {
+	if f.rec.wish.cancels() {
 		f.board.held(f.rec) // it was asked for before the log had the job wait again
 	}
 	f.lead.stale = true

@@ -72,7 +72,7 @@ func (c *Core) noteRound(plan *schedule.Plan) {
 		i := slices.IndexFunc(r.Queues, func(q RoundQueue) bool { return q.Pool == pool && q.Queue == rec.set.queue })
 		if i < 0 {
 			i = len(r.Queues)
-			r.Queues = append(r.Queues, RoundQueue{Pool: pool, Queue: rec.set.queue, Scheduled: c.board.none(), Lost: c.board.none()})
+			r.Queues = append(r.Queues, RoundQueue{Pool: pool, Queue: rec.set.queue, Scheduled: c.board.nothing(), Lost: c.board.nothing()})
 		}
 		return &r.Queues[i]
 	}

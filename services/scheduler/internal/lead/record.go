@@ -103,6 +103,9 @@ func (w *wish) isNone() bool {
 	return w == nil || w.cancel == nil && w.preempt == nil && w.reprioritize == nil
 }
 
+// cancels says whether the job is to be cancelled.
+func (w *wish) cancels() bool { return w != nil && w.cancel != nil }
+
 // asked is who asked, and why.
 type asked struct{ by, why string }
 

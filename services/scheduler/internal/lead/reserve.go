@@ -77,7 +77,7 @@ func (c *Core) reserve() {
 func (c *Core) stands(e *job.ReservedEvent) bool {
 	return !slices.ContainsFunc(e.Members, func(m job.ReservedMember) bool {
 		rec := c.table.jobs[m.Job]
-		return rec == nil || rec.job.State != job.Queued || rec.job.Run.ID != m.Run || !rec.wish.isNone() && rec.wish.cancel != nil
+		return rec == nil || rec.job.State != job.Queued || rec.job.Run.ID != m.Run || rec.wish.cancels()
 	})
 }
 

@@ -133,7 +133,7 @@ func (b *board) load(t *table, s RoundSnapshot) error {
 func (b *board) rowsOf(rec *record, content *schedule.Snapshot) {
 	waits := rec.job.State == job.Queued
 	switch {
-	case waits && !rec.wish.isNone() && rec.wish.cancel != nil:
+	case waits && rec.wish.cancels():
 		content.Held = append(content.Held, b.jobOf(rec))
 	case waits:
 		content.Jobs = append(content.Jobs, b.jobOf(rec))

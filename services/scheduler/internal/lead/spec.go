@@ -82,14 +82,8 @@ func (b *board) nextEntry() { clear(b.specs.recent) }
 // shapeOf is a spec in the terms of the round's configuration. What it does not know
 // it does not count: submit refused resources that were not known at the time.
 func (b *board) shapeOf(s *spec) schedule.Shape {
-	request := make(schedule.Vec, len(b.cfg.Resources))
-	for i, name := range b.cfg.Resources {
-		for _, r := range s.shape.Requests {
-			if r.Resource == name {
-				request[i] = r.Value
-			}
-		}
-	}
+	request := b.nothing()
+	b.addRequest(request, s)
 	return schedule.Shape{
 		Request: request, Class: schedule.ClassID(s.class), Match: matchOf(s.shape), Band: s.shape.PriceBand,
 		Limit: s.shape.LimitSeconds, Expect: s.shape.ExpectSeconds,
