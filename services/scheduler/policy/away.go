@@ -95,6 +95,50 @@ func (s Scheduling) validateSwitches(check *fault.Check) {
 	}
 }
 
+// validateHosts refuses away pools that are none, and tolerations that Kubernetes would.
+func (s Scheduling) validateHosts(check *fault.Check) {
+	for i, p := range s.Pools {
+		for j, host := range p.AwayPools {
+			is := slices.ContainsFunc(s.Pools, func(o Pool) bool { return o.Name == host.Name })
+			if !is || host.Name == p.Name || slices.Index(p.AwayPools, host) < j {
+				check.Violate(fmt.Sprintf("pools[%d].awayPools[%d].name", i, j), host.Name, "must be another one of pools, and be named once")
+			}
+		}
+		for j, t := range p.JobDefaults.Tolerations {
+			at := fmt.Sprintf("pools[%d].jobDefaults.tolerations[%d]", i, j)
+			switch {
+			case t.Operator != "" && t.Operator != "Equal" && t.Operator != "Exists":
+				check.Violate(at+".operator", t.Operator, "must be Equal, which it is if empty, or Exists")
+			case t.Operator != "Exists" && t.Key == "":
+				check.Violate(at+".key", t.Key, "must be set unless operator is Exists")
+			case t.Operator == "Exists" && t.Value != "":
+				check.Violate(at+".value", t.Value, "must be empty where operator is Exists")
+			}
+			if !slices.Contains([]string{"", "NoSchedule", "PreferNoSchedule", "NoExecute"}, t.Effect) {
+				check.Violate(at+".effect", t.Effect, "must be NoSchedule, PreferNoSchedule, NoExecute, or empty for all")
+			}
+		}
+	}
+}
+
+// setHosts gives the round the away pools, and what jobs tolerate in pools.
+func (s Scheduling) setHosts(cfg *schedule.Config) {
+	for _, p := range s.Pools {
+		for _, host := range p.AwayPools {
+			if cfg.AwayPools == nil {
+				cfg.AwayPools = map[schedule.PoolID][]schedule.PoolID{}
+			}
+			cfg.AwayPools[schedule.PoolID(p.Name)] = append(cfg.AwayPools[schedule.PoolID(p.Name)], schedule.PoolID(host.Name))
+		}
+		for _, t := range p.JobDefaults.Tolerations {
+			if cfg.Tolerate == nil {
+				cfg.Tolerate = map[schedule.PoolID][]schedule.Toleration{}
+			}
+			cfg.Tolerate[schedule.PoolID(p.Name)] = append(cfg.Tolerate[schedule.PoolID(p.Name)], schedule.Toleration(t))
+		}
+	}
+}
+
 // setSwitches gives the round what is switched off in pools.
 func (s Scheduling) setSwitches(cfg *schedule.Config) {
 	for _, p := range s.Pools {

@@ -102,3 +102,34 @@ func TestSwitches(t *testing.T) {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}
 }
+
+// TestHosts: the away pools of a pool and what all jobs tolerate there reach the round, and what
+// could not be is refused.
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	s := policy.Default()
+	s.Pools = []policy.Pool{
+		{Name: "a", AwayPools: []policy.AwayPool{{Name: "c"}, {Name: "b"}}},
+		{Name: "b", JobDefaults: policy.JobDefaults{Tolerations: []policy.Toleration{{Key: "team", Operator: "Exists"}, {Operator: "Exists", Effect: "NoExecute"}}}},
+		{Name: "c"},
+	}
+	cfg, err := s.Round()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(map[schedule.PoolID][]schedule.PoolID{"a": {"c", "b"}}, cfg.AwayPools); diff != "" {
+		t.Errorf("away pools (-want +got):\n%s", diff)
+	}
+	if diff := gocmp.Diff(map[schedule.PoolID][]schedule.Toleration{"b": {{Key: "team", Operator: "Exists"}, {Operator: "Exists", Effect: "NoExecute"}}}, cfg.Tolerate); diff != "" {
+		t.Errorf("tolerations (-want +got):\n%s", diff)
+	}
+	s.Pools[0].AwayPools = []policy.AwayPool{{Name: "a"}, {Name: "b"}, {Name: "b"}, {Name: "none"}}
+	s.Pools[1].JobDefaults.Tolerations = []policy.Toleration{{Key: "k", Operator: "In"}, {Value: "v"}, {Key: "k", Operator: "Exists", Value: "v"}, {Key: "k", Effect: "Never"}}
+	const at = "pools[1].jobDefaults.tolerations"
+	if diff := gocmp.Diff([]string{
+		"pools[0].awayPools[0].name", "pools[0].awayPools[2].name", "pools[0].awayPools[3].name",
+		at + "[0].operator", at + "[1].key", at + "[2].value", at + "[3].effect",
+	}, fields(t, s.Validate())); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+}

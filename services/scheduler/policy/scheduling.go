@@ -92,7 +92,8 @@ type Tier struct {
 	NodeLabel string
 }
 
-// Pool is a set of nodes that is planned by itself.
+// Pool is a set of nodes that is planned by itself, but for guests. One without nodes of its own
+// has guests only.
 type Pool struct {
 	Name string
 	// ShortJobPenaltyCutoff: a run that ended sooner after its lease stays charged to its
@@ -105,6 +106,13 @@ type Pool struct {
 	// reports tell: the highest bid such that more is held at it and at higher ones. Zero: it
 	// has none. Default 0.
 	SpotPriceCutoff float64
+	// AwayPools are pools on whose nodes its jobs of preemptible classes may run as guests, tried
+	// in this order when no pool can start anything on its own nodes. A guest counts in this pool;
+	// the jobs of the pool that a node belongs to take its place before anybody else's. Default:
+	// none.
+	AwayPools []AwayPool
+	// JobDefaults are what all jobs have in the pool, wherever they run on its account.
+	JobDefaults JobDefaults
 	// DisableHomeScheduling: jobs run in the pool away from home only, by awayNodeTypes; not
 	// with DisableAwayScheduling. Default false.
 	DisableHomeScheduling bool
@@ -118,6 +126,19 @@ type Pool struct {
 	// class. Default false.
 	DisableUrgencyScheduling bool
 }
+
+// AwayPool is a pool whose nodes another one's jobs may use.
+type AwayPool struct{ Name string }
+
+// JobDefaults are what all jobs have in a pool beside what they ask for themselves.
+type JobDefaults struct {
+	// Tolerations are tolerated by all of them. Their pods get them. Default: none.
+	Tolerations []Toleration
+}
+
+// Toleration tolerates taints as in Kubernetes: an empty key with Exists all, an empty effect
+// every effect, an empty operator is Equal.
+type Toleration struct{ Key, Operator, Value, Effect string }
 
 // FloatingResource is one that stands on no node, as licenses do: a pool has so much of it,
 // and what its jobs hold in all is never more.
@@ -254,6 +275,7 @@ func (s Scheduling) Validate() error {
 	s.validatePeriod(&check)
 	s.validateAway(&check)
 	s.validateSwitches(&check)
+	s.validateHosts(&check)
 	if len(s.PriorityClasses) == 0 {
 		check.Violate("priorityClasses", nil, "must name at least one class")
 	}
@@ -305,6 +327,7 @@ func (s Scheduling) Round() (schedule.Config, error) {
 	}
 	s.setShares(&cfg)
 	s.setSwitches(&cfg)
+	s.setHosts(&cfg)
 	for _, t := range s.Tiers {
 		cfg.Tiers = append(cfg.Tiers, schedule.Tier{ID: schedule.TierID(t.Name), Label: t.NodeLabel})
 	}

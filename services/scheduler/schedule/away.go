@@ -102,8 +102,8 @@ func (c *Condition) holds(amount int64) bool {
 	return amount == c.Value
 }
 
-// setAway sets the ways in which a shape matches nodes away from home, by a function that
-// finds the handle of one.
+// setAway sets the ways in which a shape matches nodes away from home, and in pools where jobs
+// tolerate more, by a function that finds the handle of one.
 func (s *State) setAway(sh *shape, matcher func(*Match) int32) {
 	sh.away = nil
 	for _, a := range s.cfg.Classes[sh.class].Away {
@@ -115,13 +115,44 @@ func (s *State) setAway(sh *shape, matcher func(*Match) int32) {
 		}
 		sh.away = append(sh.away, as)
 	}
+	if sh.inPool = nil; len(s.cfg.Tolerate) == 0 {
+		return
+	}
+	for _, pool := range s.cfg.Pools {
+		for away := range 1 + len(sh.away) {
+			if away > 0 && sh.away[away-1].matcher == none {
+				sh.inPool = append(sh.inPool, none)
+				continue
+			}
+			m := sh.Match
+			if away > 0 {
+				m.Tolerations = slices.Concat(m.Tolerations, sh.away[away-1].tolerate)
+			}
+			m.Tolerations = slices.Concat(m.Tolerations, s.cfg.Tolerate[pool])
+			sh.inPool = append(sh.inPool, matcher(&m))
+		}
+	}
 }
 
-// mayBeAway says whether a node could match a shape away from home.
-func (s *State) mayBeAway(sh *shape, n *Node) bool {
-	return slices.ContainsFunc(sh.away, func(a awayMatch) bool {
-		return a.matcher != none && s.matchers[a.matcher].mismatchEver(n) == ""
-	})
+// matcherIn is how a shape matches nodes on the account of a pool, at home or away.
+func (sh *shape) matcherIn(pool, away int32) int32 {
+	switch {
+	case sh.inPool != nil:
+		return sh.inPool[int(pool)*(1+len(sh.away))+int(away)]
+	case away > 0:
+		return sh.away[away-1].matcher
+	}
+	return sh.matcher
+}
+
+// mayBeAway says whether a node could match a shape away from home, on the account of a pool.
+func (s *State) mayBeAway(sh *shape, n *Node, pool int32) bool {
+	for i, a := range sh.away {
+		if a.matcher != none && s.matchers[sh.matcherIn(pool, int32(i+1))].mismatchEver(n) == "" { //nolint:gosec // at most AwayMax
+			return true
+		}
+	}
+	return false
 }
 
 // odd says whether of the next job of a queue nothing is known by its shape: it is unlike its
@@ -154,6 +185,8 @@ func (p *planner) waysOf(job int32) int32 {
 // the pool.
 func (p *planner) mayBe(job int32, members []int32, away int32) bool {
 	switch {
+	case !p.mayBeGuests(job, members):
+		return false
 	case away == 0:
 		return !p.off.Home
 	case p.off.Away || p.off.GangAway && p.jobs[job].gang != none:
@@ -174,10 +207,11 @@ func (p *planner) roams(job int32, members []int32) bool {
 
 // tolerated are what a job must tolerate beside its own where it is looked for.
 func (p *planner) tolerated(k *seek) []Toleration {
+	there := p.cfg.Tolerate[p.cfg.Pools[p.pool]]
 	if k.away == 0 {
-		return nil
+		return there
 	}
-	return p.shapes[p.kinds[p.jobs[k.job].kind].shape].away[k.away-1].tolerate
+	return slices.Concat(p.shapes[p.kinds[p.jobs[k.job].kind].shape].away[k.away-1].tolerate, there)
 }
 
 // failedIn says whether a job of a kind found no place in the walk of a queue, at home or so

@@ -10,14 +10,14 @@ import (
 
 // levelsOn are the levels at which jobs of a shape may run on a node, whatever room it has:
 // that of their class, and those of which the node is away from home.
-func (w *world) levelsOn(shape schedule.Shape, n *schedule.Node) (levels []int32) {
-	class, off := w.classes[shape.Class], w.cfg.Switches[n.Pool]
+func (w *world) levelsOn(shape schedule.Shape, n *schedule.Node, pool schedule.PoolID) (levels []int32) {
+	class, off := w.classes[shape.Class], w.cfg.Switches[pool]
 	for i, at := range slices.Concat([]schedule.Away{{Level: class.Priority}}, class.Away) {
 		if i == 0 && off.Home || i > 0 && off.Away {
 			continue
 		}
 		match, may := shape.Match, len(at.Types) == 0
-		match.Tolerations = slices.Concat(match.Tolerations, at.Tolerate)
+		match.Tolerations = slices.Concat(match.Tolerations, at.Tolerate, w.cfg.Tolerate[pool])
 		for _, t := range at.Types {
 			if !slices.ContainsFunc(t.When, func(c schedule.Condition) bool { return !w.meets(shape, c) }) {
 				match.Tolerations, may = append(match.Tolerations, t.Tolerate...), true

@@ -15,7 +15,6 @@ const taintsMax = 3
 type changes struct {
 	*planner
 	asked *asked
-	pool  int32
 	// blocks are what stops the job in every pool.
 	blocks []Block
 	// list has at most one change of a kind: the least.
@@ -44,7 +43,7 @@ func (c *changes) inPool(w *PoolWhy) {
 	c.match(w)
 	c.class()
 	c.raise(w)
-	if !roams && !c.off.Home && !slices.ContainsFunc(w.Blocks, func(b Block) bool { return b.Rule == AboveQuota }) {
+	if !roams && !c.off.Home && c.mayBeGuests(c.asked.last, c.asked.members) && !slices.ContainsFunc(w.Blocks, func(b Block) bool { return b.Rule == AboveQuota }) {
 		c.nodes(w)
 	}
 }
@@ -150,7 +149,7 @@ func (c *changes) limitOf(class int32) Vec {
 // class.
 func (c *changes) slack(sh *shape, w *PoolWhy) Vec {
 	q, n := &c.queues[c.at[c.asked.queue]], int64(len(c.asked.all()))
-	held := c.room(c.byClass, c.classAt(q.queue, c.planner.pool, sh.class))
+	held := c.room(c.byClass, c.classAt(q.queue, c.pool, sh.class))
 	limit := c.limitOf(sh.class)
 	out := make(Vec, len(held))
 	for i := range out {
@@ -172,7 +171,7 @@ func (c *changes) floatingRoom(r int) int64 {
 	if !c.floats(r) {
 		return math.MaxInt64
 	}
-	return c.floatingLeft(c.floatingNow, c.planner.pool, r)
+	return c.floatingLeft(c.floatingNow, c.pool, r)
 }
 
 // askLess finds the least cut of the request: for a job on one of the nodes, for a gang of
@@ -333,7 +332,7 @@ func (c *changes) askFewer(*PoolWhy) {
 	}
 	n := int64(min(c.capacity(sh.Request), len(g.queued)-1))
 	q := &c.queues[c.at[c.asked.queue]]
-	held := c.room(c.byClass, c.classAt(q.queue, c.planner.pool, sh.class))
+	held := c.room(c.byClass, c.classAt(q.queue, c.pool, sh.class))
 	limit := c.limitOf(sh.class)
 	for i, amount := range sh.Request {
 		if amount > 0 {
@@ -493,7 +492,7 @@ func (c *changes) otherPools() {
 		if c.mayUseAll(c.asked, int32(pool)) { //nolint:gosec // pools are few
 			continue
 		}
-		c.enter(int32(pool)) //nolint:gosec // pools are few
+		c.enter(homeOf(pool))
 		if c.supposing(c.asked, suppose{shape: func(s *Shape) { s.Pools = []PoolID{c.cfg.Pools[pool]} }}) {
 			c.keep(Change{Kind: UsePool, Pool: c.cfg.Pools[pool]})
 			return

@@ -100,8 +100,9 @@
 //     class, if that has one, and its gang not before it. What
 //     began at this moment is not preempted for a share at it, and nothing is in a round
 //     that is asked to keep the shares.
-//   - Pools are planned in their order, and all again until a pass decides nothing: what
-//     is decided in one may leave room in another, or change the shares there.
+//   - Pools are planned in their order, first each on its own nodes, and all again until a pass
+//     decides nothing: what is decided in one may leave room in another, or change the shares
+//     there.
 //   - Quotas: what a queue has a guarantee for it gets before others, keeps against them, and
 //     takes back at once from who is above theirs; and it holds no more than it may borrow
 //     beyond. See quota.go.
@@ -109,6 +110,7 @@
 //     names the run in [Start.After], and no second victim is taken meanwhile.
 //   - Away from home: a class's jobs may run at a lower level where they tolerate more. See
 //     away.go.
+//   - Pools may have guests of others on what their own jobs leave. See guest.go.
 //   - Some of these rules can be switched off in a pool. See switches.go.
 //   - Of a pool's total a part may start within a period. See period.go.
 //   - Floating resources stand on no node: a pool has so much of each. See floating.go.

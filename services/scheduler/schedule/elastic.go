@@ -3,6 +3,7 @@ package schedule
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -310,8 +311,12 @@ func (p *planner) startedCore(q *queueRound) bool {
 // mayGoEarlier says whether a waiting member of a gang may use a pool that is planned before
 // this one.
 func (p *planner) mayGoEarlier(gang int32) bool {
+	before := uint64(1)<<p.pool - 1
+	if !p.home() {
+		before = math.MaxUint64
+	}
 	return slices.ContainsFunc(p.gangs[gang].queued, func(j int32) bool {
-		return !p.laid.has(j) && p.shapes[p.kinds[p.jobs[j].kind].shape].pools&(1<<p.pool-1) != 0
+		return !p.laid.has(j) && p.shapes[p.kinds[p.jobs[j].kind].shape].pools&before != 0
 	})
 }
 

@@ -26,9 +26,9 @@ func (s *State) Why(id JobID, now Time) (Why, bool) {
 	}
 	w.Reservation, _ = s.Reservation(id)
 	found := changes{asked: t, blocks: w.Blocks, planner: p}
-	for pool := range p.cfg.Pools {
-		if found.pool = int32(pool); p.mayUseAll(t, int32(pool)) { //nolint:gosec // pools are few
-			w.Pools = append(w.Pools, p.whyIn(t, &found))
+	for _, at := range p.visits {
+		if p.mayUseAll(t, at.pool) {
+			w.Pools = append(w.Pools, p.whyIn(t, at, &found))
 		}
 	}
 	for i := range w.Pools {
@@ -52,11 +52,15 @@ func (p *planner) mayUseAll(t *asked, pool int32) bool {
 	return true
 }
 
-// whyIn says why a job does not start in a pool, and finds what would let it.
-func (p *planner) whyIn(t *asked, found *changes) PoolWhy {
+// whyIn says why a job does not start in a pool, at home or as a guest, and finds what would let
+// it.
+func (p *planner) whyIn(t *asked, at visit, found *changes) PoolWhy {
 	p.plan.Wake = 0
-	q := p.ask(t, found.pool)
+	q := p.ask(t, at)
 	w := PoolWhy{Pool: p.cfg.Pools[p.pool], Share: q.share, Ideal: q.ideal, Fair: q.fair, Nodes: len(p.nodes)}
+	if !p.home() {
+		w.Host = p.cfg.Pools[p.site]
+	}
 	after := append(Vec(nil), p.heldIn(q)...)
 	for _, j := range t.all() {
 		after.add(p.request(p.jobs[j].kind))
@@ -194,7 +198,7 @@ func (p *planner) reasonOf(k *seek, n int32) (NodeReason, int) {
 	if !k.match.has(n) {
 		return NodeTaint, 0 // or another mismatch
 	}
-	if p.off.Home {
+	if p.off.Home || !p.mayBeGuests(k.job, nil) {
 		return NodeUnmatched, 0
 	}
 	later := p.room(p.later, n)
@@ -233,10 +237,16 @@ func (p *planner) reasonOf(k *seek, n int32) (NodeReason, int) {
 // mismatch says why a job may not run on a node.
 func (p *planner) mismatch(k *seek, n int32) string {
 	sh := &p.shapes[p.kinds[p.jobs[k.job].kind].shape]
-	if why := sh.Match.Mismatch(&p.State.nodes[n].Node); why != "" || !p.off.Home {
+	why := p.matchers[sh.matcherIn(p.pool, 0)].Mismatch(&p.State.nodes[n].Node)
+	switch {
+	case why != "":
 		return why
+	case p.off.Home:
+		return homeOff
+	case !p.mayBeGuests(k.job, nil):
+		return noGuest
 	}
-	return homeOff
+	return ""
 }
 
 // shortage is the node that lacks least: of the fewest resources, then the smallest part of

@@ -26,6 +26,9 @@ func (p *planner) generous(owner, to *queueRound) bool {
 // surelyOn says whether a job certainly has victims on a node, which is one for it: so many
 // of its runs may go whatever else does that it fits.
 func (p *planner) surelyOn(q *queueRound, request Vec, level, n int32) bool {
+	if !p.home() {
+		return false // most on the nodes are not its own
+	}
 	if p.tree.quotas.on {
 		return false // what one may lose depends on what others lost before
 	}

@@ -253,7 +253,7 @@ func (p *planner) hasNodes(in scope) bool {
 }
 
 func (p *planner) inPool(n int32, in scope) bool {
-	return p.State.nodes[n].pool == p.pool && in.has(n)
+	return p.State.nodes[n].pool == p.site && in.has(n)
 }
 
 // leftIn sums what the nodes of the pool in a scope have.
@@ -279,7 +279,7 @@ func (p *planner) capacity(group *treeGroup, in scope, more []int64) (n int64) {
 	sh := &p.shapes[p.kinds[group.kind].shape]
 	k := seek{request: sh.onNode, match: p.matches(sh), in: in}
 	for _, node := range p.candidates(in) {
-		if !p.index.takes[node] || p.State.nodes[node].pool != p.pool || !p.mayTry(&k, node) {
+		if !p.index.takes[node] || p.State.nodes[node].pool != p.site || !p.mayTry(&k, node) {
 			continue
 		}
 		if n += p.capacityOf(node, sh.onNode, more); n >= group.all {

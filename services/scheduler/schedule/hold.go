@@ -97,6 +97,7 @@ func (p *planner) mayKeep(h *hold) bool {
 	case gang != none && !p.isNext(gang, h.jobs):
 		return false
 	}
+	p.pool, p.site = h.pool, h.pool
 	for i, j := range h.jobs {
 		n, known := p.knownNode(h.Members[i].Node)
 		if !known && !p.round.MayReject && p.jobs[j].gang == gang {
@@ -274,7 +275,7 @@ func (p *planner) releasedAmong(queue, job int32) (some bool) {
 	if at := p.holder(job); at != none {
 		h := &p.reserved.list[at]
 		h.over, some = true, true
-		p.back = h.pool < p.pool
+		p.back = h.pool < p.pool || !p.home()
 		p.shares++
 	}
 	return p.dropOverLimit(queue) || some
@@ -330,10 +331,10 @@ func (p *planner) shutAmong(k *seek, n int32) bool {
 }
 
 // binds says whether a job has to heed a reservation: it is not its own nor of a lower
-// class, and the job may run on when its time has come.
+// class, nor is the job no more than a guest, and it may run on when its time has come.
 func (p *planner) binds(k *seek, at int32) bool {
 	h := &p.reserved.list[at]
-	return !h.over && at != k.own && k.level <= h.class && (h.Time == 0 || k.limit == 0 || after(p.round.Now, k.limit) > h.Time)
+	return !h.over && at != k.own && (k.level <= h.class || !p.home()) && (h.Time == 0 || k.limit == 0 || after(p.round.Now, k.limit) > h.Time)
 }
 
 // beside is what a node has for a job beside what is reserved there and what will run there

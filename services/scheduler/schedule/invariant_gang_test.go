@@ -19,8 +19,12 @@ func gangsConserved(before *world, plan *schedule.Plan, after *world) error {
 			continue
 		}
 		for _, pool := range after.cfg.Pools {
-			if places := after.places(before, members[0], pool); places >= len(members) && !after.limitStops(members, pool) {
-				return fmt.Errorf("gang %s waits and has %d places in %s", id, places, pool)
+			for _, site := range append([]schedule.PoolID{pool}, after.cfg.AwayPools[pool]...) {
+				for _, level := range after.gangLevels(members[0], pool) {
+					if places := after.places(before, members[0], visitAt{pool, site, level}); places >= len(members) && !after.limitStops(members, pool) {
+						return fmt.Errorf("gang %s waits and has %d places in %s at level %d, on the account of %s", id, places, site, level, pool)
+					}
+				}
 			}
 		}
 	}
@@ -63,12 +67,30 @@ func mayBeWhole(g *schedule.Gang, members []schedule.Job) bool {
 	})
 }
 
-// places is for how many jobs alike there is room in a pool, on nodes that are not reserved.
-func (w *world) places(before *world, j schedule.Job, pool schedule.PoolID) (sum int) {
+// visitAt is how jobs may run: on the account of a pool, on the nodes of it or a host, at a level.
+type visitAt struct {
+	pool, site schedule.PoolID
+	level      int32
+}
+
+// gangLevels are the levels at which members of a gang may run in a pool, all at one.
+func (w *world) gangLevels(j schedule.Job, pool schedule.PoolID) []int32 {
+	class := w.classes[w.shapeOf(j).Class]
+	levels := []int32{class.Priority}
+	for _, away := range class.Away {
+		if !w.cfg.Switches[pool].GangAway {
+			levels = append(levels, away.Level)
+		}
+	}
+	return levels
+}
+
+// places is for how many jobs alike there is room on nodes that are not reserved.
+func (w *world) places(before *world, j schedule.Job, at visitAt) (sum int) {
 	request := w.onNode(w.shapeOf(j))
 	all := func(worldRun) bool { return true }
 	for id, n := range w.nodes {
-		if n.Pool != pool || w.mayNot(j, id) != "" || before.isReserved(id) {
+		if n.Pool != at.site || w.mayNot(j, id, at.pool) != "" || before.isReserved(id) || !slices.Contains(w.levelsOn(w.shapeOf(j), &n, at.pool), at.level) {
 			continue
 		}
 		room, pods := w.room(id, all), w.pods(id, all)
@@ -94,5 +116,5 @@ func (w *world) limitStops(members []schedule.Job, pool schedule.PoolID) bool {
 	for range members {
 		addTo(held, shape.Request)
 	}
-	return w.overLimit(members[0].Queue, shape.Class, pool, held) != ""
+	return w.overLimit(w.total(pool), members[0].Queue, shape.Class, pool, held) != ""
 }

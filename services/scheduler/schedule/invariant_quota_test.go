@@ -94,7 +94,7 @@ func keptForOthers(w *world, plan *schedule.Plan, after *world) error {
 				}
 				sum, kept = sum+max(held, keeps), kept+keeps
 			}
-			if total := after.totalOf(s.Pool)[i]; kept > 0 && sum > total {
+			if total := after.mostOf(w, plan, s.Pool)[i]; kept > 0 && sum > total {
 				return fmt.Errorf("start %x: %d of %s are held or kept, of %d", s.Job, sum, name, total)
 			}
 		}
@@ -119,25 +119,12 @@ func (w *world) tops() (out []schedule.QueueID) {
 	return out
 }
 
-// totalOf is what a pool has for our jobs.
-func (w *world) totalOf(pool schedule.PoolID) schedule.Vec {
-	sum := make(schedule.Vec, len(w.cfg.Resources))
-	for _, n := range w.nodes {
-		if n.Pool == pool {
-			for i := range sum {
-				sum[i] += n.Total[i] - n.Other[i]
-			}
-		}
-	}
-	return sum
-}
-
 // guaranteeKept: no queue that is within its guarantee, whatever of it started before, loses
 // something to a job that is not of its parts. Mates of a gang go with one that may.
 func guaranteeKept(w *world, plan *schedule.Plan, after *world) error {
 	for _, p := range plan.Preempts {
 		victim, by := w.runs[p.Run], w.waiting[p.For]
-		if p.Rule == schedule.GangMate {
+		if p.Rule == schedule.GangMate || p.Rule == schedule.Host { // a guest is on another account
 			continue
 		}
 		i := slices.IndexFunc(plan.Starts, func(s schedule.Start) bool { return s.Job == p.For })

@@ -61,7 +61,7 @@ func floatingKept(w *world, plan *schedule.Plan, after *world) error {
 
 // periodsKept: what starts takes no pool above what may start in a period, with what started
 // in it before and is there still.
-func periodsKept(_ *world, plan *schedule.Plan, after *world) error {
+func periodsKept(w *world, plan *schedule.Plan, after *world) error {
 	for _, s := range plan.Starts {
 		sum := make(schedule.Vec, len(after.cfg.Resources))
 		for _, r := range after.runs {
@@ -71,7 +71,7 @@ func periodsKept(_ *world, plan *schedule.Plan, after *world) error {
 				}
 			}
 		}
-		if name := after.overPeriod(s.Pool, sum, after.shapeOf(after.jobOf(s))); name != "" {
+		if name := after.overPeriod(after.mostOf(w, plan, s.Pool), s.Pool, sum, after.shapeOf(after.jobOf(s))); name != "" {
 			return fmt.Errorf("start %x: too much %s starts in pool %s in one period", s.Job, name, s.Pool)
 		}
 	}
@@ -80,14 +80,13 @@ func periodsKept(_ *world, plan *schedule.Plan, after *world) error {
 
 // overPeriod is a resource that a shape asks for and of which an amount is above the limit
 // of a period; empty: none.
-func (w *world) overPeriod(pool schedule.PoolID, sum schedule.Vec, shape schedule.Shape) string {
+func (w *world) overPeriod(total schedule.Vec, pool schedule.PoolID, sum schedule.Vec, shape schedule.Shape) string {
 	limit := w.cfg.PeriodLimit.Limit
 	if own, has := w.cfg.PeriodLimit.ByPool[pool]; has {
 		limit = own
 	}
-	total := w.total(pool)
 	for i, name := range w.cfg.Resources {
-		if part, limited := limit[name]; limited && w.cfg.PeriodLimit.Length > 0 && shape.Request[i] > 0 && sum[i] > total[i]*part/schedule.Million {
+		if part, limited := limit[name]; limited && w.cfg.PeriodLimit.Length > 0 && shape.Request[i] > 0 && sum[i] > max(0, total[i])*part/schedule.Million {
 			return name
 		}
 	}
@@ -150,10 +149,10 @@ func placedOnce(w *world, plan *schedule.Plan, _ *world) error {
 			return fmt.Errorf("start %x: it does not wait, or starts twice", s.Job)
 		}
 		seen[s.Job] = true
-		if why := w.mayNot(j, s.Node); why != "" {
+		if why := w.mayNot(j, s.Node, s.Pool); why != "" {
 			return fmt.Errorf("start %x on %s: %s", s.Job, s.Node, why)
 		}
-		if s.Pool != w.nodes[s.Node].Pool || s.Gang != j.Gang || !slices.Contains(w.levelsOn(w.shapeOf(j), new(w.nodes[s.Node])), s.Level) {
+		if s.Gang != j.Gang || !slices.Contains(w.levelsOn(w.shapeOf(j), new(w.nodes[s.Node]), s.Pool), s.Level) {
 			return fmt.Errorf("start %x: %+v is not of its job and node", s.Job, s)
 		}
 	}
@@ -165,8 +164,8 @@ func placedOnce(w *world, plan *schedule.Plan, _ *world) error {
 	return nil
 }
 
-// mayNot says why a job may not start on a node, whatever room there is.
-func (w *world) mayNot(j schedule.Job, id schedule.NodeID) string {
+// mayNot says why a job may not start on a node on the account of a pool, whatever room there is.
+func (w *world) mayNot(j schedule.Job, id schedule.NodeID, pool schedule.PoolID) string {
 	n, shape := w.nodes[id], w.shapeOf(j)
 	_, known := w.queues[j.Queue]
 	switch {
@@ -174,10 +173,12 @@ func (w *world) mayNot(j schedule.Job, id schedule.NodeID) string {
 		return "its queue starts nothing"
 	case n.Unschedulable || w.lost[n.Executor]:
 		return "the node takes nothing"
-	case len(w.levelsOn(shape, &n)) == 0:
+	case len(w.levelsOn(shape, &n, pool)) == 0:
 		return "it matches the node in no way"
-	case len(shape.Pools) > 0 && !slices.Contains(shape.Pools, n.Pool):
+	case len(shape.Pools) > 0 && !slices.Contains(shape.Pools, pool):
 		return "its pool is another"
+	case n.Pool != pool && (!slices.Contains(w.cfg.AwayPools[pool], n.Pool) || !w.classes[shape.Class].Preemptible):
+		return "it is no guest there"
 	case slices.Contains(j.Avoid, id):
 		return "it was tried there"
 	case j.NotBefore > w.now:
@@ -312,7 +313,7 @@ func limitsKept(w *world, plan *schedule.Plan, after *world) error {
 		j := w.waiting[s.Job]
 		class := w.shapeOf(j).Class
 		held := after.classHeld(j.Queue, class, s.Pool)
-		if name := after.overLimit(j.Queue, class, s.Pool, held); name != "" {
+		if name := after.overLimit(after.mostOf(w, plan, s.Pool), j.Queue, class, s.Pool, held); name != "" {
 			return fmt.Errorf("start %x: queue %s holds %d of %s, class %s", s.Job, j.Queue, held, name, class)
 		}
 	}
@@ -333,7 +334,7 @@ func (w *world) classHeld(queue schedule.QueueID, class schedule.ClassID, pool s
 }
 
 // overLimit is the resource of which an amount is above a limit; empty: none.
-func (w *world) overLimit(queue schedule.QueueID, class schedule.ClassID, pool schedule.PoolID, held schedule.Vec) string {
+func (w *world) overLimit(total schedule.Vec, queue schedule.QueueID, class schedule.ClassID, pool schedule.PoolID, held schedule.Vec) string {
 	limit := w.classes[class].Limit
 	if own, has := w.classes[class].LimitIn[pool]; has {
 		limit = own
@@ -343,29 +344,12 @@ func (w *world) overLimit(queue schedule.QueueID, class schedule.ClassID, pool s
 			limit = l.Limit
 		}
 	}
-	total := w.total(pool)
 	for i, name := range w.cfg.Resources {
-		if part, limited := limit[name]; limited && held[i] > total[i]*part/schedule.Million {
+		if part, limited := limit[name]; limited && held[i] > max(0, total[i])*part/schedule.Million {
 			return name
 		}
 	}
 	return ""
-}
-
-// total is what a pool has for our jobs.
-func (w *world) total(pool schedule.PoolID) schedule.Vec {
-	total := make(schedule.Vec, len(w.cfg.Resources))
-	for _, n := range w.nodes {
-		if n.Pool == pool {
-			for i := range total {
-				total[i] += n.Total[i] - n.Other[i]
-			}
-		}
-	}
-	for _, f := range w.cfg.Floating {
-		total[slices.Index(w.cfg.Resources, f.Resource)] = f.Pools[pool]
-	}
-	return total
 }
 
 // victimsMayGo: who is preempted may be, once, for a job that starts where it ran and
@@ -383,12 +367,16 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 			return fmt.Errorf("preempt %x for %x, which does not start", p.Run, p.For)
 		}
 		start, by := plan.Starts[i], w.waiting[p.For]
-		level := w.unitLevel(r)
+		home := start.Pool == w.nodes[start.Node].Pool
+		level := w.unitLevel(r, home)
 		if w.gangs[r.job.Gang].Min > 0 && (level > start.Level || p.Rule == schedule.Urgency) {
 			level = r.Level // it goes without one whose level is higher
 		}
 		switch {
-		case p.Rule == schedule.Urgency && level >= start.Level,
+		case p.Rule == schedule.Host && (!home || !w.isGuest(r)),
+			p.Rule != schedule.GangMate && p.Rule != schedule.Host && r.job.Gang == "" && home && w.isGuest(r),
+			!home && p.Rule != schedule.GangMate && r.Pool != start.Pool,
+			p.Rule == schedule.Urgency && level >= start.Level,
 			p.Rule == schedule.Urgency && w.cfg.Switches[start.Pool].Urgency,
 			(p.Rule == schedule.FairShare || p.Rule == schedule.Outbid) && w.cfg.Switches[start.Pool].FairShare,
 			p.Rule == schedule.FairShare && (w.levelDiffers(level, start) || r.job.Queue == by.Queue),
@@ -396,7 +384,7 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 			p.Rule == schedule.GangMate && r.job.Gang == "",
 			p.Rule != schedule.GangMate && r.Node != start.Node,
 			p.Rule == schedule.Outbid && (w.levelDiffers(level, start) || w.bid(r.job, start.Pool) >= w.bid(by, start.Pool)),
-			p.Rule < schedule.Urgency || p.Rule > schedule.Outbid:
+			p.Rule < schedule.Urgency || p.Rule > schedule.Host:
 			return fmt.Errorf("preempt %x for %x: not by rule %d", p.Run, p.For, p.Rule)
 		case r.Node == start.Node && !slices.Contains(start.After, p.Run) && !after.bounds(by.Queue): // else it may go for what the queue may hold
 			return fmt.Errorf("start %x does not wait for %x, which goes for it", start.Job, p.Run)
@@ -413,11 +401,11 @@ func (w *world) levelDiffers(level int32, start schedule.Start) bool {
 
 // unitLevel is the level by which a run is preempted: of a gang, of which members may run at
 // home and away, the highest of them.
-func (w *world) unitLevel(r worldRun) (level int32) {
-	level = r.Level
+func (w *world) unitLevel(r worldRun, home bool) (level int32) {
+	level = w.levelIn(r, home)
 	for _, mate := range w.runs {
 		if r.job.Gang != "" && mate.job.Gang == r.job.Gang && mate.job.Queue == r.job.Queue && stays(mate) {
-			level = max(level, mate.Level)
+			level = max(level, w.levelIn(mate, home))
 		}
 	}
 	return level
@@ -495,15 +483,15 @@ func workConserved(before *world, plan *schedule.Plan, after *world) error {
 		shape := after.shapeOf(j)
 		for id, n := range after.nodes {
 			all := func(worldRun) bool { return true }
-			if after.mayNot(j, id) != "" || before.isReserved(id) || !holds(after.room(id, all), after.onNode(shape)) || n.MaxPods > 0 && after.pods(id, all) >= n.MaxPods {
+			if before.isReserved(id) || !holds(after.room(id, all), after.onNode(shape)) || n.MaxPods > 0 && after.pods(id, all) >= n.MaxPods {
 				continue
 			}
-			held := after.classHeld(j.Queue, shape.Class, n.Pool)
-			for i, amount := range shape.Request {
-				held[i] += amount
-			}
-			if after.overLimit(j.Queue, shape.Class, n.Pool, held) == "" && after.floatingFor(shape, n.Pool) && after.overPeriod(n.Pool, shape.Request, shape) == "" {
-				return fmt.Errorf("job %x waits and fits on %s", j.ID, id)
+			for _, pool := range after.cfg.Pools {
+				held, total := after.classHeld(j.Queue, shape.Class, pool), after.total(pool)
+				addTo(held, shape.Request)
+				if after.mayNot(j, id, pool) == "" && after.overLimit(total, j.Queue, shape.Class, pool, held) == "" && after.floatingFor(shape, pool) && after.overPeriod(total, pool, shape.Request, shape) == "" {
+					return fmt.Errorf("job %x waits and fits on %s, on the account of %s", j.ID, id, pool)
+				}
 			}
 		}
 	}

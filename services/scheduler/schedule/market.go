@@ -166,5 +166,5 @@ func (p *planner) compareWorth(a, b int32) int {
 		return p.compareRank(a, b)
 	}
 	x, y := &p.runs[a], &p.runs[b]
-	return cmp.Or(cmp.Compare(y.level, x.level), cmp.Compare(p.priceOf(y.kind), p.priceOf(x.kind)), p.compareRank(a, b))
+	return cmp.Or(p.compareGuests(x, y), cmp.Compare(y.level, x.level), cmp.Compare(p.priceOf(y.kind), p.priceOf(x.kind)), p.compareRank(a, b))
 }

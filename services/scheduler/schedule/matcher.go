@@ -46,8 +46,8 @@ func (s *State) unrefMatcher(h int32) {
 	s.freeMatchers = append(s.freeMatchers, h)
 }
 
-// matches are the nodes that a shape may run on, whether they take jobs or not.
-func (s *State) matches(sh *shape) bitset { return s.matchesOf(sh.matcher) }
+// matches are the nodes that a shape may run on in the pool, whether they take jobs or not.
+func (p *planner) matches(sh *shape) bitset { return p.matchesOf(sh.matcherIn(p.pool, 0)) }
 
 func (s *State) matchesOf(h int32) bitset {
 	m := &s.matchers[h]

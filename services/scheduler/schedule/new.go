@@ -21,7 +21,7 @@ func New(cfg Config) (*State, error) {
 		}
 		s.dominants = append(s.dominants, i)
 	}
-	for _, set := range []func() error{s.setMultipliers, s.setBids, s.setDecay, s.checkPools, s.setSwitches} {
+	for _, set := range []func() error{s.setMultipliers, s.setBids, s.setDecay, s.checkPools, s.setSwitches, s.setHosts} {
 		if err := set(); err != nil {
 			return nil, err
 		}

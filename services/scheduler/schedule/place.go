@@ -28,7 +28,7 @@ func (p *planner) seekFor(job, away int32, in scope) seek {
 	k := seek{job: job, request: sh.onNode, in: in, away: away}
 	p.heed(&k, sh, job)
 	if away > 0 {
-		k.match, k.level = p.matchesOf(sh.away[away-1].matcher), sh.away[away-1].level
+		k.match, k.level = p.matchesOf(sh.matcherIn(p.pool, away)), sh.away[away-1].level
 	} else {
 		k.match, k.level = p.matches(sh), p.cfg.Classes[sh.class].Priority
 	}
@@ -56,9 +56,9 @@ func (p *planner) holds(k *seek, n int32) bool {
 // list is the nodes of the pool by the room that is looked for, and room what it is.
 func (p *planner) list(k *seek) (list *sortedNodes, room []int64) {
 	if k.later {
-		return &p.index.byLater[p.pool], p.later
+		return &p.index.byLater[p.site], p.later
 	}
-	return &p.index.byFree[p.pool], p.free
+	return &p.index.byFree[p.site], p.free
 }
 
 // second is what is asked of the second resource.
@@ -154,7 +154,7 @@ func (p *planner) tightestOf(k *seek, nodes []int32, room []int64) (best int32) 
 
 // fits says whether a node takes jobs of the pool, and this one has room there.
 func (p *planner) fits(k *seek, n int32) bool {
-	return p.index.takes[n] && p.State.nodes[n].pool == p.pool && p.mayTry(k, n) && p.holds(k, n) && p.allowed(k, n)
+	return p.index.takes[n] && p.State.nodes[n].pool == p.site && p.mayTry(k, n) && p.holds(k, n) && p.allowed(k, n)
 }
 
 // leavesLess says whether of two nodes with room the first is to be chosen.

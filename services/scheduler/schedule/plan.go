@@ -42,27 +42,30 @@ func (p *Plan) empty() bool {
 	return len(p.Starts)+len(p.Preempts)+len(p.Rejects)+len(p.Reservations)+len(p.Unreserves) == 0
 }
 
-// planPools plans the pools in their order. It says whether they are to be planned once
+// planPools plans the pools in their order, and then what they may have as guests of others. It says whether they are to be planned once
 // more: what was decided in one pool may have left room in another, where a gang ran in
 // both, or have taken a queue's demand for another and so changed the shares there. At once
 // where what was reserved in an earlier pool is free now, as a round that was cut there
 // would.
 func (p *planner) planPools() (again bool) {
 	decided := len(p.plan.Starts)
-	for pool := range p.cfg.Pools {
+	for _, v := range p.visits {
 		if p.plan.Stop == StopBudget {
 			return false
 		}
-		if !p.round.has(p.cfg.Pools[pool]) {
+		if !p.round.has(p.cfg.Pools[v.pool]) {
 			continue
 		}
-		p.planPool(int32(pool)) //nolint:gosec // pools are few
+		if v.site != v.pool && len(p.plan.Starts) > decided {
+			return true // nobody is a guest before all that can start at home
+		}
+		p.planPool(v)
 		if p.back {
 			p.back = false
 			return true
 		}
 	}
-	return len(p.cfg.Pools) > 1 && len(p.plan.Starts) > decided && p.plan.Stop != StopBudget
+	return len(p.visits) > 1 && len(p.plan.Starts) > decided && p.plan.Stop != StopBudget
 }
 
 // planner is one round, and the memory that the next one uses again. What it starts and
@@ -111,12 +114,13 @@ type planner struct {
 	// told are the pools whose shares are in the plan, a bit each.
 	told uint64
 	// back says that a start has ended a reservation in an earlier pool.
-	back   bool
-	pool   int32
-	total  Vec
-	nodes  []int32 // of the pool, by name
-	limits []int64 // what a queue may hold of the pool by each class
-	queues []queueRound
+	back bool
+	// site is the pool whose nodes are planned, on the account of pool.
+	pool, site int32
+	total      Vec
+	nodes      []int32 // of the site, by name
+	limits     []int64 // what a queue may hold of the pool by each class
+	queues     []queueRound
 	// wants are what each of them wants by each class.
 	wants   []int64
 	filling filling
@@ -250,14 +254,14 @@ func (p *planner) end() {
 	}
 }
 
-// planPool starts and preempts in one pool until nothing more can be decided. It walks
+// planPool starts and preempts in one pool, at home or as guests of another, until nothing more can be decided. It walks
 // the queues in turn; what failed is not tried again in a walk. A start that took
 // victims ends the walk: they may leave room for what failed, and their queues cost
 // less now. So does one that ends a reservation, and the end of the queues, for what a
 // queue gained in the walk may put it above its share. A walk that starts nothing is the
 // last.
-func (p *planner) planPool(pool int32) {
-	p.enter(pool)
+func (p *planner) planPool(at visit) {
+	p.enter(at)
 	for p.walkQueues() && !p.back {
 		p.reckon()
 		p.restart()

@@ -100,21 +100,26 @@ type source struct {
 	at          cursor
 }
 
-// enter computes the totals, shares and queues of a pool.
-func (p *planner) enter(pool int32) {
-	p.pool, p.survey.known = pool, false
+// enter computes the totals, shares and queues of a pool, on its own nodes or a host's.
+func (p *planner) enter(at visit) {
+	pool := at.pool
+	p.pool, p.site, p.survey.known = pool, at.site, false
 	p.off = p.offIn[pool]
 	p.keeps = p.round.KeepShares || p.off.FairShare
 	p.nodeLog, p.queueLog = p.nodeLog[:0], p.queueLog[:0]
 	p.total = append(p.total[:0], make(Vec, len(p.cfg.Resources))...)
 	p.nodes = p.nodes[:0]
 	for _, n := range p.index.order {
-		if row := &p.State.nodes[n]; row.pool == pool {
+		row := &p.State.nodes[n]
+		if row.pool == at.site {
 			p.nodes = append(p.nodes, n)
+		}
+		if row.pool == pool {
 			p.total.add(row.Total)
 			p.total.sub(row.Other)
 		}
 	}
+	p.addHostsNow()
 	p.addFloating()
 	p.findPeriodLimit()
 	p.tree.quotas.on = p.anyQuota() // then also who holds only what counts in no share has a part
@@ -282,7 +287,7 @@ func (p *planner) rewind(q *queueRound) {
 		q.sources = p.sourcesFor(len(kinds))
 	}
 	for _, k := range kinds {
-		if row := &p.kinds[k]; row.n > 0 && p.shapes[row.shape].mayUse(p.pool) {
+		if row := &p.kinds[k]; row.n > 0 && p.shapes[row.shape].mayUse(p.pool) && (p.home() || p.classOfKind(k).Preemptible || row.gangs > 0) {
 			p.addSource(q, k)
 		}
 	}

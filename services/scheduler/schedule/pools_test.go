@@ -39,9 +39,10 @@ func TestPlanByPool(t *testing.T) {
 }
 
 // part has each shape use one pool, and nobody be in a gang, which may be of several shapes;
-// nothing is counted over all pools, and nothing was reserved.
+// nothing is counted over all pools, nobody is a guest, and nothing was reserved.
 func (w *world) part() {
 	w.shapes, w.cfg.Rate, w.cfg.QueueRate = maps.Clone(w.shapes), schedule.Rate{}, schedule.Rate{}
+	w.cfg.AwayPools = nil
 	w.reserved = map[schedule.JobID]schedule.Reservation{}
 	for id, shape := range w.shapes {
 		shape.Pools = []schedule.PoolID{w.cfg.Pools[int(id)%len(w.cfg.Pools)]}

@@ -82,7 +82,7 @@ func (c *choice) copyOf(from *choice) {
 // in the queue's spot.
 func (p *planner) victimsAnywhere(q *queueRound, k *seek) bool {
 	level := k.level
-	if p.hunt.hopeful = p.tree.quotas.on || level > p.lowestLevel && !p.off.Urgency || !p.keeps && p.isHeavier(q.cost); !p.hunt.hopeful {
+	if p.hunt.hopeful = p.tree.quotas.on || len(p.visits) > len(p.cfg.Pools) || level > p.lowestLevel && !p.off.Urgency || !p.keeps && p.isHeavier(q.cost); !p.hunt.hopeful {
 		return false // and nothing need be looked at
 	}
 	p.look()
@@ -168,10 +168,10 @@ func (p *planner) preemptFor(q *queueRound, k *seek) bool {
 		if best.lowest && !p.mayBeat(best, k, n) {
 			continue
 		}
-		if p.victimsOn(q, k, n) && (best.node == none || p.hunt.found.cheaper(p.State, best, k.request)) {
+		if p.victimsOn(q, k, n) && (best.node == none || p.cheaper(&p.hunt.found, best, k.request)) {
 			best.copyOf(&p.hunt.found)
 			// Where work decides, that holds good only of one with which none is lost.
-			best.lowest = best.highest(p.State) <= p.survey.lowest && best.lost == 0 && !p.market
+			best.lowest = p.highest(best) <= p.survey.lowest && best.lost == 0 && !p.market
 		}
 	}
 	if best.node == none {
@@ -218,7 +218,7 @@ func (p *planner) fewest(k *seek, n int32) (fewest int) {
 // mayHold says whether a node that is one for a job could hold it if all went that may go
 // for it by themselves.
 func (p *planner) mayHold(k *seek, n, level int32) bool {
-	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.softOn(n)) || !p.mayTry(k, n) || p.shut(k, n) || p.State.nodes[n].pool != p.pool {
+	if !p.index.takes[n] || !p.enough(k, p.room(p.later, n), p.softOn(n)) || !p.mayTry(k, n) || p.shut(k, n) || p.State.nodes[n].pool != p.site {
 		return false
 	}
 	sum := append(p.hunt.after[:0], make(Vec, len(p.total))...)
@@ -279,7 +279,7 @@ func (p *planner) enough(k *seek, room, more Vec) bool {
 // of which a run may go. It spares most jobs of a full pool the search of its nodes.
 func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	p.hunt.number++
-	urgent := p.survey.lowest < level && !p.off.Urgency
+	urgent := p.mayUrge(level)
 	switch {
 	case p.tree.quotas.on:
 		return p.anyVictimByQuota(q, level)
@@ -304,6 +304,11 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	return some || urgent
 }
 
+// mayUrge says whether some run on the nodes may be of a lower level, or a guest.
+func (p *planner) mayUrge(level int32) bool {
+	return p.survey.lowest < level && (!p.off.Urgency || p.survey.lowest == guestLevel)
+}
+
 // isHeavier says whether some queue that may lose anything may weigh enough to lose it to one
 // that weighs so much.
 func (p *planner) isHeavier(than uint64) bool {
@@ -314,12 +319,23 @@ func (p *planner) isHeavier(than uint64) bool {
 // asked for, if it goes alone. What began at this moment goes for no share and no quota, as
 // in mayTake: just after a large round that is all there is.
 func (p *planner) mayGoFor(r *softRun, level int32) bool {
+	at := p.softLevel(r)
+	switch {
+	case at == guestLevel:
+		return true
+	case !p.home() && p.runs[r.run].pool != p.pool:
+		return false
+	}
+	return p.mayGoHere(r, at, level)
+}
+
+func (p *planner) mayGoHere(r *softRun, its, level int32) bool {
 	if !p.tree.quotas.on {
-		return r.level < level || r.since < p.round.Now && p.mayGo(r)
+		return its < level || r.since < p.round.Now && p.mayGo(r)
 	}
 	at := p.at[r.queue]
 	if at == none || at == p.hunt.asks {
-		return r.level < level
+		return its < level
 	}
 	return r.since < p.round.Now && p.hunt.fair[at] == p.hunt.number
 }
@@ -385,15 +401,16 @@ func (p *planner) mayLose(q, to *queueRound, share uint64) bool {
 	return to.cost < weight || to.cost == weight && p.cfg.PreemptionRule == ArmadaOrder && p.at[to.queue] < p.at[q.queue]
 }
 
-func (c *choice) cheaper(s *State, than *choice, request Vec) bool {
-	order := cmp.Or(cmp.Compare(c.highest(s), than.highest(s)), cmp.Compare(c.bid, than.bid), cmp.Compare(c.lost, than.lost), cmp.Compare(len(c.victims), len(than.victims)))
+func (p *planner) cheaper(c, than *choice, request Vec) bool {
+	order := cmp.Or(cmp.Compare(p.highest(c), p.highest(than)), cmp.Compare(c.bid, than.bid), cmp.Compare(c.lost, than.lost), cmp.Compare(len(c.victims), len(than.victims)))
 	return order < 0 || order == 0 && tighter(c.left, than.left, request)
 }
 
-func (c *choice) highest(s *State) (level int32) {
-	level = s.runs[c.victims[0].run].level
+// highest is the highest level of the victims of a choice.
+func (p *planner) highest(c *choice) (level int32) {
+	level = p.levelIn(&p.runs[c.victims[0].run])
 	for _, v := range c.victims {
-		level = max(level, s.runs[v.run].level)
+		level = max(level, p.levelIn(&p.runs[v.run]))
 	}
 	return level
 }

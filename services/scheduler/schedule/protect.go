@@ -42,16 +42,17 @@ func (p *planner) noteProtected(r *runRow, at int32) {
 	if at != none && r.pool == p.pool {
 		p.queues[at].young = min(p.queues[at].young, max(r.since, until-1))
 	}
-	if p.State.nodes[r.node].pool != p.pool {
+	if p.State.nodes[r.node].pool != p.site || !p.home() && r.pool != p.pool {
 		return
 	}
+	level := p.levelIn(r)
 	for i := range p.survey.protected {
-		if x := &p.survey.protected[i]; x.level == r.level {
+		if x := &p.survey.protected[i]; x.level == level {
 			x.until = min(x.until, until)
 			return
 		}
 	}
-	p.survey.protected = append(p.survey.protected, protection{r.level, until})
+	p.survey.protected = append(p.survey.protected, protection{level, until})
 }
 
 // wakeForProtected has the round wake when a run of a lower class than the next gang of a

@@ -310,8 +310,9 @@ func (p *planner) takeByQuota(q *queueRound, u *unit, at int32, urgent, share bo
 // anyVictimByQuota is anyVictim where some queue has a quota.
 func (p *planner) anyVictimByQuota(q *queueRound, level int32) (some bool) {
 	p.hunt.asks = p.at[q.queue]
-	urgent := p.survey.lowest < level && !p.off.Urgency
+	urgent := p.mayUrge(level)
 	if urgent {
+		some = p.survey.lowest == guestLevel
 		for _, h := range p.State.queues[q.queue].kinds {
 			some = some || p.kinds[h].runs > 0 && (p.classOfKind(h).Priority < level || p.survey.mixed)
 		}

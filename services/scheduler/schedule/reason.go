@@ -88,12 +88,15 @@ const (
 // PoolWhy is why a job does not start in a pool.
 type PoolWhy struct {
 	Pool PoolID
+	// Host is the pool on whose nodes it would be a guest; empty: it is asked about the pool's
+	// own.
+	Host PoolID
 	// Share is its queue's part of the pool now, After what it would be with the job's gang;
 	// Ideal and Fair are what it should have. In units of 2^-32 of the total.
 	Share, After, Ideal, Fair uint64
 	// Blocks are what stops it in this pool whatever room there is.
 	Blocks []Block
-	// Nodes is how many nodes the pool has; Reasons count them by why the job, or the first
+	// Nodes is how many nodes the pool, or the host, has; Reasons count them by why the job, or the first
 	// member of its gang, does not start there, the most frequent first.
 	Nodes   int
 	Reasons []NodeCount

@@ -20,13 +20,16 @@ type refEntry struct {
 // homeOrAway is how a job runs at home, or away; false: it may not.
 func (r *ref) homeOrAway(j schedule.Job, away int) (schedule.Away, bool) {
 	class := r.class(j.Shape)
+	there := r.cfg.Tolerate[r.pool]
 	if away == 0 {
-		return schedule.Away{Level: class.Priority}, true
+		return schedule.Away{Level: class.Priority, Tolerate: there}, true
 	}
 	if away > len(class.Away) {
 		return schedule.Away{}, false
 	}
-	return r.awayFor(j.Shape, class.Away[away-1])
+	at, may := r.awayFor(j.Shape, class.Away[away-1])
+	at.Tolerate = append(at.Tolerate, there...)
+	return at, may
 }
 
 // awayFor is a way to be away from home as a shape goes in it, with all that it tolerates
@@ -53,8 +56,8 @@ func (r *ref) off() schedule.Switches { return r.cfg.Switches[r.pool] }
 // keeps says whether nothing is preempted for a share in the pool.
 func (r *ref) keeps() bool { return r.round.KeepShares || r.off().FairShare }
 
-// home is how a job runs at home.
-func (r *ref) home(j schedule.Job) schedule.Away {
+// atHome is how a job runs at home.
+func (r *ref) atHome(j schedule.Job) schedule.Away {
 	at, _ := r.homeOrAway(j, 0)
 	return at
 }
@@ -88,15 +91,18 @@ func (r *ref) mayAll(next []schedule.Job, away int) bool {
 	if off := r.off(); away == 0 && off.Home || away > 0 && (off.Away || off.GangAway && next[0].Gang != "") {
 		return false
 	}
-	return !slices.ContainsFunc(next, func(j schedule.Job) bool { _, may := r.homeOrAway(j, away); return !may })
+	return !slices.ContainsFunc(next, func(j schedule.Job) bool {
+		_, may := r.homeOrAway(j, away)
+		return !may || !r.home() && !r.class(j.Shape).Preemptible
+	})
 }
 
-// mayBeAway says whether a node matches a shape away from home.
-func (r *ref) mayBeAway(shape schedule.ShapeID, n *schedule.Node) bool {
+// mayBeAway says whether a node matches a shape away from home, on the account of a pool.
+func (r *ref) mayBeAway(shape schedule.ShapeID, n *schedule.Node, pool schedule.PoolID) bool {
 	return slices.ContainsFunc(r.class(shape).Away, func(a schedule.Away) bool {
 		at, may := r.awayFor(shape, a)
 		match := r.shape(shape).Match
-		match.Tolerations = slices.Concat(match.Tolerations, at.Tolerate)
+		match.Tolerations = slices.Concat(match.Tolerations, at.Tolerate, r.cfg.Tolerate[pool])
 		return may && match.Mismatch(n) == ""
 	})
 }

@@ -128,7 +128,11 @@ func (r *ref) startedCore(q *refQueue) (is, earlier bool) {
 	for _, j := range q.queued {
 		if j.Gang == q.next[0].Gang && !r.laid[j.ID] {
 			is = true
-			for _, pool := range r.cfg.Pools[:slices.Index(r.cfg.Pools, r.pool)] {
+			before := slices.Index(r.cfg.Pools, r.pool)
+			if !r.home() {
+				before = len(r.cfg.Pools)
+			}
+			for _, pool := range r.cfg.Pools[:before] {
 				pools := r.shape(j.Shape).Pools
 				earlier = earlier || len(pools) == 0 || slices.Contains(pools, pool)
 			}

@@ -88,7 +88,7 @@ func (r *ref) placeGroup(q *refQueue, gang schedule.Gang, g *refGroup, in []refD
 			}
 			n, sum := len(r.plan.Preempts)-before, make(schedule.Vec, len(request))
 			for i := range r.nodes {
-				if node := &r.nodes[i]; node.Pool == r.pool && refIn(node, append(slices.Clip(in), d)) {
+				if node := &r.nodes[i]; node.Pool == r.site && refIn(node, append(slices.Clip(in), d)) {
 					addTo(sum, r.later(node))
 				}
 			}
@@ -143,7 +143,7 @@ func refIn(n *schedule.Node, in []refDomain) bool {
 func (r *ref) domains(labels []string) []string {
 	names := map[string]bool{}
 	for i := range r.nodes {
-		if name, is := domainName(&r.nodes[i], labels); is && r.nodes[i].Pool == r.pool {
+		if name, is := domainName(&r.nodes[i], labels); is && r.nodes[i].Pool == r.site {
 			names[name] = true
 		}
 	}

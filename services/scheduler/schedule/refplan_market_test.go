@@ -52,6 +52,9 @@ func (r *ref) bidForVictims(victims []refVictim) (bid int64) {
 // gang that runs is held at the lowest bid for a member of it in the pool.
 func refSpotPrice(cfg *schedule.Config, rows *schedule.Snapshot, pool schedule.PoolID) (int64, bool) {
 	r := &ref{cfg: cfg, rows: *rows, nodes: rows.Nodes, pool: pool}
+	for i := range rows.Runs {
+		r.runs = append(r.runs, refRun{RunRow: rows.Runs[i]})
+	}
 	holds := func(run *schedule.RunRow) bool { return run.Pool == pool && run.Phase != schedule.Releasing }
 	at := func(run *schedule.RunRow) int64 {
 		price := r.bid(run.Queue, run.Shape)

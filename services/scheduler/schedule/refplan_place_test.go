@@ -79,7 +79,7 @@ func refStays(run *refRun) bool { return run.Phase != schedule.Releasing }
 func (r *ref) mayTry(j schedule.Job, n *schedule.Node, in []refDomain, at schedule.Away) bool {
 	match := r.shape(j.Shape).Match
 	match.Tolerations = slices.Concat(match.Tolerations, at.Tolerate)
-	return n.Pool == r.pool && !n.Unschedulable && !slices.Contains(r.rows.Lost, n.Executor) && match.Mismatch(n) == "" &&
+	return n.Pool == r.site && !n.Unschedulable && !slices.Contains(r.rows.Lost, n.Executor) && match.Mismatch(n) == "" &&
 		refIn(n, in) && !slices.Contains(j.Avoid, n.ID)
 }
 
@@ -169,20 +169,24 @@ func (r *ref) limitOf(q *refQueue, c schedule.Class) map[string]int64 {
 	return c.Limit
 }
 
-// couldEver says why an empty node could never hold a shape; empty: it could. Taints that
-// Kubernetes itself puts on a node pass.
-func (r *ref) couldEver(shape schedule.ShapeID, n *schedule.Node) string {
+// couldEverIn says why an empty node could never hold a shape on the account of a pool; empty:
+// it could. Taints that Kubernetes itself puts on a node pass.
+func (r *ref) couldEverIn(shape schedule.ShapeID, n *schedule.Node, pool schedule.PoolID) string {
 	sh := r.shape(shape)
-	if len(sh.Pools) > 0 && !slices.Contains(sh.Pools, n.Pool) || !slices.Contains(r.cfg.Pools, n.Pool) {
+	if len(sh.Pools) > 0 && !slices.Contains(sh.Pools, pool) {
 		return "of a pool that it may not use"
 	}
+	if pool != n.Pool && !r.class(shape).Preemptible {
+		return "of a pool where it would be a guest, which its class, not preemptible, may not be"
+	}
+	sh.Match.Tolerations = slices.Concat(sh.Match.Tolerations, r.cfg.Tolerate[pool])
 	bare := *n
 	bare.Taints = slices.DeleteFunc(slices.Clone(n.Taints), func(t schedule.Taint) bool { return strings.HasPrefix(t.Key, "node.kubernetes.io/") })
-	off, why := r.cfg.Switches[n.Pool], sh.Match.Mismatch(&bare)
+	off, why := r.cfg.Switches[pool], sh.Match.Mismatch(&bare)
 	if why == "" && off.Home {
 		why = "of a pool where jobs run away from home only"
 	}
-	if why != "" && (off.Away || !r.mayBeAway(shape, &bare)) {
+	if why != "" && (off.Away || !r.mayBeAway(shape, &bare, pool)) {
 		return why
 	}
 	for i, name := range r.cfg.Resources {
@@ -190,7 +194,7 @@ func (r *ref) couldEver(shape schedule.ShapeID, n *schedule.Node) string {
 			return fmt.Sprintf("too small: it has %s %s in all, the job asks for %s", schedule.Amount(name, n.Total[i]), name, schedule.Amount(name, sh.Request[i]))
 		}
 	}
-	return r.floatingEver(shape, n.Pool)
+	return r.floatingEver(shape, pool)
 }
 
 // rejectHopeless rejects what no known node could ever hold, by id.

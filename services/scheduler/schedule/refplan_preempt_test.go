@@ -35,7 +35,7 @@ type refUnit struct {
 func (r *ref) preemptFor(q *refQueue, j schedule.Job, in []refDomain, at schedule.Away) (best *schedule.Node, victims []refVictim) {
 	var left schedule.Vec
 	highest := func(list []refVictim) int32 {
-		return slices.MaxFunc(list, func(a, b refVictim) int { return cmp.Compare(a.run.Level, b.run.Level) }).run.Level
+		return r.levelIn(slices.MaxFunc(list, func(a, b refVictim) int { return cmp.Compare(r.levelIn(a.run), r.levelIn(b.run)) }).run)
 	}
 	for i := range r.nodes {
 		n := &r.nodes[i]
@@ -126,7 +126,7 @@ func (r *ref) unitsOn(n *schedule.Node) (units []*refUnit) {
 		}
 	}
 	slices.SortFunc(ranked, func(a, b *refRun) int {
-		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(r.bidForRuns([]*refRun{b}), r.bidForRuns([]*refRun{a})), cmp.Compare(a.Since, b.Since), bytes.Compare(a.ID[:], b.ID[:]))
+		return cmp.Or(r.compareGuests(a, b), cmp.Compare(b.Level, a.Level), cmp.Compare(r.bidForRuns([]*refRun{b}), r.bidForRuns([]*refRun{a})), cmp.Compare(a.Since, b.Since), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	for _, run := range ranked {
 		if run.Gang == "" {
@@ -168,7 +168,7 @@ func (r *ref) unitHolds(u *refUnit) schedule.Vec {
 // mayTake says by which rule a job may preempt a unit, when the queues have lost so much
 // to it already; zero: by none.
 func (r *ref) mayTake(q *refQueue, priority int32, u *refUnit, lost map[schedule.QueueID]schedule.Vec) schedule.Rule {
-	level, since := u.runs[0].Level, u.runs[0].Since
+	level, since := r.levelIn(u.runs[0]), u.runs[0].Since
 	if gang := q.next[0].Gang; gang != "" && q.ID == u.runs[0].Queue && gang == u.runs[0].Gang && r.gangOf(q.ID, gang).Min > 0 {
 		return 0 // nobody goes for one of his own gang
 	}
@@ -176,7 +176,13 @@ func (r *ref) mayTake(q *refQueue, priority int32, u *refUnit, lost map[schedule
 		if run.laid || !r.class(run.Shape).Preemptible || r.protectedUntil(run) > r.round.Now {
 			return 0
 		}
-		level, since = max(level, run.Level), max(since, run.Since)
+		level, since = max(level, r.levelIn(run)), max(since, run.Since)
+	}
+	if r.home() && r.isGuest(u.runs[0]) { // all of it on the node is
+		return schedule.Host
+	}
+	if !r.home() && slices.ContainsFunc(u.runs, func(run *refRun) bool { return run.Pool != r.pool }) {
+		return 0
 	}
 	owner := r.queueOf(u.runs[0].Queue)
 	switch {
@@ -283,6 +289,7 @@ func (r *ref) total() schedule.Vec {
 			subFrom(sum, r.nodes[i].Other)
 		}
 	}
+	r.addHosts(sum)
 	for _, f := range r.cfg.Floating {
 		sum[slices.Index(r.cfg.Resources, f.Resource)] = f.Pools[r.pool]
 	}

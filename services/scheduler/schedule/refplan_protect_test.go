@@ -31,10 +31,10 @@ func (r *ref) wakeForProtected(q *refQueue) {
 	for i := range r.runs {
 		run := &r.runs[i]
 		n := r.node(run.Node)
-		if n == nil || n.Pool != r.pool || !refStays(run) || run.laid || !r.class(run.Shape).Preemptible {
+		if n == nil || n.Pool != r.site || !r.home() && run.Pool != r.pool || !refStays(run) || run.laid || !r.class(run.Shape).Preemptible {
 			continue
 		}
-		if slices.ContainsFunc(q.next, func(j schedule.Job) bool { return run.Level < r.class(j.Shape).Priority }) {
+		if slices.ContainsFunc(q.next, func(j schedule.Job) bool { return r.levelIn(run) < r.class(j.Shape).Priority }) {
 			r.wakeAt(r.protectedUntil(run))
 		}
 	}

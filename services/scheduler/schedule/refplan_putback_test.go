@@ -47,7 +47,7 @@ func (r *ref) victimsInRank(from int) (units [][]*refRun) {
 		}
 	}
 	slices.SortFunc(ranked, func(a, b *refRun) int {
-		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(r.bidForRuns([]*refRun{b}), r.bidForRuns([]*refRun{a})), cmp.Compare(a.Since, b.Since), bytes.Compare(a.ID[:], b.ID[:]))
+		return cmp.Or(r.compareGuests(a, b), cmp.Compare(b.Level, a.Level), cmp.Compare(r.bidForRuns([]*refRun{b}), r.bidForRuns([]*refRun{a})), cmp.Compare(a.Since, b.Since), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	for _, run := range ranked {
 		alone := run.Gang == "" || r.gangOf(run.Queue, run.Gang).Min > 0 && r.isWhole(r.gangOf(run.Queue, run.Gang))

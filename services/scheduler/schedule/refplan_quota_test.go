@@ -116,7 +116,7 @@ func (r *ref) guarded(owner, from *refQueue, lost map[schedule.QueueID]schedule.
 // takeByQuota is mayTake of a unit of another queue where some queue has a quota.
 func (r *ref) takeByQuota(q, owner *refQueue, u *refUnit, priority int32, lost map[schedule.QueueID]schedule.Vec) schedule.Rule {
 	x, _ := r.sides(q, owner)
-	level := slices.MaxFunc(slices.Concat(u.runs, u.mates), func(a, b *refRun) int { return cmp.Compare(a.Level, b.Level) }).Level
+	level := r.levelIn(slices.MaxFunc(slices.Concat(u.runs, u.mates), func(a, b *refRun) int { return cmp.Compare(r.levelIn(a), r.levelIn(b)) }))
 	switch {
 	case r.guarded(owner, q, lost):
 		return 0

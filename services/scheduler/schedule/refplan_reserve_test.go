@@ -27,7 +27,7 @@ func (r *ref) hold() {
 			j := r.rows.Jobs[slices.IndexFunc(r.rows.Jobs, func(j schedule.Job) bool { return j.ID == m.Job })]
 			h.jobs, h.queue, h.class = append(h.jobs, j), j.Queue, max(h.class, r.class(j.Shape).Priority)
 		}
-		r.pool = row.Pool
+		r.pool, r.site = row.Pool, row.Pool
 		if r.cfg.ReserveAfter > 0 && r.mayKeep(h) {
 			r.reserved = append(r.reserved, h)
 		} else {
@@ -60,7 +60,7 @@ func (r *ref) mayKeep(h *refHold) bool {
 		if n == nil && !r.round.MayReject && j.Queue == h.queue && j.Gang == gang {
 			continue // it may be told of yet
 		}
-		if j.Queue != h.queue || j.Gang != gang || n == nil || !r.mayUse(j.Shape) || !r.mayTry(j, n, in, r.home(j)) {
+		if j.Queue != h.queue || j.Gang != gang || n == nil || !r.mayUse(j.Shape) || !r.mayTry(j, n, in, r.atHome(j)) {
 			return false
 		}
 		need, pods := r.needs(h, n.ID)
@@ -164,7 +164,7 @@ func (r *ref) own(j schedule.Job) *refHold {
 func (r *ref) released(q *refQueue) (some bool) {
 	if h := r.own(q.next[0]); h != nil {
 		h.over, some = true, true
-		r.back = slices.Index(r.cfg.Pools, h.Pool) < slices.Index(r.cfg.Pools, r.pool)
+		r.back = slices.Index(r.cfg.Pools, h.Pool) < slices.Index(r.cfg.Pools, r.pool) || !r.home()
 	}
 	return r.dropOverLimit(q.ID) || some
 }
@@ -187,7 +187,7 @@ func (r *ref) binding(j schedule.Job, n *schedule.Node, level int32) (out []*ref
 	own, limit := r.own(j), r.shape(j.Shape).Limit
 	for _, h := range r.reserved {
 		ends := limit > 0 && h.Time > 0 && refAfter(r.round.Now, limit) <= h.Time
-		if _, pods := r.needs(h, n.ID); pods > 0 && !h.over && h != own && level <= h.class && !ends {
+		if _, pods := r.needs(h, n.ID); pods > 0 && !h.over && h != own && (level <= h.class || !r.home()) && !ends {
 			out = append(out, h)
 		}
 	}
@@ -237,7 +237,7 @@ func (r *ref) reserve() {
 	byID := func(a, b schedule.JobID) int { return bytes.Compare(a[:], b[:]) }
 	if r.cfg.ReserveAfter > 0 && !r.round.KeepShares && r.plan.Stop != schedule.StopBudget {
 		for _, pool := range r.pools() {
-			r.enter(pool)
+			r.enter(pool, pool)
 			r.reserveIn()
 		}
 		// Who waits and no longer ends before a reservation begins may get one.
@@ -339,7 +339,7 @@ func (r *ref) isLarge(j schedule.Job) bool {
 	for i := range r.runs {
 		run := &r.runs[i]
 		n := r.node(run.Node)
-		if n == nil || !refStays(run) || !r.mayTry(j, n, nil, r.home(j)) || len(r.binding(j, n, r.home(j).Level)) > 0 {
+		if n == nil || !refStays(run) || !r.mayTry(j, n, nil, r.atHome(j)) || len(r.binding(j, n, r.atHome(j).Level)) > 0 {
 			continue
 		}
 		rest := func(other *refRun) bool { return refStays(other) && other != run }
@@ -460,7 +460,7 @@ func (r *ref) placeAll(y refYard, jobs []schedule.Job, in []refDomain) (nodes []
 		var best *schedule.Node
 		for i := range r.nodes {
 			n := &r.nodes[i]
-			if r.mayTry(j, n, in, r.home(j)) && holds(y.room[n.ID], request) && !r.tooMany(n, y.pods[n.ID]+1) && (best == nil || y.better(n, best, request)) {
+			if r.mayTry(j, n, in, r.atHome(j)) && holds(y.room[n.ID], request) && !r.tooMany(n, y.pods[n.ID]+1) && (best == nil || y.better(n, best, request)) {
 				best = n
 			}
 		}

@@ -44,7 +44,9 @@ func (r *ref) wants(q *refQueue) schedule.Vec {
 func (r *ref) wantsBy(q *refQueue, class schedule.ClassID) schedule.Vec {
 	sum := r.heldBy(q.ID, class)
 	for _, j := range q.queued {
-		could := func(n schedule.Node) bool { return n.Pool == r.pool && r.couldEver(j.Shape, &n) == "" }
+		could := func(n schedule.Node) bool {
+			return (n.Pool == r.pool || slices.Contains(r.cfg.AwayPools[r.pool], n.Pool)) && r.couldEverIn(j.Shape, &n, r.pool) == ""
+		}
 		if r.shape(j.Shape).Class == class && !r.laid[j.ID] && slices.ContainsFunc(r.nodes, could) {
 			addTo(sum, r.shape(j.Shape).Request)
 		}

@@ -29,11 +29,11 @@ func refplan(cfg *schedule.Config, content schedule.Snapshot, round schedule.Rou
 	// so all are planned again until a pass decides nothing.
 	for decided := -1; decided < len(r.plan.Starts); {
 		decided, r.back = len(r.plan.Starts), false
-		for _, pool := range r.pools() {
-			if r.plan.Stop == schedule.StopBudget || r.back {
-				break
+		for _, at := range r.visits() {
+			if r.plan.Stop == schedule.StopBudget || r.back || at[0] != at[1] && len(r.plan.Starts) > decided {
+				break // nobody is a guest before all that can start at home
 			}
-			r.enter(pool)
+			r.enter(at[0], at[1])
 			for r.walk() && !r.back {
 				r.again()
 			}
@@ -51,6 +51,19 @@ func (r *ref) pools() []schedule.PoolID {
 	return slices.DeleteFunc(slices.Clone(r.cfg.Pools), func(p schedule.PoolID) bool {
 		return len(r.round.Pools) > 0 && !slices.Contains(r.round.Pools, p)
 	})
+}
+
+// visits are the pools, each at home, and then each as guests of others.
+func (r *ref) visits() (out [][2]schedule.PoolID) {
+	for _, pool := range r.pools() {
+		out = append(out, [2]schedule.PoolID{pool, pool})
+	}
+	for _, pool := range r.pools() {
+		for _, host := range r.cfg.AwayPools[pool] {
+			out = append(out, [2]schedule.PoolID{pool, host})
+		}
+	}
+	return out
 }
 
 // ref is one round. What it starts is appended to runs, who is preempted is Releasing
@@ -72,10 +85,11 @@ type ref struct {
 	told map[schedule.PoolID]bool
 	// back says that a start has ended a reservation in an earlier pool: all are planned again
 	// from the first.
-	back   bool
-	pool   schedule.PoolID
-	queues []*refQueue // those of the pool's round, by name
-	root   *refPlace   // of their tree
+	back bool
+	// site is the pool whose nodes are planned, on the account of pool.
+	pool, site schedule.PoolID
+	queues     []*refQueue // those of the pool's round, by name
+	root       *refPlace   // of their tree
 }
 
 type refRun struct {
@@ -133,10 +147,10 @@ func (r *ref) queuedOf(queue schedule.QueueID) (out []schedule.Job) {
 	return out
 }
 
-// enter begins the round of a pool: with each queue that waits for something, or holds
+// enter begins the round of a pool, at home or as guests: with each queue that waits for something, or holds
 // something of it.
-func (r *ref) enter(pool schedule.PoolID) {
-	r.pool, r.queues = pool, nil
+func (r *ref) enter(pool, site schedule.PoolID) {
+	r.pool, r.site, r.queues = pool, site, nil
 	names := map[schedule.QueueID]bool{}
 	for _, j := range r.rows.Jobs {
 		names[j.Queue] = true

@@ -35,7 +35,7 @@ func (p *planner) reserve() {
 				continue
 			}
 			if len(p.cfg.Pools) > 1 {
-				p.enter(int32(pool)) //nolint:gosec // pools are few
+				p.enter(homeOf(pool))
 			} else {
 				p.restart()
 			}

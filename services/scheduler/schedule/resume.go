@@ -130,7 +130,7 @@ func (p *planner) findGains(m mark) {
 
 // gained says whether a node has more room of anything since a mark.
 func (p *planner) gained(n int32, m mark) bool {
-	if p.State.nodes[n].pool != p.pool || !p.index.takes[n] {
+	if p.State.nodes[n].pool != p.site || !p.index.takes[n] {
 		return false
 	}
 	net := append(p.hunt.after[:0], make(Vec, len(p.total))...)

@@ -57,6 +57,7 @@ func TestScenarios(t *testing.T) {
 //	    market=p bid=p:a:5 bid=p:a@A:7 in market p queue a bids 5, and 7 for band A (a job's band=A)
 //	    protect=p:0.5 override=p:a:2   in pool p: what is protected, and queue a's weight
 //	    off=p:home,away,gangaway,fairshare,urgency    in pool p none of these
+//	    host=p:q tolerates=p:k:v       jobs of p may be guests of q, and tolerate taint k=v
 //	    gangmax=9 period=10 perperiod=cpu:0.5 perperiod@p=cpu:1
 //	    floating=license:p:3           p has 3, on no node
 //	config reserveafter=60 reservations=2
@@ -419,7 +420,13 @@ func (s *script) sayPlan() {
 			line += " domain=" + start.Domain
 		}
 		if level := s.levels[s.jobs[schedule.RunID(start.Job)].Shape]; start.Level != level {
-			line += fmt.Sprintf(" away at %d, tolerates %s=%s", start.Level, start.Tolerate[0].Key, start.Tolerate[0].Value)
+			line += fmt.Sprintf(" away at %d", start.Level)
+		}
+		if host := s.pools[start.Node]; host != start.Pool {
+			line += " guest of " + string(host)
+		}
+		for i, t := range start.Tolerate {
+			line += fmt.Sprintf("%s%s=%s", []string{", tolerates ", " "}[min(i, 1)], t.Key, t.Value)
 		}
 		for i, run := range start.After {
 			line += []string{" after=", ","}[min(i, 1)] + text(run)

@@ -24,8 +24,10 @@ type shape struct {
 	// for some where floats.
 	onNode Vec
 	floats bool
-	// away is how it matches nodes away from home.
-	away []awayMatch
+	// away is how it matches nodes away from home, and inPool what of all this is in each pool:
+	// at home, then each way to be away. Nil: as everywhere.
+	away   []awayMatch
+	inPool []int32
 	roundShape
 }
 
@@ -83,6 +85,11 @@ func (s *State) forgetShape(id ShapeID) error {
 	for _, a := range s.shapes[h].away {
 		if a.matcher != none {
 			s.unrefMatcher(a.matcher)
+		}
+	}
+	for _, h := range s.shapes[h].inPool {
+		if h != none {
+			s.unrefMatcher(h)
 		}
 	}
 	delete(s.shapeOf, id)

@@ -318,12 +318,12 @@ const singleTries = 1000
 // lowest class that there is. It says whether there is one: no other is better then.
 func (p *planner) bestSingle(q *queueRound, k *seek, level int32) bool {
 	lowest := p.survey.lowest
-	if p.cfg.LeastLostWork || p.off.Urgency || p.market || p.tree.quotas.on || k.request[0] == 0 || lowest > level {
+	if !p.home() || p.cfg.LeastLostWork || p.off.Urgency || p.market || p.tree.quotas.on || k.request[0] == 0 || lowest > level {
 		return false
 	}
 	p.sortSingles()
 	x, best := &p.index.singles, &p.hunt.best
-	list, second := &x.pools[p.pool], k.second()
+	list, second := &x.pools[p.site], k.second()
 	tries, may := 0, anyQueue
 	if level == lowest {
 		may = p.queuesThatMayLose()
@@ -350,7 +350,7 @@ func (p *planner) bestSingle(q *queueRound, k *seek, level int32) bool {
 				best.node = none
 				return false
 			}
-			if !p.victimsOn(q, k, key.node) || len(p.hunt.found.victims) != 1 || p.hunt.found.highest(p.State) != lowest {
+			if !p.victimsOn(q, k, key.node) || len(p.hunt.found.victims) != 1 || p.highest(&p.hunt.found) != lowest {
 				continue
 			}
 			if best.node == none || p.isTighter(&p.hunt.found, best, k.request) {

@@ -37,7 +37,8 @@ type softNode struct {
 	youngest Time
 }
 
-// softRun is a preemptible run, as a search for victims looks at it.
+// softRun is a preemptible run, as a search for victims looks at it. That of a guest has the
+// level that it has for its host.
 type softRun struct {
 	run, kind, queue, level int32
 	since                   Time
@@ -103,13 +104,17 @@ func (x *softNodes) readNode(s *State, n int32) {
 		if r.phase == Releasing || !s.classOfKind(r.kind).Preemptible {
 			continue
 		}
-		row.runs = append(row.runs, softRun{run: h, kind: r.kind, queue: s.kinds[r.kind].queue, level: r.level, since: r.since, gang: r.gang != none})
+		level := r.level
+		if s.isGuest(r) {
+			level = guestLevel
+		}
+		row.runs = append(row.runs, softRun{run: h, kind: r.kind, queue: s.kinds[r.kind].queue, level: level, since: r.since, gang: r.gang != none})
 		request := s.request(r.kind)
 		row.asks = append(row.asks, request...)
 		held.add(request)
 		row.mixed = row.mixed || r.level != s.classOfKind(r.kind).Priority
 		row.strays = row.strays || r.pool != pool
-		row.lowest, row.youngest = min(row.lowest, r.level), max(row.youngest, r.since)
+		row.lowest, row.youngest = min(row.lowest, level), max(row.youngest, r.since)
 	}
 }
 

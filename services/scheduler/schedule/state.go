@@ -73,6 +73,10 @@ type State struct {
 	// each pool has, and floatingHeld what its runs hold, those that are releasing too.
 	isFloating               []bool
 	floatingOf, floatingHeld []int64
+	// visits are in what order pools are planned, hosts the pools in which the jobs of each may
+	// be guests, and usersOf those whose jobs may be on the nodes of each, a bit each.
+	visits         []visit
+	hosts, usersOf []uint64
 	// lowestLevel is at most the level of each run.
 	lowestLevel int32
 	// startedIn counts what starts in each pool, where that is limited.
@@ -287,7 +291,7 @@ func (s *State) compareRuns(a, b int32) int {
 // compareRank puts the run that is to be kept longest first.
 func (s *State) compareRank(a, b int32) int {
 	x, y := &s.runs[a], &s.runs[b]
-	return cmp.Or(cmp.Compare(y.level, x.level), cmp.Compare(x.since, y.since), s.compareRuns(a, b))
+	return cmp.Or(s.compareGuests(x, y), cmp.Compare(y.level, x.level), cmp.Compare(x.since, y.since), s.compareRuns(a, b))
 }
 
 func (v Vec) add(w Vec) {

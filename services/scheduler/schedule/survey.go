@@ -44,8 +44,8 @@ func (p *planner) look() {
 	}
 	for n := range soft.nodes {
 		row := &soft.nodes[n]
-		if p.State.nodes[n].pool == p.pool {
-			p.survey.lowest = min(p.survey.lowest, row.lowest)
+		if p.State.nodes[n].pool == p.site {
+			p.survey.lowest = min(p.survey.lowest, p.lowestOf(row))
 			if row.strays {
 				p.findStrays(row)
 			}
@@ -63,6 +63,20 @@ func (p *planner) look() {
 			p.young = append(p.young, int32(i)) //nolint:gosec // queues are few
 		}
 	}
+}
+
+// lowestOf is the lowest level of a run on a node that may be preempted.
+func (p *planner) lowestOf(row *softNode) int32 {
+	if p.home() {
+		return row.lowest
+	}
+	lowest := int32(math.MaxInt32)
+	for i := range row.runs {
+		if r := &p.runs[row.runs[i].run]; r.pool == p.pool {
+			lowest = min(lowest, r.level)
+		}
+	}
+	return lowest
 }
 
 // findMost finds the most of each resource that the preemptible runs of a node hold.

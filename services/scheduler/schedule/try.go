@@ -20,8 +20,8 @@ func (s *State) Try(id JobID, r Round) *Plan {
 	if len(p.blocks(t, r.Now)) > 0 {
 		return p.plan
 	}
-	for pool := range p.cfg.Pools {
-		if q := p.ask(t, int32(pool)); q != nil { //nolint:gosec // pools are few
+	for _, at := range p.visits {
+		if q := p.ask(t, at); q != nil {
 			if p.canStartAnywhere(q) {
 				p.start(q)
 				return p.plan
@@ -125,12 +125,13 @@ func (p *planner) blockByRate(out []Block, b Block, n uint32, rate Rate, tokens 
 	return append(out, b)
 }
 
-// ask has a job, or its gang, be the next of its queue in a pool; nil: it may not use it.
-func (p *planner) ask(t *asked, pool int32) *queueRound {
-	if !p.shapes[p.kinds[p.jobs[t.job].kind].shape].mayUse(pool) {
+// ask has a job, or its gang, be the next of its queue in a pool, at home or as guests; nil: it
+// may not use it.
+func (p *planner) ask(t *asked, at visit) *queueRound {
+	if !p.shapes[p.kinds[p.jobs[t.job].kind].shape].mayUse(at.pool) {
 		return nil
 	}
-	p.enter(pool)
+	p.enter(at)
 	return p.askAgain(t)
 }
 

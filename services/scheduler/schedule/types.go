@@ -66,6 +66,11 @@ type Config struct {
 	Pools []PoolID
 	// Switches are what is switched off in single pools: see switches.go.
 	Switches map[PoolID]Switches
+	// AwayPools are, of a pool, those on whose nodes its jobs may be guests, in the order in
+	// which that is tried: see guest.go.
+	AwayPools map[PoolID][]PoolID
+	// Tolerate is what all jobs tolerate in a pool, beside what they tolerate by themselves.
+	Tolerate map[PoolID][]Toleration
 	// Tiers are the levels of the topology, from the widest to the narrowest.
 	Tiers []Tier
 	// Classes are the priority classes.
@@ -311,7 +316,7 @@ type ClassLimit struct {
 type Round struct {
 	Now Time
 	// Pools are those that are planned, in the configuration's order; none: all. Pools that
-	// share no job, limit or bucket come to the same each by itself as together.
+	// share no job, node, limit or bucket come to the same each by itself as together.
 	Pools []PoolID
 	// Steps is the budget: gangs started and victims taken; zero: none.
 	Steps uint64
@@ -372,7 +377,7 @@ type Start struct {
 	// Domain is that of the gang: the value of its label, or those of its tier's labels and
 	// of all wider ones, with slashes between. Empty: it has no such rule.
 	Domain string
-	// Tolerate is what the pod must tolerate beside its own, away from home.
+	// Tolerate is what the pod must tolerate beside its own, away from home or by its pool.
 	Tolerate []Toleration
 	// After are the runs whose pods must be gone first.
 	After []RunID
@@ -403,6 +408,8 @@ const (
 	Reclaim
 	// Outbid: in a market, for a job for which more is bid.
 	Outbid
+	// Host: it is a guest, and a job of the pool that its node belongs to gets its place.
+	Host
 )
 
 // String is the rule in words.
@@ -416,6 +423,8 @@ func (r Rule) String() string {
 		return "a job with a higher bid needs its place"
 	case GangMate:
 		return "another member of its gang was preempted"
+	case Host:
+		return "a job of the pool that its node belongs to needs its place"
 	case Reclaim:
 		return "another queue takes back what it has a guarantee for"
 	}

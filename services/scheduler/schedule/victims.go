@@ -206,15 +206,22 @@ func (p *planner) mayTake(q *queueRound, priority int32, u *unit) Rule {
 			return 0
 		}
 	}
-	level, since := first.level, first.since
+	guest := p.home() && p.isGuest(first)
+	level, since := p.levelIn(first), first.since
 	for _, runs := range [2][]int32{u.runs, u.mates} {
 		for _, r := range runs {
 			row := &p.runs[r]
 			if !p.classOfKind(row.kind).Preemptible || p.protected(row) {
 				return 0
 			}
-			level, since = max(level, row.level), max(since, row.since)
+			level, since = max(level, p.levelIn(row)), max(since, row.since)
 		}
+	}
+	switch {
+	case guest: // all of it on the node is, for guests are the last in rank
+		return Host
+	case !p.home() && slices.ContainsFunc(u.runs, func(r int32) bool { return p.runs[r].pool != p.pool }):
+		return 0
 	}
 	at := p.at[p.kinds[first.kind].queue]
 	if p.tree.quotas.on && at != none && &p.queues[at] != q {

@@ -132,13 +132,13 @@ func (s *State) Shares(now Time) []Share {
 	p.begin(s, Round{Now: now})
 	defer p.end()
 	for pool := range p.cfg.Pools {
-		p.enter(int32(pool)) //nolint:gosec // pools are few
+		p.enter(homeOf(pool))
 	}
 	return p.plan.Shares
 }
 
-// Capacity is what a pool has in all: its nodes, beside pods of others, and of floating
-// resources.
+// Capacity is what a pool has in all: its nodes, beside pods of others, what its hosts' nodes
+// have for it, and of floating resources.
 func (s *State) Capacity(pool PoolID) Vec {
 	sum := make(Vec, len(s.cfg.Resources))
 	for i := range s.nodes {
@@ -147,7 +147,8 @@ func (s *State) Capacity(pool PoolID) Vec {
 			sum.sub(n.Other)
 		}
 	}
-	if at, is := s.poolOf[pool]; is {
+	if at, is := s.poolOf[pool]; is && s.planned(at) {
+		s.addHosts(at, sum)
 		for r, floats := range s.isFloating {
 			if floats {
 				sum[r] = s.room(s.floatingOf, at)[r]

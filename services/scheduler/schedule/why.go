@@ -3,6 +3,7 @@ package schedule
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,26 +39,36 @@ func (s *State) could(sh *shape) uint64 {
 	all := uint64(1)<<len(s.cfg.Pools) - 1
 	for _, n := range s.index.order {
 		row := &s.nodes[n]
-		if row.pool != none && sh.could>>row.pool&1 == 0 && s.couldEver(sh, row) == "" {
-			if sh.could |= 1 << row.pool; sh.could == all {
-				break
+		if row.pool == none {
+			continue
+		}
+		for left := s.usersOf[row.pool] &^ sh.could; left != 0; left &= left - 1 {
+			if pool := int32(bits.TrailingZeros64(left)); s.couldEverIn(sh, row, pool) == "" { //nolint:gosec // below 64
+				sh.could |= 1 << pool
 			}
+		}
+		if sh.could == all {
+			break
 		}
 	}
 	return sh.could
 }
 
-// couldEver says why an empty node could not hold a shape; empty: it could.
-func (s *State) couldEver(sh *shape, n *node) string {
-	if len(sh.Pools) > 0 && !slices.Contains(sh.Pools, n.Pool) || !slices.Contains(s.cfg.Pools, n.Pool) {
-		return "of a pool that it may not use"
+// couldEverIn says why an empty node could not hold a shape on the account of a pool; empty: it
+// could.
+func (s *State) couldEverIn(sh *shape, n *node, pool int32) string {
+	switch {
+	case !sh.mayUse(pool):
+		return notItsPool
+	case pool != n.pool && !s.cfg.Classes[sh.class].Preemptible:
+		return noGuest
 	}
-	off := s.offIn[n.pool]
-	why := sh.Match.mismatchEver(&n.Node)
+	off := s.offIn[pool]
+	why := s.matchers[sh.matcherIn(pool, 0)].mismatchEver(&n.Node)
 	if why == "" && off.Home {
 		why = homeOff
 	}
-	if why != "" && (off.Away || !s.mayBeAway(sh, &n.Node)) {
+	if why != "" && (off.Away || !s.mayBeAway(sh, &n.Node, pool)) {
 		return why
 	}
 	for i, name := range s.cfg.Resources {
@@ -65,7 +76,7 @@ func (s *State) couldEver(sh *shape, n *node) string {
 			return fmt.Sprintf("too small: it has %s %s in all, the job asks for %s", Amount(name, n.Total[i]), name, Amount(name, sh.Request[i]))
 		}
 	}
-	return s.floatingEver(sh, n.pool)
+	return s.floatingEver(sh, pool)
 }
 
 // whyHopeless counts the nodes by why none could ever hold a shape.

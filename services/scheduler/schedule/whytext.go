@@ -20,7 +20,7 @@ func (w *Why) Reason() string {
 	for i := range w.Pools {
 		parts[i] = w.Pools[i].reason(w)
 		if len(w.Pools) > 1 {
-			parts[i] = "pool " + string(w.Pools[i].Pool) + ": " + parts[i]
+			parts[i] = "pool " + w.Pools[i].name() + ": " + parts[i]
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -166,8 +166,16 @@ func (r NodeCount) text() string {
 	return "no reason"
 }
 
+// name is what is asked about in words.
+func (p *PoolWhy) name() string {
+	if p.Host == "" {
+		return string(p.Pool)
+	}
+	return fmt.Sprintf("%s as a guest of pool %s", p.Pool, p.Host)
+}
+
 func (p *PoolWhy) write(b *strings.Builder, w *Why) {
-	fmt.Fprintf(b, "Pool %s: queue %q has %s of it, %s with this job; ideal %s, fair %s.\n", p.Pool, w.Queue, percent(p.Share), percent(p.After), percent(p.Ideal), percent(p.Fair))
+	fmt.Fprintf(b, "Pool %s: queue %q has %s of it, %s with this job; ideal %s, fair %s.\n", p.name(), w.Queue, percent(p.Share), percent(p.After), percent(p.Ideal), percent(p.Fair))
 	for _, block := range p.Blocks {
 		fmt.Fprintf(b, "  %s.\n", block.Text(w))
 	}

@@ -106,6 +106,17 @@ func (s *script) config(c command) {
 		p := parts(s.t, v, 2)
 		s.cfg.Multipliers[p[0]] = millionths(s.t, p[1])
 	}
+	for _, v := range c.values("host") {
+		if p := parts(s.t, v, 2); s.cfg.AwayPools == nil {
+			s.cfg.AwayPools = map[schedule.PoolID][]schedule.PoolID{schedule.PoolID(p[0]): {schedule.PoolID(p[1])}}
+		} else {
+			s.cfg.AwayPools[schedule.PoolID(p[0])] = append(s.cfg.AwayPools[schedule.PoolID(p[0])], schedule.PoolID(p[1]))
+		}
+	}
+	for _, v := range c.values("tolerates") {
+		p := parts(s.t, v, 3)
+		s.cfg.Tolerate = map[schedule.PoolID][]schedule.Toleration{schedule.PoolID(p[0]): {{Key: p[1], Value: p[2]}}}
+	}
 	for _, v := range c.values("off") { // off=p:home,fairshare
 		pool, what, _ := strings.Cut(v, ":")
 		off := schedule.Switches{}

@@ -262,6 +262,9 @@ func drawConfig(t *rapid.T) schedule.Config {
 			{When: []schedule.Condition{{Resource: "mem", Operator: ">", Value: 1}, {Resource: "cpu", Operator: "<", Value: 3}}},
 		}
 	}
+	if rapid.IntRange(0, 2).Draw(t, "guests") == 0 {
+		drawGuests(t, &cfg)
+	}
 	if rapid.IntRange(0, 3).Draw(t, "switches") == 0 {
 		off := func(what string) bool { return rapid.IntRange(0, 2).Draw(t, what) == 0 }
 		p := schedule.Switches{GangAway: off("gang away"), FairShare: off("fair share"), Urgency: off("urgency")}
@@ -291,6 +294,25 @@ func drawConfig(t *rapid.T) schedule.Config {
 		cfg.ReservationsMax = rapid.IntRange(0, 3).Draw(t, "reservations")
 	}
 	return cfg
+}
+
+// drawGuests draws which pools have their jobs be guests of others, one that has no nodes too, and
+// what jobs tolerate in a pool.
+func drawGuests(t *rapid.T, cfg *schedule.Config) {
+	cfg.AwayPools = map[schedule.PoolID][]schedule.PoolID{}
+	if rapid.Bool().Draw(t, "bare pool") {
+		cfg.Pools = append(cfg.Pools, "r")
+		cfg.AwayPools["r"] = rapid.SampledFrom([][]schedule.PoolID{{"p"}, {"q", "p"}}).Draw(t, "hosts")
+	}
+	for _, pair := range [][2]schedule.PoolID{{"p", "q"}, {"q", "p"}} {
+		if rapid.Bool().Draw(t, "host") {
+			cfg.AwayPools[pair[0]] = append(cfg.AwayPools[pair[0]], pair[1])
+		}
+	}
+	if rapid.Bool().Draw(t, "tolerates") {
+		pool := rapid.SampledFrom(cfg.Pools).Draw(t, "where")
+		cfg.Tolerate = map[schedule.PoolID][]schedule.Toleration{pool: {{Key: "team", Value: "red"}}}
+	}
 }
 
 func drawNode(t *rapid.T, cfg schedule.Config, i int) schedule.Node {
@@ -527,6 +549,12 @@ func (w *world) drawRun(t *rapid.T, j schedule.Job) {
 	r := schedule.Run{
 		ID: w.id(), Job: j.ID, Node: node, Pool: w.nodes[node].Pool, Level: w.classes[shape.Class].Priority,
 		Since: schedule.Time(rapid.Int64Range(0, 5).Draw(t, "since")), Phase: phase,
+	}
+	for _, pool := range w.cfg.Pools {
+		if slices.Contains(w.cfg.AwayPools[pool], r.Pool) && rapid.Bool().Draw(t, "is a guest") {
+			r.Pool = pool
+			break
+		}
 	}
 	if w.cfg.LeastLostWork {
 		r.Since -= schedule.Time(rapid.Int64Range(0, 2).Draw(t, "seconds") * 1e9)

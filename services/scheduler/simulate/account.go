@@ -78,11 +78,15 @@ func newAccount(w *World) *account {
 	return a
 }
 
-// addTotals counts what the pools have.
+// addTotals counts what the pools have. One with away pools has all of theirs beside its own, of
+// which a round counts what nobody else holds.
 func (a *account) addTotals(w *World) {
 	for i := range w.Nodes {
 		node := &w.Nodes[i]
-		if p, is := a.poolOf[node.Pool]; is {
+		for p := range a.pools {
+			if id := a.pools[p].id; node.Pool != id && !slices.Contains(w.Rules.AwayPools[id], node.Pool) {
+				continue
+			}
 			for r := range node.Total {
 				a.pools[p].total[r] += node.Total[r]
 				if r < len(node.Other) {

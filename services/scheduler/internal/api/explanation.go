@@ -54,7 +54,7 @@ func whyOut(w *schedule.Why) *schedulerv1.Why {
 	for i := range w.Pools {
 		p := &w.Pools[i]
 		pool := &schedulerv1.PoolWhy{
-			Pool: string(p.Pool), Share: part(p.Share), ShareAfter: part(p.After), IdealShare: part(p.Ideal), FairShare: part(p.Fair),
+			Pool: string(p.Pool), Host: string(p.Host), Share: part(p.Share), ShareAfter: part(p.After), IdealShare: part(p.Ideal), FairShare: part(p.Fair),
 			Blocks: blocksOut(p.Blocks, w), Nodes: int64(p.Nodes), NearestNode: string(p.Nearest), Lacks: amountsOut(p.Lacks),
 			MembersPlaced: int64(p.Placed), Preemption: schedulerv1.Preemption(p.Preemption), Starts: p.Starts,
 		}

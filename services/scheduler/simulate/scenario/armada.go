@@ -67,11 +67,23 @@ type armadaPool struct {
 	DisableHomeScheduling, DisableAwayScheduling, DisableGangAwayScheduling bool
 	DisableFairshareScheduling, DisableUrgencyScheduling                    bool
 
-	AwayPools, DominantResourceFairnessResourcesToConsider, ExperimentalOptimiser                unread
-	ExperimentalProtectUncappedAdjustedFairShare, ExperimentalMarketScheduling, JobDefaults      unread
+	AwayPools   []policy.AwayPool
+	JobDefaults armadaDefaults
+
+	DominantResourceFairnessResourcesToConsider, ExperimentalOptimiser                           unread
+	ExperimentalProtectUncappedAdjustedFairShare, ExperimentalMarketScheduling                   unread
 	ExperimentalSubmissionGroup, ExperimentalRunReconciliation, ExperimentalUnscheduledResources unread
 	DisableFairSharePreemption, DisableUrgencyBasedPreemption                                    unread
 	FairsharePreemptionRateLimit, DisablePreemptCrossPoolJobsFirst                               unread
+}
+
+// armadaDefaults are what all jobs have in a pool.
+type armadaDefaults struct{ Tolerations []armadaToleration }
+
+// armadaToleration is a toleration as Kubernetes has them.
+type armadaToleration struct {
+	Key, Operator, Value, Effect string
+	TolerationSeconds            quiet
 }
 
 // armadaFloating is a resource that stands on no node.
@@ -231,8 +243,12 @@ func (r armadaRules) pools(out *Rules) {
 	}
 	out.Pools, out.AnyPool = nil, false
 	for _, p := range r.Pools {
+		defaults := policy.JobDefaults{}
+		for _, t := range p.JobDefaults.Tolerations {
+			defaults.Tolerations = append(defaults.Tolerations, policy.Toleration{Key: t.Key, Operator: t.Operator, Value: t.Value, Effect: t.Effect})
+		}
 		out.Pools = append(out.Pools, policy.Pool{
-			Name: p.Name, ShortJobPenaltyCutoff: time.Duration(p.ShortJobPenaltyCutoff),
+			Name: p.Name, AwayPools: p.AwayPools, JobDefaults: defaults, ShortJobPenaltyCutoff: time.Duration(p.ShortJobPenaltyCutoff),
 			DisableHomeScheduling: p.DisableHomeScheduling, DisableAwayScheduling: p.DisableAwayScheduling, DisableGangAwayScheduling: p.DisableGangAwayScheduling,
 			DisableFairshareScheduling: p.DisableFairshareScheduling, DisableUrgencyScheduling: p.DisableUrgencyScheduling,
 		})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,9 @@ scheduling:
       disableGangAwayScheduling: true
       disableUrgencyScheduling: true
       protectedFractionOfFairShare: 0.5
+      jobDefaults: {tolerations: [{key: team, value: red, effect: NoSchedule}]}
+      experimentalOptimiser: {enabled: true}
+    - name: other
   floatingResources:
     - name: licenses
       resolution: 1
@@ -115,7 +119,8 @@ scheduling:
 		nested.Pools[0].ShortJobPenaltyCutoff != time.Minute || nested.ProtectedFractionByPool["gpu"] != 0.5 {
 		t.Errorf("%+v", nested)
 	}
-	if gpu := nested.Pools[0]; !gpu.DisableGangAwayScheduling || !gpu.DisableUrgencyScheduling || gpu.DisableHomeScheduling {
+	if gpu := nested.Pools[0]; !gpu.DisableGangAwayScheduling || !gpu.DisableUrgencyScheduling || gpu.DisableHomeScheduling ||
+		!slices.Equal(gpu.AwayPools, []policy.AwayPool{{Name: "other"}}) || !slices.Equal(gpu.JobDefaults.Tolerations, []policy.Toleration{{Key: "team", Value: "red", Effect: "NoSchedule"}}) {
 		t.Errorf("%+v", gpu)
 	}
 	if got, want := nested.WellKnownNodeTypes[0].Taints[0], (policy.Taint{Key: "gpu", Value: "true", Effect: "NoSchedule"}); got != want {
@@ -125,7 +130,7 @@ scheduling:
 	if c := away[1].NodeTypes[0].Conditions; away[0].WellKnownNodeTypeName != "gpu" || c[0] != (policy.Condition{Resource: "cpu", Operator: "<", Value: 0.5}) || c[1].Value != 1<<30 {
 		t.Errorf("away %+v", away)
 	}
-	want := "[enablePreferLargeJobOrdering pools[].awayPools]"
+	want := "[enablePreferLargeJobOrdering pools[].experimentalOptimiser]"
 	if got := fmt.Sprint(nested.Unread); got != want {
 		t.Errorf("unread %s, want %s", got, want)
 	}

@@ -854,6 +854,8 @@ type PoolWhy struct {
 	MembersPlaced int64      `protobuf:"varint,11,opt,name=members_placed,json=membersPlaced,proto3" json:"members_placed,omitempty"`
 	Preemption    Preemption `protobuf:"varint,12,opt,name=preemption,proto3,enum=fairlead.scheduler.v1.Preemption" json:"preemption,omitempty"`
 	Starts        bool       `protobuf:"varint,13,opt,name=starts,proto3" json:"starts,omitempty"`
+	// The pool on whose nodes it would be a guest; empty: it is asked about the pool's own.
+	Host          string `protobuf:"bytes,14,opt,name=host,proto3" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -977,6 +979,13 @@ func (x *PoolWhy) GetStarts() bool {
 		return x.Starts
 	}
 	return false
+}
+
+func (x *PoolWhy) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
 }
 
 type NodeCount struct {
@@ -1913,7 +1922,7 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\bresource\x18\x06 \x01(\tR\bresource\x12\x12\n" +
 	"\x04text\x18\a \x01(\tR\x04text\x12\x14\n" +
 	"\x05queue\x18\b \x01(\tR\x05queue\x12\x15\n" +
-	"\x05group\x18\xbe\x01 \x01(\tR\x05group\"\xfb\x03\n" +
+	"\x05group\x18\xbe\x01 \x01(\tR\x05group\"\x8f\x04\n" +
 	"\aPoolWhy\x12\x12\n" +
 	"\x04pool\x18\x01 \x01(\tR\x04pool\x12\x14\n" +
 	"\x05share\x18\x02 \x01(\x01R\x05share\x12\x1f\n" +
@@ -1933,7 +1942,8 @@ const file_fairlead_scheduler_v1_explain_proto_rawDesc = "" +
 	"\n" +
 	"preemption\x18\f \x01(\x0e2!.fairlead.scheduler.v1.PreemptionR\n" +
 	"preemption\x12\x16\n" +
-	"\x06starts\x18\r \x01(\bR\x06starts\"t\n" +
+	"\x06starts\x18\r \x01(\bR\x06starts\x12\x12\n" +
+	"\x04host\x18\x0e \x01(\tR\x04host\"t\n" +
 	"\tNodeCount\x129\n" +
 	"\x06reason\x18\x01 \x01(\x0e2!.fairlead.scheduler.v1.NodeReasonR\x06reason\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x14\n" +
