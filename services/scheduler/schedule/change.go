@@ -114,7 +114,7 @@ func (c *changes) unblock() {
 		}
 		c.simply(Change{Kind: AddMembers, Count: int(b.Need - b.Have)}, suppose{more: int(b.Need - b.Have)})
 	case GangAboveBurst:
-		if g := &c.gangs[c.asked.gang]; !g.isElastic() && g.members() == len(g.queued) && int(b.Have) < len(g.queued) && !c.bindsGroups(c.asked.gang) {
+		if g := &c.gangs[c.asked.gang]; !g.isElastic() && c.alike() != nil && g.members() == len(g.queued) && int(b.Have) < len(g.queued) && !c.bindsGroups(c.asked.gang) {
 			c.simply(Change{Kind: AskFewer, Count: int(b.Have)}, suppose{fewer: int(b.Have)})
 		}
 	default:

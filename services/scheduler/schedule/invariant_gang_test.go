@@ -35,7 +35,8 @@ func gangsConserved(before *world, plan *schedule.Plan, after *world) error {
 // bound to nothing; else none.
 func (w *world) equalMembers(id schedule.GangID, g *schedule.Gang) (members []schedule.Job) {
 	bound := g.Label != "" || g.Tier != "" || slices.ContainsFunc(g.Groups, func(g schedule.Group) bool { return g.Label != "" || g.Tier != "" })
-	if bound || w.cfg.GangMax > 0 && g.Cardinality > w.cfg.GangMax {
+	above := func(most uint32) bool { return most > 0 && g.Cardinality > most }
+	if bound || above(w.cfg.GangMax) || above(w.cfg.Rate.Burst) || above(w.cfg.QueueRate.Burst) {
 		return nil
 	}
 	for _, j := range w.waiting {

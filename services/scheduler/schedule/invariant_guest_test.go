@@ -52,6 +52,20 @@ func (w *world) mostOf(before *world, plan *schedule.Plan, pool schedule.PoolID)
 	return total
 }
 
+// joinsMates says whether something starts in a plan of whose gang others run in another pool: for
+// the rest of the round nobody takes the place of any of them.
+func (w *world) joinsMates(plan *schedule.Plan) bool {
+	for _, start := range plan.Starts {
+		j := w.waiting[start.Job]
+		for _, r := range w.runs {
+			if j.Gang != "" && r.job.Gang == j.Gang && r.job.Queue == j.Queue && stays(r) && w.nodes[r.Node].Pool != w.nodes[start.Node].Pool {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // hasGuestMates says whether somebody waits for whose gang others are guests.
 func (w *world) hasGuestMates() bool {
 	for _, r := range w.runs {

@@ -370,7 +370,7 @@ func victimsMayGo(w *world, plan *schedule.Plan, after *world) error {
 		home := start.Pool == w.nodes[start.Node].Pool
 		level := w.unitLevel(r, home)
 		if w.gangs[r.job.Gang].Min > 0 && (level > start.Level || p.Rule == schedule.Urgency) {
-			level = r.Level // it goes without one whose level is higher
+			level = w.levelIn(r, home) // it goes without one whose level is higher
 		}
 		switch {
 		case p.Rule == schedule.Host && (!home || !w.isGuest(r)),

@@ -77,6 +77,9 @@ func (p *planner) reserveIn() {
 			left--
 		}
 	}
+	if left <= 0 {
+		return
+	}
 	p.heap = p.heap[:0]
 	for i := range p.queues {
 		p.queues[i].place = none

@@ -55,8 +55,8 @@ func (m *missed) forget() { *m = missed{request: m.request[:0]} }
 // resume has the queues go on after a start that took victims since a mark: from their
 // first job, where they may come to another now. It says whether that can be told.
 func (p *planner) resume(q *queueRound, m mark) bool {
-	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on || p.market || len(p.reserved.list) > 0 {
-		return false // who may lose to whom depends on those that they are part of, or room on what is reserved
+	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on || p.market || len(p.reserved.list) > 0 || p.limitsStarts(p.pool) {
+		return false // who may lose to whom depends on those that they are part of, or room on what is reserved; or a first job ends its queue
 	}
 	p.reckon()
 	if !p.survey.known {
@@ -86,7 +86,7 @@ func (p *planner) resume(q *queueRound, m mark) bool {
 // nothing preempted, where they may come to a start now: what a queue gained may put it
 // above its share. It says whether that can be told.
 func (p *planner) another() bool {
-	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on || len(p.reserved.list) > 0 || !p.survey.known && !p.keeps {
+	if p.hunt.looser = p.hunt.looser[:0]; p.tree.on || len(p.reserved.list) > 0 || !p.survey.known && !p.keeps || p.limitsStarts(p.pool) {
 		return false
 	}
 	p.reckon()
@@ -215,6 +215,8 @@ func (p *planner) mayTryAgain(q *queueRound) bool {
 		return false
 	case m.odd || q.started && m.hopeful || q.anew && p.mayGainByLoss(q): // it weighs otherwise itself
 		return true
+	case p.lacksTokens(q): // what it passed over comes first, and ends it
+		return true
 	case len(m.request) == 0:
 		return false
 	}
@@ -232,6 +234,14 @@ func (p *planner) mayTryAgain(q *queueRound) bool {
 		return true
 	}
 	return slices.ContainsFunc(p.hunt.looser, func(at int32) bool { return p.isWorthATry(&p.queues[at], q) })
+}
+
+// lacksTokens says whether there are too few tokens for some gang that was next.
+func (p *planner) lacksTokens(q *queueRound) bool {
+	n := max(1, p.most)
+	global, _ := p.global.has(p.cfg.Rate, n, p.round.Now)
+	own, _ := p.tokens[q.queue].has(p.cfg.QueueRate, n, p.round.Now)
+	return !global || !own
 }
 
 // mayGainByLoss says whether a queue that lost something may start what it could not, since it

@@ -33,9 +33,7 @@ func mixed[T any](rows []T, order *rand.Rand) []T {
 // ended and given back, and a queue was deleted.
 func drawLived(t *rapid.T) (*world, *schedule.State) {
 	w := drawWorld(t)
-	if rapid.Bool().Draw(t, "rates") {
-		w.cfg.Rate, w.cfg.QueueRate = schedule.Rate{PerToken: 100, Burst: 9}, schedule.Rate{PerToken: 50, Burst: 6}
-	}
+	w.cfg.Rate, w.cfg.QueueRate = drawRate(t), drawRate(t)
 	s := w.load(t, anyOrder(t))
 	apply := func(deltas ...schedule.Delta) {
 		if err := s.Apply(deltas...); err != nil {
@@ -70,6 +68,14 @@ func drawLived(t *rapid.T) (*world, *schedule.State) {
 		apply(schedule.QueueGone{Queue: "q0"})
 	}
 	return w, s
+}
+
+// drawRate draws a rate of few tokens, or none.
+func drawRate(t *rapid.T) schedule.Rate {
+	if rapid.Bool().Draw(t, "unlimited") {
+		return schedule.Rate{}
+	}
+	return schedule.Rate{PerToken: rapid.Int64Range(1, 100).Draw(t, "per token"), Burst: rapid.Uint32Range(1, 9).Draw(t, "burst")}
 }
 
 // drawAssumed lays a plan over a state, in part.
