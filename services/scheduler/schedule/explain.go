@@ -15,6 +15,7 @@ func (s *State) Why(id JobID, now Time) (Why, bool) {
 	}
 	p := &s.rounds
 	p.begin(s, Round{Now: now})
+	p.parking.idle = true
 	defer p.end()
 	t := p.trialOf(h)
 	q := &s.queues[t.queue]

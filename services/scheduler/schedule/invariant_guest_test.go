@@ -52,6 +52,15 @@ func (w *world) mostOf(before *world, plan *schedule.Plan, pool schedule.PoolID)
 	return total
 }
 
+// settlesLater says whether another plan after a plan may decide something at the same moment,
+// for at that moment nobody takes the place of what the first has started: who waits for a gang of which
+// others are guests starts, and at the next plan may go with those; so may a gang with one that
+// starts in another pool. And whose start the limit of a period keeps from its pool may start as a guest elsewhere, after which
+// its queue goes on at home, where the place of guests may be taken.
+func (w *world) settlesLater(plan *schedule.Plan) bool {
+	return w.hasGuestMates() || w.joinsMates(plan) || plan.Stop == schedule.StopLimit && len(w.cfg.AwayPools) > 0
+}
+
 // joinsMates says whether something starts in a plan of whose gang others run in another pool: for
 // the rest of the round nobody takes the place of any of them.
 func (w *world) joinsMates(plan *schedule.Plan) bool {

@@ -151,6 +151,7 @@ type planner struct {
 	nodeLog, queueLog []int32
 	shares            uint64
 	survey            survey
+	parking           parking
 	hunt              hunt
 	reserved          holds
 	yard              yard
@@ -228,7 +229,7 @@ func (p *planner) begin(s *State, r Round) {
 		p.pods, p.releasing = append(p.pods, s.nodes[i].pods), append(p.releasing, s.nodes[i].releasing)
 	}
 	p.laid, p.gone, p.isMoved = p.laid.emptied(len(s.jobs)), p.gone.emptied(len(s.runs)), p.isMoved.emptied(len(s.nodes))
-	p.told, p.back = 0, false
+	p.told, p.back, p.parking.off, p.parking.idle = 0, false, false, false
 	p.lays, p.takes, p.moved, p.active = p.lays[:0], p.takes[:0], p.moved[:0], p.active[:0]
 	p.global, p.tokens = s.global.seen, p.tokens[:0]
 	for i := range s.queues {

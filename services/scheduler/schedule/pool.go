@@ -15,8 +15,11 @@ type queueRound struct {
 	// and bound the last job within look-back.
 	sources []source
 	bound   int32
-	// taken: the first of the sources is the next gang, or was.
-	taken bool
+	// taken: the first of the sources is the next gang, or was. Parked: kinds of it may be
+	// parked.
+	taken, parked bool
+	// dropped counts the sources that were parked since all were looked at.
+	dropped int
 	// has: there is a next gang, a single job or members of a gang.
 	has     bool
 	job     int32
@@ -98,6 +101,9 @@ type source struct {
 	job         int32
 	kind        int32
 	at          cursor
+	// a and b are what its jobs ask of a node of the first two resources. Plain: all are alike.
+	a, b  int64
+	plain bool
 }
 
 // enter computes the totals, shares and queues of a pool, on its own nodes or a host's.
@@ -247,6 +253,10 @@ func (p *planner) restart() {
 	p.tree.clear()
 	p.findHeaviest()
 	p.forgetLooser()
+	if p.parking.idle {
+		return
+	}
+	p.findMostLeft()
 	for i := range p.queues {
 		p.rewind(&p.queues[i])
 	}
@@ -277,7 +287,7 @@ func (p *planner) rewind(q *queueRound) {
 	p.walk++
 	q.walk = p.walk
 	q.missed.forget()
-	q.done, q.taken = !q.open, false
+	q.done, q.taken, q.parked, q.dropped = !q.open, false, false, 0
 	q.sources = q.sources[:0]
 	if q.done {
 		return
@@ -286,11 +296,27 @@ func (p *planner) rewind(q *queueRound) {
 	if cap(q.sources) < len(kinds) {
 		q.sources = p.sourcesFor(len(kinds))
 	}
-	for _, k := range kinds {
-		if row := &p.kinds[k]; row.n > 0 && p.shapes[row.shape].mayUse(p.pool) && (p.home() || p.classOfKind(k).Preemptible || row.gangs > 0) {
-			p.addSource(q, k)
+	asks := p.State.queues[q.queue].asks
+	level, parks := p.parks(q)
+	for i, k := range kinds {
+		switch {
+		case parks && p.mayPark(&asks[i], k, level):
+			q.parked = true
+		case p.mayLookAt(k):
+			p.addSource(q, k, &asks[i])
 		}
 	}
+	p.heapSources(q)
+}
+
+// mayLookAt says whether a kind has jobs that may start where the pool is planned.
+func (p *planner) mayLookAt(k int32) bool {
+	row := &p.kinds[k]
+	return row.n > 0 && p.shapes[row.shape].mayUse(p.pool) && (p.home() || p.classOfKind(k).Preemptible || row.gangs > 0)
+}
+
+// heapSources makes a heap of a queue's sources.
+func (p *planner) heapSources(q *queueRound) {
 	for i := len(q.sources)/2 - 1; i >= 0; i-- {
 		p.siftSource(q, i)
 	}
@@ -308,7 +334,7 @@ func (p *planner) sourcesFor(n int) []source {
 }
 
 // addSource adds what does not start of a kind to the sources of a queue.
-func (p *planner) addSource(q *queueRound, k int32) {
+func (p *planner) addSource(q *queueRound, k int32, ask *kindAsk) {
 	row := p.ofKind(k)
 	job := p.kinds[k].waiting.job(row.from)
 	for job != none && p.laid.has(job) {
@@ -318,7 +344,9 @@ func (p *planner) addSource(q *queueRound, k int32) {
 	if job != none {
 		for away := range 1 + p.waysOf(job) {
 			if away == 0 && !p.off.Home || away > 0 && !p.off.Away && p.mayGoAway(job, nil, away) {
-				q.sources = append(q.sources, p.source(k, away, row.from, job))
+				src := p.source(k, away, row.from, job)
+				src.a, src.b, src.plain = ask.a, ask.b, p.isPlain(ask, k)
+				q.sources = append(q.sources, src)
 			}
 		}
 	}
@@ -348,7 +376,9 @@ func (p *planner) step(q *queueRound) {
 	list := &p.kinds[src.kind].waiting
 	at := list.step(src.at)
 	if job := list.job(at); job != none {
+		a, b, plain := src.a, src.b, src.plain
 		*src = p.source(src.kind, src.away, at, job)
+		src.a, src.b, src.plain = a, b, plain
 		p.siftSource(q, 0)
 		return
 	}
@@ -425,9 +455,7 @@ func (p *planner) allSources(h int32) *queueRound {
 			q.sources = append(q.sources, p.source(k, 0, cursor{}, job))
 		}
 	}
-	for i := len(q.sources)/2 - 1; i >= 0; i-- {
-		p.siftSource(q, i)
-	}
+	p.heapSources(q)
 	return q
 }
 

@@ -57,8 +57,7 @@ func checkInvariants(t *rapid.T, w *world, plan *schedule.Plan, after *world) {
 }
 
 // TestPlanFixedPoint: after the facts of a plan that nothing stopped the next plan at
-// the same moment decides nothing. Left out is who waits for a gang of which others are guests:
-// it starts, and at the next moment may go with those.
+// the same moment decides nothing, but for guests: see settlesLater.
 func TestPlanFixedPoint(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -70,7 +69,7 @@ func TestPlanFixedPoint(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := s.Plan(schedule.Round{Now: w.now})
-		if !w.hasGuestMates() && !w.joinsMates(plan) && len(next.Starts)+len(next.Preempts) > 0 {
+		if !w.settlesLater(plan) && len(next.Starts)+len(next.Preempts) > 0 {
 			t.Fatalf("after\n%+v\nthe next plan is\n%+v", *plan, *next)
 		}
 	})

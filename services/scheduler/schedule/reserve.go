@@ -30,6 +30,7 @@ import (
 // reserve reserves nodes in each pool.
 func (p *planner) reserve() {
 	if p.cfg.ReserveAfter > 0 && !p.round.KeepShares && p.plan.Stop != StopBudget {
+		p.parking.off = true // who is in line has no place
 		for pool := range p.cfg.Pools {
 			if !p.round.has(p.cfg.Pools[pool]) {
 				continue
@@ -117,7 +118,7 @@ func (p *planner) inLine(q *queueRound) bool {
 		case q.away > 0: // nodes are reserved at home only
 		case q.alone: // its gang is whole without it
 		case p.aboveGangMax(q.gang):
-		case !p.inPeriod(q), !p.hasTokens(q):
+		case !p.mayStartNow(q):
 		case !p.overLimit(q) && !p.shortOfFloating(q) && !p.aboveAPeriod(q) && p.withinQuotas(q):
 			return true
 		}
@@ -125,6 +126,15 @@ func (p *planner) inLine(q *queueRound) bool {
 	}
 	p.drop(q)
 	return false
+}
+
+// mayStartNow says whether the period and tokens let the next gang of a queue start. Where they do not
+// the round has stopped for that already, or nothing can start anyway: it is not noted again.
+func (p *planner) mayStartNow(q *queueRound) bool {
+	wake, stop := p.plan.Wake, p.plan.Stop
+	may := p.inPeriod(q) && p.hasTokens(q)
+	p.plan.Wake, p.plan.Stop = wake, stop
+	return may
 }
 
 // hasTokens says whether there are tokens for the next gang of a queue. Where they are to

@@ -67,11 +67,11 @@ func (p *planner) resume(q *queueRound, m mark) bool {
 	p.findLosers(m)
 	p.findLooser()
 	p.reopen()
-	took := p.took(m.lays)
+	took, raised := p.took(m.lays), p.raiseMost()
 	for i := range p.queues {
 		other := &p.queues[i]
 		switch {
-		case p.mayTryAgain(other):
+		case raised && other.parked, p.mayTryAgain(other):
 			p.rewind(other)
 			p.refresh(other)
 		case other == q || p.shaken(other, took):
@@ -215,7 +215,7 @@ func (p *planner) mayTryAgain(q *queueRound) bool {
 		return false
 	case m.odd || q.started && m.hopeful || q.anew && p.mayGainByLoss(q): // it weighs otherwise itself
 		return true
-	case p.lacksTokens(q): // what it passed over comes first, and ends it
+	case p.lacksTokens(q, max(1, p.most)): // what it passed over comes first, and ends it
 		return true
 	case len(m.request) == 0:
 		return false
@@ -236,9 +236,8 @@ func (p *planner) mayTryAgain(q *queueRound) bool {
 	return slices.ContainsFunc(p.hunt.looser, func(at int32) bool { return p.isWorthATry(&p.queues[at], q) })
 }
 
-// lacksTokens says whether there are too few tokens for some gang that was next.
-func (p *planner) lacksTokens(q *queueRound) bool {
-	n := max(1, p.most)
+// lacksTokens says whether there are too few tokens for so many jobs of a queue.
+func (p *planner) lacksTokens(q *queueRound, n uint32) bool {
 	global, _ := p.global.has(p.cfg.Rate, n, p.round.Now)
 	own, _ := p.tokens[q.queue].has(p.cfg.QueueRate, n, p.round.Now)
 	return !global || !own

@@ -82,6 +82,7 @@ func (s *State) refKind(queue, shape int32) int32 {
 		s.kindOf[key] = k
 		s.shapes[shape].kinds++
 		s.queues[queue].kinds = append(s.queues[queue].kinds, k)
+		s.queues[queue].asks = append(s.queues[queue].asks, s.askOf(&s.shapes[shape]))
 	}
 	s.kinds[k].refs++
 	return k
@@ -95,9 +96,9 @@ func (s *State) unrefKind(k int32) {
 	}
 	q := &s.queues[row.queue]
 	last := q.kinds[len(q.kinds)-1]
-	q.kinds[row.place] = last
+	q.kinds[row.place], q.asks[row.place] = last, q.asks[len(q.kinds)-1]
 	s.kinds[last].place = row.place
-	q.kinds = q.kinds[:len(q.kinds)-1]
+	q.kinds, q.asks = q.kinds[:len(q.kinds)-1], q.asks[:len(q.kinds)-1]
 	delete(s.kindOf, uint64(row.queue)<<32|uint64(row.shape)) //nolint:gosec // handles are not negative
 	s.shapes[row.shape].kinds--
 	*row = kind{}
@@ -169,6 +170,7 @@ func (s *State) countQueued(h int32) {
 	if row.gang != none {
 		k.gangs++
 	}
+	s.countOdd(row, 1)
 	s.queues[k.queue].n++
 	s.queues[k.queue].boundKnown = false
 }
@@ -180,6 +182,7 @@ func (s *State) dequeue(h int32) {
 	k := &s.kinds[row.kind]
 	k.waiting.remove(s, h)
 	k.n--
+	s.countOdd(row, -1)
 	s.queues[k.queue].n--
 	s.queues[k.queue].boundKnown = false
 	if row.gang != none {
@@ -349,6 +352,7 @@ func (s *State) unhold(r *runRow) {
 
 func (s *State) charge(r *runRow) {
 	s.kinds[r.kind].runs++
+	s.countSoft(r.kind, 1)
 	if s.planned(r.pool) {
 		held, class := s.accounts(r)
 		held.add(s.request(r.kind))
@@ -358,6 +362,7 @@ func (s *State) charge(r *runRow) {
 
 func (s *State) discharge(r *runRow) {
 	s.kinds[r.kind].runs--
+	s.countSoft(r.kind, -1)
 	if s.planned(r.pool) {
 		held, class := s.accounts(r)
 		held.sub(s.request(r.kind))

@@ -260,7 +260,9 @@ func (s *State) Fork() *State {
 	f.runIDs, f.runs = s.runIDs.clone(), slices.Clone(s.runs)
 	f.kinds = cloneEach(s.kinds, func(k *kind) { k.waiting, k.failedAway = k.waiting.clone(), nil })
 	f.kindOf, f.freeKinds = maps.Clone(s.kindOf), slices.Clone(s.freeKinds)
-	f.queues = cloneEach(s.queues, func(q *queue) { q.gangs, q.kinds = maps.Clone(q.gangs), slices.Clone(q.kinds) })
+	f.queues = cloneEach(s.queues, func(q *queue) {
+		q.gangs, q.kinds, q.asks = maps.Clone(q.gangs), slices.Clone(q.kinds), slices.Clone(q.asks)
+	})
 	f.queueOf = maps.Clone(s.queueOf)
 	f.gangs = cloneEach(s.gangs, (*gang).clone)
 	f.freeGangs, f.away = slices.Clone(s.freeGangs), maps.Clone(s.away)

@@ -79,7 +79,11 @@ func (x *softNodes) read(s *State, known int) {
 		x.nodes = append(x.nodes, softNode{})
 		x.held = append(x.held, make([]int64, width)...)
 	}
-	x.none = !s.anySoft()
+	none := s.soft == 0
+	if none && x.none && from == known { // what changed is read when it may matter
+		return
+	}
+	x.none = none
 	for n := from; n < len(s.nodes); n++ {
 		x.readNode(s, int32(n)) //nolint:gosec // nodes are below 2^31
 	}
@@ -118,15 +122,12 @@ func (x *softNodes) readNode(s *State, n int32) {
 	}
 }
 
-// anySoft says whether any run is preemptible: where none is, there is no need to read what
-// runs node by node.
-func (s *State) anySoft() bool {
-	for i := range s.kinds {
-		if k := &s.kinds[i]; k.runs > 0 && s.cfg.Classes[s.shapes[k.shape].class].Preemptible {
-			return true
-		}
+// countSoft counts a run that may be preempted, or one less. Where there is none, nobody needs to
+// read what runs node by node.
+func (s *State) countSoft(kind int32, by int) {
+	if s.classOfKind(kind).Preemptible {
+		s.soft += by
 	}
-	return false
 }
 
 // rank puts the runs of a node in order, the best first.

@@ -66,6 +66,8 @@ type State struct {
 	// the node shrank, or when a start waits for room. Later is the same once the
 	// releasing runs are gone.
 	free, later []int64
+	// soft counts the runs of preemptible classes that are not releasing.
+	soft int
 	// held is what the runs of a queue hold of a pool, and byClass the same by class; a
 	// releasing run counts no more.
 	held, byClass []int64
@@ -173,6 +175,7 @@ type queue struct {
 	known  bool
 	gangs  map[GangID]int32
 	kinds  []int32
+	asks   []kindAsk // of each of the kinds
 	n      int
 	tokens account
 	// bound is the last job within look-back, worked out where boundKnown; none: all are.

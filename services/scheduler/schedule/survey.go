@@ -43,6 +43,9 @@ func (p *planner) look() {
 		q.young, q.floorKnown = math.MaxInt64, false
 	}
 	for n := range soft.nodes {
+		if soft.none {
+			break // what stands there is not read
+		}
 		row := &soft.nodes[n]
 		if p.State.nodes[n].pool == p.site {
 			p.survey.lowest = min(p.survey.lowest, p.lowestOf(row))

@@ -15,6 +15,7 @@ func (s *State) Try(id JobID, r Round) *Plan {
 	}
 	p := &s.rounds
 	p.begin(s, r)
+	p.parking.idle = true
 	defer p.end()
 	t := p.trialOf(h)
 	if len(p.blocks(t, r.Now)) > 0 {

@@ -44,10 +44,17 @@ func (p *planner) setFragile(q *queueRound, fragile bool) { //nolint:revive // a
 func (p *planner) next(q *queueRound) bool {
 	if q.taken {
 		q.taken = false
+		last := q.sources[0]
 		p.goOn(q)
+		if q.parked && p.lacksTokens(q, 1) {
+			p.unpark(q, &last)
+		}
 	}
 	for len(q.sources) > 0 {
 		src := &q.sources[0]
+		if src.plain && !p.parking.near.holds(src.a, src.b) && p.parkFirst(q) {
+			continue
+		}
 		job := src.job
 		if q.bound != none && job != q.bound && p.beyond(job, q.bound) {
 			p.dropSource(q) // what stands behind it is beyond, too
@@ -215,6 +222,7 @@ func (p *planner) canStart(q *queueRound) bool {
 	if over {
 		q.missed.missOver()
 	} else {
+		p.noteFailed()
 		p.miss(q)
 		if !q.alone {
 			p.wakeForProtected(q)

@@ -130,6 +130,7 @@ func (s *State) outcome(plan *Plan, id JobID, now Time) Outcome {
 func (s *State) Shares(now Time) []Share {
 	p := &s.rounds
 	p.begin(s, Round{Now: now})
+	p.parking.idle = true
 	defer p.end()
 	for pool := range p.cfg.Pools {
 		p.enter(homeOf(pool))
