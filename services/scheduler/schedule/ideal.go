@@ -37,6 +37,21 @@ type filling struct {
 	rate []wide
 	// before are the guards of the queues that were computed before.
 	before []uint64
+	steady
+}
+
+// steady is that the shares are still those that were computed last, although demands are others.
+// Most often all queues stop at once, when the resource stop is used up and nobody has all that
+// it wants. So they do with other demands too, at the same level, as long as the rate at which
+// that resource is used is the same, and it is still the first.
+type steady struct {
+	// stop is below zero where it was not so.
+	stop int
+	// first is who would have all that it wants first.
+	first int32
+	// rates are those of the resources at first, and rate that of stop as it was.
+	rates []wide
+	rate0 wide
 }
 
 // vectorOf is the demand vector of a queue.
@@ -57,9 +72,15 @@ func (p *planner) vectorize(at int32) (changed bool) {
 	}
 	p.hunt.after = want
 	before, n := q.need, int(at)*len(p.dominants)
-	q.need, changed = p.vector(want, p.filling.vectors[n:n+len(p.dominants)])
+	vector := p.filling.vectors[n : n+len(p.dominants)]
+	p.hunt.vector = append(p.hunt.vector[:0], vector...)
+	q.need, changed = p.vector(want, vector)
 	q.demand = min(q.need, 1<<32)
-	return changed || q.need != before
+	if !changed && q.need == before {
+		return false
+	}
+	p.filling.revise(p.queues, at, before, p.hunt.vector)
+	return true
 }
 
 // vector is what is wanted as a dominant share and, put into vector, as a demand vector; it
@@ -87,6 +108,42 @@ func (p *planner) fillIdeal() {
 	f.fill()
 }
 
+// revise notes that a queue has another demand than before.
+func (f *filling) revise(queues []queueRound, at int32, need uint64, vector []uint64) {
+	if f.stop < 0 {
+		return
+	}
+	q := &queues[at]
+	now := f.vectorOf(at)
+	if at == f.first || need == 0 || q.need == 0 || now[f.stop] == 0 || compareNeeds(q, &queues[f.first]) < 0 {
+		f.stop = -1
+		return
+	}
+	for r := range now {
+		f.rates[r] = f.rates[r].minus(product(uint64(q.weight), vector[r])).plus(product(uint64(q.weight), now[r])) //nolint:gosec // above zero
+	}
+}
+
+// isSteady says whether the shares would come out the same.
+func (f *filling) isSteady(queues []queueRound) bool {
+	if f.stop < 0 || f.rates[f.stop] != f.rate0 {
+		return false
+	}
+	satisfied, q := true, &queues[f.first]
+	for r, rate := range f.rates {
+		if order := rate.compare(f.rate0); order > 0 || order == 0 && r < f.stop {
+			return false // another is used up first
+		}
+		satisfied = satisfied && (wide{lo: vectorAll}).compareTimes(uint64(q.weight), rate, q.need) >= 0 //nolint:gosec // above zero
+	}
+	return !satisfied
+}
+
+// compareNeeds is the order in which queues have all that they want.
+func compareNeeds(x, y *queueRound) int {
+	return product(x.need, uint64(y.weight)).compare(product(y.need, uint64(x.weight))) //nolint:gosec // above zero
+}
+
 // fill computes the ideal shares of queues among which there is so much left.
 func (f *filling) fill() {
 	f.order, f.rate = f.order[:0], f.rate[:0]
@@ -104,10 +161,8 @@ func (f *filling) fill() {
 			f.rate[r] = f.rate[r].plus(product(uint64(q.weight), part)) //nolint:gosec // above zero
 		}
 	}
-	slices.SortFunc(f.order, func(a, b int32) int {
-		x, y := &f.queues[a], &f.queues[b]
-		return product(x.need, uint64(y.weight)).compare(product(y.need, uint64(x.weight))) //nolint:gosec // above zero
-	})
+	slices.SortFunc(f.order, func(a, b int32) int { return compareNeeds(&f.queues[a], &f.queues[b]) })
+	f.stop, f.rates = -1, append(f.rates[:0], f.rate...)
 	for f.open = f.order; len(f.open) > 0; {
 		first := &f.queues[f.open[0]]
 		if f.satisfies(first) {
@@ -115,7 +170,11 @@ func (f *filling) fill() {
 			f.open = f.open[1:]
 			continue
 		}
-		f.exhaust(f.scarcest())
+		stop, all := f.scarcest(), len(f.open) == len(f.order)
+		f.exhaust(stop)
+		if all && len(f.open) == 0 {
+			f.stop, f.first, f.rate0 = stop, f.order[0], f.rates[stop]
+		}
 	}
 }
 

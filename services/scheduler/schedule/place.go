@@ -387,13 +387,26 @@ func (p *planner) unlay(l lay) {
 	p.weighQueue(l.queue)
 }
 
+// idsTogether is how many ids of runs stand in one piece of memory: the plan has one list of them
+// for each job that is to wait for victims.
+const idsTogether = 256
+
 // releasingOn are the runs of a node that are going, by id.
-func (p *planner) releasingOn(n int32) (out []RunID) {
+func (p *planner) releasingOn(n int32) []RunID {
+	size := int(p.releasing[n])
+	if size == 0 {
+		return nil
+	}
+	if len(p.spareIDs) < size {
+		p.spareIDs = make([]RunID, max(size, idsTogether))
+	}
+	out := p.spareIDs[:0:size]
 	for r := p.State.nodes[n].first; r != none; r = p.runs[r].next {
 		if p.runs[r].phase == Releasing || p.gone.has(r) {
 			out = append(out, p.runIDs.ids[r])
 		}
 	}
+	p.spareIDs = p.spareIDs[len(out):]
 	slices.SortFunc(out, func(a, b RunID) int { return bytes.Compare(a[:], b[:]) })
 	return out
 }

@@ -83,6 +83,8 @@ type planner struct {
 	fulls []int32
 	// spare is memory for the queues' sources.
 	spare []source
+	// spareIDs is memory for the lists of runs that jobs wait for.
+	spareIDs []RunID
 	// leastAsked is the memory of what the queues missed.
 	leastAsked []int64
 	// free, later, held, byClass, pods and releasing are the state's with the round's

@@ -130,7 +130,7 @@ func (p *planner) enter(at visit) {
 	p.findPeriodLimit()
 	p.tree.quotas.on = p.anyQuota() // then also who holds only what counts in no share has a part
 	old := p.queues
-	p.queues, p.wants, p.filling.vectors = p.queues[:0], p.wants[:0], p.filling.vectors[:0]
+	p.queues, p.wants, p.filling.vectors, p.filling.stop = p.queues[:0], p.wants[:0], p.filling.vectors[:0], -1
 	p.at = append(p.at[:0], make([]int32, len(p.State.queues))...)
 	for _, h := range p.byName {
 		row := &p.State.queues[h]
@@ -207,6 +207,9 @@ func (p *planner) share() {
 		return
 	}
 	f := &p.filling
+	if p.cfg.PreemptionRule != ArmadaOrder && f.isSteady(p.queues) {
+		return
+	}
 	f.before = f.before[:0]
 	for i := range p.queues {
 		f.before = append(f.before, p.queues[i].guard)

@@ -13,6 +13,7 @@ type hunt struct {
 	fragile int
 	after   Vec
 	change  Vec
+	vector  []uint64
 	rest    Vec
 	// owner is whose runs surelyOn counted on.
 	owner int32

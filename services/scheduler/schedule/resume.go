@@ -215,7 +215,7 @@ func (p *planner) mayTryAgain(q *queueRound) bool {
 		return false
 	case m.odd || q.started && m.hopeful || q.anew && p.mayGainByLoss(q): // it weighs otherwise itself
 		return true
-	case p.lacksTokens(q, max(1, p.most)): // what it passed over comes first, and ends it
+	case (m.any || q.parked) && p.lacksTokens(q, max(1, p.most)): // what it passed over comes first, and ends it
 		return true
 	case len(m.request) == 0:
 		return false
