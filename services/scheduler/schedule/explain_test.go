@@ -35,7 +35,7 @@ func TestWhyChangesLetItStart(t *testing.T) {
 					t.Fatalf("job %x does not start after %+v\n%s", j.ID, c, why.Text())
 				}
 				if less, is := lessOf(c); is {
-					if plan := tried(t, w.cfg, rows, j, less); startsAtHomeIn(plan, j.ID, w.classes[w.shapeOf(j).Class].Priority) && len(plan.Preempts) == 0 {
+					if plan := tried(t, w.cfg, rows, j, less); w.startsWhereLeastIsSought(plan, j) && len(plan.Preempts) == 0 {
 						t.Fatalf("job %x starts after %+v, which is less than %+v\n%s", j.ID, less, c, why.Text())
 					}
 				}
@@ -51,10 +51,13 @@ func TestWhyChangesLetItStart(t *testing.T) {
 	})
 }
 
-// startsAtHomeIn says whether a job starts in a plan, and not away from home: what is the least
-// there is not looked for.
-func startsAtHomeIn(plan *schedule.Plan, id schedule.JobID, level int32) bool {
-	return slices.ContainsFunc(plan.Starts, func(s schedule.Start) bool { return s.Job == id && s.Level == level })
+// startsWhereLeastIsSought says whether a job starts at home in a plan, of a pool where it may not be
+// away from home: where it may, what is the least is not looked for.
+func (w *world) startsWhereLeastIsSought(plan *schedule.Plan, j schedule.Job) bool {
+	class := w.classes[w.shapeOf(j).Class]
+	return slices.ContainsFunc(plan.Starts, func(s schedule.Start) bool {
+		return s.Job == j.ID && s.Level == class.Priority && (len(class.Away) == 0 || w.cfg.Switches[s.Pool].Away)
+	})
 }
 
 // TestTryIsPlan: where one job or gang waits alone, trying it is the round.

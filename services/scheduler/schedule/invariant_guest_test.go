@@ -55,19 +55,30 @@ func (w *world) mostOf(before *world, plan *schedule.Plan, pool schedule.PoolID)
 // settlesLater says whether another plan after a plan may decide something at the same moment,
 // for at that moment nobody takes the place of what the first has started: who waits for a gang of which
 // others are guests starts, and at the next plan may go with those; so may a gang with one that
-// starts in another pool. And whose start the limit of a period keeps from its pool may start as a guest elsewhere, after which
-// its queue goes on at home, where the place of guests may be taken.
+// joins it. Whose start the limit of a period keeps from its pool may start as a guest elsewhere, after which
+// its queue goes on at home, where the place of guests may be taken. And for a guarantee a job of a
+// lower class may start before others, who take its place later.
 func (w *world) settlesLater(plan *schedule.Plan) bool {
-	return w.hasGuestMates() || w.joinsMates(plan) || plan.Stop == schedule.StopLimit && len(w.cfg.AwayPools) > 0
+	return w.hasGuestMates() || w.joinsMates(plan) || plan.Stop == schedule.StopLimit && len(w.cfg.AwayPools) > 0 || w.startsForGuarantee(plan)
 }
 
-// joinsMates says whether something starts in a plan of whose gang others run in another pool: for
-// the rest of the round nobody takes the place of any of them.
+// startsForGuarantee says whether a plan starts something of a queue with a guarantee, or a part of one.
+func (w *world) startsForGuarantee(plan *schedule.Plan) bool {
+	return slices.ContainsFunc(plan.Starts, func(start schedule.Start) bool {
+		return slices.ContainsFunc(w.wayUp(w.waiting[start.Job].Queue), func(id schedule.QueueID) bool {
+			return len(w.quotaOf(id, start.Pool).Guarantee) > 0
+		})
+	})
+}
+
+// joinsMates says whether something starts in a plan of whose gang others run, in another pool or of
+// an elastic one: for the rest of the round nobody takes its place, nor that of a gang as a whole.
 func (w *world) joinsMates(plan *schedule.Plan) bool {
 	for _, start := range plan.Starts {
 		j := w.waiting[start.Job]
 		for _, r := range w.runs {
-			if j.Gang != "" && r.job.Gang == j.Gang && r.job.Queue == j.Queue && stays(r) && w.nodes[r.Node].Pool != w.nodes[start.Node].Pool {
+			mates := j.Gang != "" && r.job.Gang == j.Gang && r.job.Queue == j.Queue && stays(r)
+			if mates && (w.gangs[j.Gang].Min > 0 || w.nodes[r.Node].Pool != w.nodes[start.Node].Pool) {
 				return true
 			}
 		}

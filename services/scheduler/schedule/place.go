@@ -287,7 +287,7 @@ func (p *planner) place(q *queueRound) {
 func (p *planner) displace(q *queueRound, k *seek, at *choice, domain string) {
 	for _, v := range at.victims {
 		p.plan.Preempts = append(p.plan.Preempts, Preempt{Run: p.runIDs.ids[v.run], For: p.jobIDs.ids[k.job], Rule: v.rule, Lost: p.lostWith(v.run)})
-		p.take(v.run)
+		p.take(v.run, at.node)
 	}
 	p.lay(q, k, at.node, domain)
 }

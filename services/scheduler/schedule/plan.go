@@ -146,8 +146,10 @@ type planner struct {
 	// runs that began at this moment or later.
 	most  uint32
 	young []int32
-	// heaviest is at least what any queue weighs.
+	// heaviest is at least what any queue weighs, and above are at least the queues that have more
+	// than their guards.
 	heaviest uint64
+	above    []int32
 	// nodeLog and queueLog are the nodes and queues of the pool in the order in which they
 	// changed, and shares counts the times that a pool was entered.
 	nodeLog, queueLog []int32

@@ -5,42 +5,54 @@ import (
 	"slices"
 )
 
-// queueRound is a queue in a round of one pool.
+// queueRound is a queue in a round of one pool. What each start asks of every queue stands first,
+// so that it is in few lines of the cache.
 type queueRound struct {
-	queue  int32
-	weight int64
 	// open: it may start something. Else it has a share only.
 	open, done bool
+	// taken: the first of the sources is the next gang, or was. Parked: kinds of it may be
+	// parked.
+	taken, parked bool
+	// has: there is a next gang, a single job or members of a gang.
+	has bool
+	// fragile: that it can start is to be asked again after each start. Where it takes
+	// victims, spot is where it found some, or whom and where are best; spotted: it did.
+	fragile, spotted bool
+	// alone: it is a member of an elastic gang that goes by itself.
+	alone bool
+	// anew: it is to begin another walk. Started: something of it was since the others began
+	// their walks. Looser: it weighs otherwise since, or is protected less.
+	anew, started, looser bool
+	// lossy: its demand is to be reckoned anew, for it was preempted. Above: it may have more
+	// than its guard.
+	lossy, above bool
+	// strays: a run of it on the pool's nodes is on the account of another pool.
+	strays                 bool
+	leastKnown, floorKnown bool
+	job, shape, gang       int32
+	// place is where it stands in the heap; none: it is not in it.
+	place int32
+	// before is the queue's weighted share, and cost what it is once that has started.
+	before, cost uint64
+	sure         sure
+	// missed is what it passed over in its walk.
+	missed missed
+	spot   choice
+
+	queue  int32
+	weight int64
 	// sources are the kinds that it may take its next job from, a heap by their first job,
 	// and bound the last job within look-back.
 	sources []source
 	bound   int32
-	// taken: the first of the sources is the next gang, or was. Parked: kinds of it may be
-	// parked.
-	taken, parked bool
 	// dropped counts the sources that were parked since all were looked at.
 	dropped int
-	// has: there is a next gang, a single job or members of a gang.
-	has     bool
-	job     int32
-	shape   int32
-	gang    int32
 	members []int32
-	// alone: it is a member of an elastic gang that goes by itself.
-	alone bool
 	// away is which of the ways to be away from home it is to start in; zero: at home.
 	away  int32
 	class int32
 	// bid is what is bid for it, in a market.
 	bid int64
-	// before is the queue's weighted share, and cost what it is once that has started.
-	before, cost uint64
-	// fragile: that it can start is to be asked again after each start. Where it takes
-	// victims, spot is where it found some, or whom and where are best; spotted: it did.
-	fragile bool
-	spot    choice
-	spotted bool
-	sure    sure
 	// share is its dominant share and cost of it now weighted by its weight; need is the
 	// share of what it holds and waits for, demand the same and at most all of the pool; fair
 	// and ideal are what it should have. Guard is up to where nothing is taken from it for a
@@ -52,34 +64,21 @@ type queueRound struct {
 	// constrained is what the limits of its classes leave of its demand, capped and uncapped
 	// what Armada would have it have.
 	constrained, capped, uncapped uint64
-	// lossy: its demand is to be reckoned anew, for it was preempted.
-	lossy bool
-	// strays: a run of it on the pool's nodes is on the account of another pool.
-	strays bool
 	// least is the most that it weighs after the loss of one of its runs, where known.
-	least      uint64
-	leastKnown bool
+	least uint64
 	// seat is its place in the tree, where there is one, and asks what its next gang asks for.
 	seat int32
 	asks Vec
 	// floorShare and floorCost are at least what it has, and weighs, once any node is rid of
 	// its runs, where known.
 	floorShare, floorCost uint64
-	floorKnown            bool
-	// walk is what its walk marks kinds and gangs by, missed what it passed over in it. Anew:
-	// it is to begin another.
-	walk   uint64
-	missed missed
-	anew   bool
-	// started: something of it was since the others began their walks. Looser: it weighs
-	// otherwise since, or is protected less.
-	started, looser bool
+	// walk is what its walk marks kinds and gangs by.
+	walk uint64
 	// claimFrom and claimTo are the depths of the places at which it may take back what it
 	// has a guarantee for; none: nowhere.
 	claimFrom, claimTo int32
 	// young is when the earliest of its runs began that began at this moment or later.
 	young Time
-	place int32 // in the heap; none: it is not in it
 }
 
 // size is how many jobs start with the next gang.
@@ -274,12 +273,14 @@ func (p *planner) unmark() {
 	}
 }
 
-// findHeaviest finds what the heaviest queue weighs that may lose anything.
+// findHeaviest finds the queues that may lose anything, and what the heaviest of them weighs.
 func (p *planner) findHeaviest() {
-	p.heaviest = 0
+	p.heaviest, p.above = 0, p.above[:0]
 	for i := range p.queues {
-		if q := &p.queues[i]; q.share > q.guard {
+		q := &p.queues[i]
+		if q.above = q.share > q.guard; q.above {
 			p.heaviest = max(p.heaviest, q.weighted)
+			p.above = append(p.above, int32(i)) //nolint:gosec // queues are few
 		}
 	}
 }

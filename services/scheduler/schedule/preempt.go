@@ -293,13 +293,11 @@ func (p *planner) anyVictim(q *queueRound, level int32) (some bool) {
 	case !p.isHeavier(q.cost):
 		return urgent
 	}
-	for i := range p.queues {
-		other := &p.queues[i]
-		if other.weighted < q.cost || !p.mayFair(q, other) { // most are too light
-			continue
+	for _, at := range p.above {
+		if p.mayFair(q, &p.queues[at]) {
+			some = true
+			p.hunt.fair[at] = p.hunt.number
 		}
-		some = true
-		p.hunt.fair[i] = p.hunt.number
 	}
 	p.hunt.before = q.before
 	return some || urgent

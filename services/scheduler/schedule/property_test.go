@@ -57,7 +57,7 @@ func checkInvariants(t *rapid.T, w *world, plan *schedule.Plan, after *world) {
 }
 
 // TestPlanFixedPoint: after the facts of a plan that nothing stopped the next plan at
-// the same moment decides nothing, but for guests: see settlesLater.
+// the same moment decides nothing, but where settlesLater says so.
 func TestPlanFixedPoint(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

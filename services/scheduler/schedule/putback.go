@@ -73,6 +73,7 @@ func (p *planner) stayAll(unit []int32) bool {
 		}
 		for _, stayed := range unit[:i] {
 			p.leave(stayed)
+			p.move(p.runs[stayed].node)
 		}
 		return false
 	}

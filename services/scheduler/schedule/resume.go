@@ -211,8 +211,8 @@ func (p *planner) reopen() {
 func (p *planner) mayTryAgain(q *queueRound) bool {
 	m := &q.missed
 	switch {
-	case !q.open:
-		return false
+	case !q.open || !m.any && !q.anew && !q.parked:
+		return false // nothing was passed over
 	case m.odd || q.started && m.hopeful || q.anew && p.mayGainByLoss(q): // it weighs otherwise itself
 		return true
 	case (m.any || q.parked) && p.lacksTokens(q, max(1, p.most)): // what it passed over comes first, and ends it

@@ -367,9 +367,12 @@ func (p *planner) bestSingle(q *queueRound, k *seek, level int32) bool {
 // queuesThatMayLose are those that something may go of for the share of the queue that
 // anyVictim was asked for.
 func (p *planner) queuesThatMayLose() (some queueSet) {
-	for i := range p.queues {
-		if p.hunt.fair[i] == p.hunt.number {
-			some = some.with(p.queues[i].queue)
+	if p.tree.on {
+		return anyQueue
+	}
+	for _, at := range p.above {
+		if p.hunt.fair[at] == p.hunt.number {
+			some = some.with(p.queues[at].queue)
 		}
 	}
 	return some

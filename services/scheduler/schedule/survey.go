@@ -125,13 +125,17 @@ func (p *planner) findYoung(row *softNode) {
 // softOn is what preemptible runs hold of a node.
 func (p *planner) softOn(n int32) Vec { return p.room(p.index.soft.held, n) }
 
-// take preempts a run for the rest of the round.
-func (p *planner) take(run int32) {
+// take preempts a run for the rest of the round, for a job that is laid on a node next: that
+// node is moved then.
+func (p *planner) take(run, on int32) {
 	p.takes = append(p.takes, run)
 	p.leave(run)
+	if n := p.runs[run].node; n != on {
+		p.move(n)
+	}
 }
 
-// leave has a run go, and untake stay.
+// leave has a run go, and untake stay. Its node is to be moved.
 func (p *planner) leave(run int32) {
 	p.gone.set(run)
 	p.countRun(run, -1)
@@ -139,7 +143,6 @@ func (p *planner) leave(run int32) {
 	request := p.request(r.kind)
 	p.room(p.later, r.node).add(request)
 	p.releasing[r.node]++
-	p.move(r.node)
 	p.account(r, func(v Vec) { v.sub(request) })
 	if p.survey.read == p.number {
 		p.softOn(r.node).sub(request)

@@ -185,6 +185,10 @@ func (p *planner) weighQueue(q *queueRound) {
 	q.weighted = weighted(q.share, q.weight)
 	q.leastKnown, q.floorKnown = false, false
 	p.heaviest = max(p.heaviest, q.weighted)
+	if !q.above && q.share > q.guard {
+		q.above = true
+		p.above = append(p.above, p.at[q.queue])
+	}
 	p.queueLog = append(p.queueLog, p.at[q.queue])
 	if p.tree.on {
 		p.climb(q)
