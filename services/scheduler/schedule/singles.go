@@ -110,6 +110,8 @@ type singleList struct{ blocks []singleBlock }
 // singleBlock is some keys in a row, and what a search passes over all of them by.
 type singleBlock struct {
 	keys []singleKey
+	// last is the last of them: a search looks at it alone.
+	last singleKey
 	// summed: the rest is as the keys are.
 	summed bool
 	// queues are those of the keys, and rival leaves no more than that of any key does; it is
@@ -131,8 +133,11 @@ func (s queueSet) with(queue int32) queueSet { return s | 1<<(queue&63) }
 func (s queueSet) has(queue int32) bool { return s>>(queue&63)&1 != 0 }
 
 func newSingleBlock(keys []singleKey) singleBlock {
-	return singleBlock{keys: append(make([]singleKey, 0, singlesMax+1), keys...)}
+	return singleBlock{keys: append(make([]singleKey, 0, singlesMax+1), keys...), last: keys[len(keys)-1]}
 }
+
+// changed notes that the keys are others.
+func (b *singleBlock) changed() { b.last, b.summed = b.keys[len(b.keys)-1], false }
 
 // sum finds out what is known of all keys of a block.
 func (b *singleBlock) sum() {
@@ -158,8 +163,7 @@ func (l *singleList) build(keys []singleKey) {
 // find is the block and the place in it of a key, or where it belongs.
 func (l *singleList) find(key *singleKey) (block, at int) {
 	block = sort.Search(len(l.blocks), func(i int) bool {
-		keys := l.blocks[i].keys
-		return compareSingles(&keys[len(keys)-1], key) >= 0
+		return compareSingles(&l.blocks[i].last, key) >= 0
 	})
 	if block == len(l.blocks) {
 		return block, 0
@@ -179,28 +183,34 @@ func (l *singleList) insert(key *singleKey) {
 		at = len(l.blocks[block].keys)
 	}
 	b := &l.blocks[block]
-	b.keys, b.summed = slices.Insert(b.keys, at, *key), false
-	if len(b.keys) > singlesMax {
-		half := len(b.keys) / 2
-		more := newSingleBlock(b.keys[half:])
-		b.keys = b.keys[:half]
-		l.blocks = slices.Insert(l.blocks, block+1, more)
+	b.keys = slices.Insert(b.keys, at, *key)
+	if len(b.keys) <= singlesMax {
+		b.changed()
+		return
 	}
+	half := len(b.keys) / 2
+	more := newSingleBlock(b.keys[half:])
+	b.keys = b.keys[:half]
+	b.changed()
+	l.blocks = slices.Insert(l.blocks, block+1, more)
 }
 
 func (l *singleList) remove(key *singleKey) {
 	block, at := l.find(key)
 	b := &l.blocks[block]
-	if b.keys, b.summed = slices.Delete(b.keys, at, at+1), false; len(b.keys) == 0 {
+	if b.keys = slices.Delete(b.keys, at, at+1); len(b.keys) == 0 {
 		l.blocks = slices.Delete(l.blocks, block, block+1)
+		return
 	}
+	b.changed()
 }
 
 // replace has a key stand in the place of one that it stands level with.
 func (l *singleList) replace(key *singleKey) {
 	block, at := l.find(key)
 	b := &l.blocks[block]
-	b.keys[at], b.summed = *key, false
+	b.keys[at] = *key
+	b.changed()
 }
 
 // mark notes that the keys of a node may be others.
