@@ -14,7 +14,8 @@
 //
 //   - reach: packages that must never reach others ([Reach]), by any chain or directly.
 //   - door: a service is entered by its app, from cmd and standalone only; of the
-//     scheduler, policy, schedule and simulate are open to all ([Doors]).
+//     scheduler, policy, schedule and simulate are open to all, and of submit what a pod
+//     requests ([Doors]).
 //   - name: a package's name stands for one thing in the whole project, and says
 //     something ([Names]).
 //   - doc: every package has a package comment.

@@ -8,7 +8,7 @@ func Fairlead() House {
 		Doors: Doors{
 			Services: "services",
 			Shared:   []string{"internal"},
-			Open:     []Pattern{"services/scheduler/policy", "services/scheduler/schedule/...", "services/scheduler/simulate/..."},
+			Open:     []Pattern{"services/scheduler/policy", "services/scheduler/schedule/...", "services/scheduler/simulate/...", "services/submit/podrequest"},
 			App:      "app",
 			AppFrom:  "cmd",
 			Wirers:   []Pattern{"services/standalone/..."},

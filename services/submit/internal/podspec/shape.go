@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/fairlead-batch/fairlead/services/internal/job"
+	"github.com/fairlead-batch/fairlead/services/submit/podrequest"
 )
 
 // shape is what the scheduler needs of a spec.
@@ -19,82 +20,13 @@ func shape(spec *corev1.PodSpec) *job.Shape {
 	for _, key := range slices.Sorted(maps.Keys(spec.NodeSelector)) {
 		out.NodeSelector = append(out.NodeSelector, job.Label{Key: key, Value: spec.NodeSelector[key]})
 	}
-	total := podRequests(spec)
+	total := podrequest.Of(spec)
 	for _, name := range slices.Sorted(maps.Keys(total)) {
 		if total[name] > 0 {
 			out.Requests = append(out.Requests, job.Amount{Resource: name, Value: total[name]})
 		}
 	}
 	return out
-}
-
-// amounts is resource to amount, in the units of job.Amount.
-type amounts map[string]int64
-
-func amountsOf(list corev1.ResourceList) amounts {
-	out := make(amounts, len(list))
-	for name, quantity := range list {
-		if name == corev1.ResourceCPU {
-			out[string(name)] = quantity.MilliValue()
-		} else {
-			out[string(name)] = quantity.Value()
-		}
-	}
-	return out
-}
-
-func (a amounts) add(b amounts) {
-	for name, value := range b {
-		a[name] = saturate(a[name], value)
-	}
-}
-
-func (a amounts) atLeast(b amounts) {
-	for name, value := range b {
-		a[name] = max(a[name], value)
-	}
-}
-
-// podRequests is what a pod takes of its node, as Kubernetes counts it: the
-// containers and the sidecars (init containers that are restarted always)
-// together, but at least what each init container takes while it runs beside the
-// sidecars that were started before it; or what the pod asks for as a whole; and the
-// overhead.
-func podRequests(spec *corev1.PodSpec) amounts {
-	total, sidecars, starting := amounts{}, amounts{}, amounts{}
-	for i := range spec.InitContainers {
-		c := &spec.InitContainers[i]
-		own := amountsOf(c.Resources.Requests)
-		if isSidecar(c) {
-			sidecars.add(own)
-			starting.atLeast(sidecars)
-			continue
-		}
-		own.add(sidecars)
-		starting.atLeast(own)
-	}
-	for i := range spec.Containers {
-		total.add(amountsOf(spec.Containers[i].Resources.Requests))
-	}
-	total.add(sidecars)
-	total.atLeast(starting)
-	total.asWhole(spec.Resources)
-	total.add(amountsOf(spec.Overhead))
-	return total
-}
-
-// asWhole puts what the pod asks for as a whole in the place of what its containers do. A
-// limit alone is what Kubernetes makes the request where no container has one.
-func (a amounts) asWhole(pod *corev1.ResourceRequirements) {
-	if pod == nil {
-		return
-	}
-	for name, limit := range amountsOf(pod.Limits) {
-		if a[name] == 0 {
-			a[name] = limit
-		}
-	}
-	maps.Copy(a, amountsOf(pod.Requests))
 }
 
 func isSidecar(c *corev1.Container) bool {

@@ -22,7 +22,6 @@ package podspec
 import (
 	"fmt"
 	"maps"
-	"math"
 	"math/big"
 	"slices"
 
@@ -131,12 +130,4 @@ func tolerations(list []corev1.Toleration) []job.Toleration {
 		out = append(out, job.Toleration{Key: t.Key, Operator: string(t.Operator), Value: t.Value, Effect: string(t.Effect)})
 	}
 	return out
-}
-
-// saturate adds amounts that are not negative, without running over.
-func saturate(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
 }

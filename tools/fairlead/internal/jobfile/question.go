@@ -13,6 +13,7 @@ import (
 
 	eventsv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/events/v1"
 	schedulerv1 "github.com/fairlead-batch/fairlead/proto/gen/fairlead/scheduler/v1"
+	"github.com/fairlead-batch/fairlead/services/submit/podrequest"
 	"github.com/fairlead-batch/fairlead/tools/fairlead/internal/strictyaml"
 )
 
@@ -134,7 +135,7 @@ func (q *question) addTo(out *schedulerv1.WhatIfRequest, doc strictyaml.Document
 		if n.Like == "" && len(n.Total) == 0 {
 			report("has neither like nor total", "nodes", i)
 		}
-		out.Nodes = append(out.Nodes, &schedulerv1.SupposedNodes{Count: n.Count, Like: n.Like, Pool: n.Pool, Total: amountList(amountsOf(n.Total)), Labels: labelList(n.Labels)})
+		out.Nodes = append(out.Nodes, &schedulerv1.SupposedNodes{Count: n.Count, Like: n.Like, Pool: n.Pool, Total: amountList(podrequest.Amounts(n.Total)), Labels: labelList(n.Labels)})
 	}
 	for _, o := range q.Queues {
 		out.Queues = append(out.Queues, &schedulerv1.SupposedQueue{Name: o.Name, PriorityFactor: o.PriorityFactor, Cordoned: o.Cordoned})

@@ -85,7 +85,7 @@ queue: q
 jobs:
 - podSpec:
     activeDeadlineSeconds: 60
-    resources: {requests: {cpu: 3}, limits: {cpu: 8, memory: 4Gi, nvidia.com/gpu: 2}}
+    resources: {requests: {cpu: 3}, limits: {cpu: 8, memory: 4Gi, hugepages-2Mi: 4Mi}}
     containers:
     - {name: main, resources: {requests: {cpu: 1, memory: 1Gi, ephemeral-storage: 7Ei}}}
     - {name: side, resources: {requests: {ephemeral-storage: 7Ei}}}
@@ -98,8 +98,8 @@ jobs:
 		Requests: []*eventsv1.ResourceAmount{
 			{Resource: "cpu", Amount: 3000},
 			{Resource: "ephemeral-storage", Amount: math.MaxInt64}, // the sum fits in no number
+			{Resource: "hugepages-2Mi", Amount: 4 << 20},
 			{Resource: "memory", Amount: 1 << 30},
-			{Resource: "nvidia.com/gpu", Amount: 2},
 		},
 		LimitSeconds: 60,
 	}
