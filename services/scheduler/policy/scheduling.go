@@ -29,7 +29,8 @@ type Scheduling struct {
 	Tiers []Tier
 	// PriorityClasses are what a job may be of, by name.
 	PriorityClasses map[string]PriorityClass
-	// DominantResources are those that a queue's share is counted in. Default: all.
+	// DominantResources are those that a queue's share is counted in, in pools that name none of
+	// their own. Default: all.
 	DominantResources []string
 	// DominantResourceMultipliers are how often the share of a dominant resource counts, 0.001
 	// to 1000, by name; one without an entry counts once. With nvidia.com/gpu: 2 a queue with
@@ -96,6 +97,9 @@ type Tier struct {
 // has guests only.
 type Pool struct {
 	Name string
+	// DominantResources are those that a queue's share of the pool is counted in. Default: as
+	// everywhere.
+	DominantResources []string
 	// ShortJobPenaltyCutoff: a run that ended sooner after its lease stays charged to its
 	// queue until then, if it ran and was not preempted: else a queue of many short jobs
 	// would always come first. Zero: none is. Default: none.

@@ -11,9 +11,19 @@ import (
 
 // validateShares checks what queues' shares follow from.
 func (s Scheduling) validateShares(check *fault.Check, pools map[string]bool) {
+	dominant := slices.Clone(s.DominantResources)
+	for i, p := range s.Pools {
+		dominant = append(dominant, p.DominantResources...)
+		for j, name := range p.DominantResources {
+			floats := slices.ContainsFunc(s.FloatingResources, func(f FloatingResource) bool { return f.Name == name })
+			if at := slices.Index(p.DominantResources, name); at < j || !floats && !slices.Contains(s.Resources, name) {
+				check.Violate(fmt.Sprintf("pools[%d].dominantResources[%d]", i, j), name, "must be one of resources or floatingResources, and be named once")
+			}
+		}
+	}
 	for name, times := range s.DominantResourceMultipliers {
-		if field := "dominantResourceMultipliers." + name; !slices.Contains(s.DominantResources, name) {
-			check.Violate(field, name, "must be one of dominantResources")
+		if field := "dominantResourceMultipliers." + name; !slices.Contains(dominant, name) {
+			check.Violate(field, name, "must be one of dominantResources, of a pool or of all")
 		} else if !(times >= 0.001 && times <= 1000) {
 			check.Violate(field, times, "must be from 0.001 to 1000")
 		}
@@ -58,8 +68,11 @@ func (s Scheduling) setShares(cfg *schedule.Config) {
 	for pool, part := range s.ProtectedFractionByPool {
 		cfg.ProtectedIn[schedule.PoolID(pool)] = millionths(part)
 	}
-	cfg.ShortJob = map[schedule.PoolID]int64{}
+	cfg.ShortJob, cfg.DominantIn = map[schedule.PoolID]int64{}, map[schedule.PoolID][]string{}
 	for _, p := range s.Pools {
+		if len(p.DominantResources) > 0 {
+			cfg.DominantIn[schedule.PoolID(p.Name)] = p.DominantResources
+		}
 		if p.ShortJobPenaltyCutoff > 0 {
 			cfg.ShortJob[schedule.PoolID(p.Name)] = int64(p.ShortJobPenaltyCutoff)
 		}

@@ -17,6 +17,7 @@ func TestShares(t *testing.T) {
 	t.Parallel()
 	s := policy.Default()
 	s.DominantResourceMultipliers = map[string]float64{"nvidia.com/gpu": 2.5}
+	s.Pools[0].DominantResources = []string{"nvidia.com/gpu", "cpu"}
 	s.ProtectedFractionByPool = map[string]float64{"default": 0.25}
 	s.PriorityFactorsByPool = map[string]map[string]float64{"default": {"a": 4}}
 	s.UsageHalfLife = time.Hour
@@ -31,13 +32,14 @@ func TestShares(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := schedule.Config{
-		Markets: []schedule.PoolID{"default"}, Bids: []schedule.Bid{{Queue: "a", Pool: "default", Band: "B", Price: 1_500_000}},
+		DominantIn: map[schedule.PoolID][]string{"default": {"nvidia.com/gpu", "cpu"}},
+		Markets:    []schedule.PoolID{"default"}, Bids: []schedule.Bid{{Queue: "a", Pool: "default", Band: "B", Price: 1_500_000}},
 		SpotCutoff:    map[schedule.PoolID]int64{"default": 900_000},
 		UsageHalfLife: 3600e9, PreemptionRule: schedule.ArmadaOrder, ShortJob: map[schedule.PoolID]int64{"default": 60e9},
 		Multipliers: map[string]int64{"nvidia.com/gpu": 2_500_000}, ProtectedIn: map[schedule.PoolID]int64{"default": 250_000},
 		Weights: map[schedule.PoolID]map[schedule.QueueID]int64{"default": {"a": 250_000}},
 	}
-	got := schedule.Config{Markets: cfg.Markets, Bids: cfg.Bids, SpotCutoff: cfg.SpotCutoff, UsageHalfLife: cfg.UsageHalfLife, PreemptionRule: cfg.PreemptionRule, ShortJob: cfg.ShortJob, Multipliers: cfg.Multipliers, ProtectedIn: cfg.ProtectedIn, Weights: cfg.Weights}
+	got := schedule.Config{DominantIn: cfg.DominantIn, Markets: cfg.Markets, Bids: cfg.Bids, SpotCutoff: cfg.SpotCutoff, UsageHalfLife: cfg.UsageHalfLife, PreemptionRule: cfg.PreemptionRule, ShortJob: cfg.ShortJob, Multipliers: cfg.Multipliers, ProtectedIn: cfg.ProtectedIn, Weights: cfg.Weights}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
@@ -47,6 +49,8 @@ func TestShares(t *testing.T) {
 func TestSharesRefused(t *testing.T) {
 	t.Parallel()
 	for want, spoil := range map[string]func(s *policy.Scheduling){
+		"pools[0].dominantResources[0]":    func(s *policy.Scheduling) { s.Pools[0].DominantResources = []string{"disk"} },
+		"pools[0].dominantResources[1]":    func(s *policy.Scheduling) { s.Pools[0].DominantResources = []string{"cpu", "cpu"} },
 		"dominantResourceMultipliers.disk": func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"disk": 1} },
 		"dominantResourceMultipliers.cpu":  func(s *policy.Scheduling) { s.DominantResourceMultipliers = map[string]float64{"cpu": 0} },
 		"pools[0].spotPriceCutoff":         func(s *policy.Scheduling) { s.Pools[0].SpotPriceCutoff = 0.5 },

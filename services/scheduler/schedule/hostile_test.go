@@ -151,6 +151,9 @@ func TestNewRefuses(t *testing.T) {
 			c.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{"other": {"q": 1}}
 		},
 		"no weight in a pool":     func(c *schedule.Config) { c.Weights = map[schedule.PoolID]map[schedule.QueueID]int64{"p": {"q": 0}} },
+		"dominant of no pool":     func(c *schedule.Config) { c.DominantIn = map[schedule.PoolID][]string{"x": {"cpu"}} },
+		"none dominant in a pool": func(c *schedule.Config) { c.DominantIn = map[schedule.PoolID][]string{"p": {}} },
+		"unknown in a pool":       func(c *schedule.Config) { c.DominantIn = map[schedule.PoolID][]string{"p": {"gpu"}} },
 		"a multiplier of nothing": func(c *schedule.Config) { c.Multipliers = map[string]int64{"gpu": schedule.Million} },
 		"no multiplier":           func(c *schedule.Config) { c.Multipliers = map[string]int64{"cpu": 0} },
 		"a huge multiplier":       func(c *schedule.Config) { c.Multipliers = map[string]int64{"cpu": math.MaxInt64} },

@@ -23,8 +23,11 @@ func sharesAddUp(w *world, plan *schedule.Plan, _ *world) error {
 			}
 			ideal, capped, fair = ideal+s.Ideal, capped+s.DemandCapped, fair+s.Fair
 		}
-		whole := uint64(1 << 32)
-		if capped > whole || fair > whole || ideal > whole && len(w.cfg.Dominant) == 1 && len(w.cfg.Multipliers) == 0 {
+		whole, dominant := uint64(1<<32), w.cfg.Dominant
+		if own, has := w.cfg.DominantIn[pool]; has {
+			dominant = own
+		}
+		if capped > whole || fair > whole || ideal > whole && len(dominant) == 1 && len(w.cfg.Multipliers) == 0 {
 			return fmt.Errorf("shares of %s add up to %d ideal, %d capped, %d fair of %d", pool, ideal, capped, fair, whole)
 		}
 	}

@@ -14,14 +14,7 @@ func New(cfg Config) (*State, error) {
 		s.resources[name] = i
 		s.insufficient = append(s.insufficient, "insufficient "+name)
 	}
-	for _, name := range cfg.Dominant {
-		i, known := s.resources[name]
-		if !known {
-			return nil, fmt.Errorf("%w: dominant resource %q is none of the resources", ErrInvalid, name)
-		}
-		s.dominants = append(s.dominants, i)
-	}
-	for _, set := range []func() error{s.setMultipliers, s.setBids, s.setDecay, s.checkPools, s.setSwitches, s.setHosts} {
+	for _, set := range []func() error{s.setDominants, s.setMultipliers, s.setBids, s.setDecay, s.checkPools, s.setSwitches, s.setHosts} {
 		if err := set(); err != nil {
 			return nil, err
 		}
@@ -54,8 +47,6 @@ func (s *State) checkConfig() error {
 		return fmt.Errorf("%w: pools %q are none, over %d, or one is named twice", ErrInvalid, s.cfg.Pools, PoolsMax)
 	case len(s.classOf) == 0 || len(s.classOf) != len(s.cfg.Classes):
 		return fmt.Errorf("%w: of %d priority classes there are none, or one is named twice", ErrInvalid, len(s.cfg.Classes))
-	case len(s.dominants) == 0:
-		return fmt.Errorf("%w: no resource is dominant", ErrInvalid)
 	case s.cfg.Lookback <= 0 || s.cfg.Protected < 0:
 		return fmt.Errorf("%w: look-back %d must be above zero, and protected %d not below", ErrInvalid, s.cfg.Lookback, s.cfg.Protected)
 	case s.cfg.PreemptionRule > ArmadaOrder:
@@ -68,16 +59,55 @@ func (s *State) checkConfig() error {
 	return nil
 }
 
+// setDominants finds the dominant resources of each pool.
+func (s *State) setDominants() error {
+	for _, id := range slices.Sorted(maps.Keys(s.cfg.DominantIn)) {
+		if !slices.Contains(s.cfg.Pools, id) {
+			return fmt.Errorf("%w: dominant resources of pool %q, which is not planned", ErrInvalid, id)
+		}
+	}
+	everywhere, err := s.resourcesOf(s.cfg.Dominant)
+	if err != nil {
+		return err
+	}
+	for _, id := range s.cfg.Pools {
+		dominants := everywhere
+		if own, has := s.cfg.DominantIn[id]; has {
+			if dominants, err = s.resourcesOf(own); err != nil {
+				return fmt.Errorf("pool %q: %w", id, err)
+			}
+		}
+		s.dominantsIn = append(s.dominantsIn, dominants)
+	}
+	return nil
+}
+
+// resourcesOf are dominant resources by their names.
+func (s *State) resourcesOf(names []string) (at []int, err error) {
+	for _, name := range names {
+		i, known := s.resources[name]
+		if !known {
+			return nil, fmt.Errorf("%w: dominant resource %q is none of the resources", ErrInvalid, name)
+		}
+		at = append(at, i)
+	}
+	if len(at) == 0 {
+		return nil, fmt.Errorf("%w: no resource is dominant", ErrInvalid)
+	}
+	return at, nil
+}
+
 // setMultipliers finds what each dominant resource counts for.
 func (s *State) setMultipliers() error {
 	for _, name := range slices.Sorted(maps.Keys(s.cfg.Multipliers)) {
-		at := slices.Index(s.cfg.Dominant, name)
+		at, known := s.resources[name]
+		is := known && slices.ContainsFunc(s.dominantsIn, func(dominants []int) bool { return slices.Contains(dominants, at) })
 		m := s.cfg.Multipliers[name]
-		if at < 0 || m < MultiplierMin || m > MultiplierMax {
+		if !is || m < MultiplierMin || m > MultiplierMax {
 			return fmt.Errorf("%w: resource %q counts %d millionths, which must be from %d to %d, and of a dominant one", ErrInvalid, name, m, MultiplierMin, MultiplierMax)
 		}
 		if s.multipliers == nil {
-			s.multipliers = slices.Repeat([]uint64{Million}, len(s.cfg.Dominant))
+			s.multipliers = slices.Repeat([]uint64{Million}, len(s.cfg.Resources))
 		}
 		s.multipliers[at] = uint64(m)
 	}

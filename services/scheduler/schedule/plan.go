@@ -120,6 +120,7 @@ type planner struct {
 	// site is the pool whose nodes are planned, on the account of pool.
 	pool, site int32
 	total      Vec
+	dominants  []int   // the resources that shares of the pool are counted in
 	nodes      []int32 // of the site, by name
 	limits     []int64 // what a queue may hold of the pool by each class
 	queues     []queueRound

@@ -109,7 +109,7 @@ type source struct {
 func (p *planner) enter(at visit) {
 	pool := at.pool
 	p.pool, p.site, p.survey.known = pool, at.site, false
-	p.off = p.offIn[pool]
+	p.off, p.dominants = p.offIn[pool], p.dominantsIn[pool]
 	p.keeps = p.round.KeepShares || p.off.FairShare
 	p.nodeLog, p.queueLog = p.nodeLog[:0], p.queueLog[:0]
 	p.total = append(p.total[:0], make(Vec, len(p.cfg.Resources))...)

@@ -300,7 +300,7 @@ func (r *ref) total() schedule.Vec {
 // what its resource counts for.
 func (r *ref) share(amounts schedule.Vec) (share uint64) {
 	total := r.total()
-	for _, name := range r.cfg.Dominant {
+	for _, name := range r.dominants() {
 		i := slices.Index(r.cfg.Resources, name)
 		if amounts[i] > 0 && total[i] > 0 {
 			part := refScale(uint64(amounts[i]), 1<<32, uint64(total[i]))
@@ -311,6 +311,14 @@ func (r *ref) share(amounts schedule.Vec) (share uint64) {
 		}
 	}
 	return share
+}
+
+// dominants are the resources that shares of the pool are counted in.
+func (r *ref) dominants() []string {
+	if own, has := r.cfg.DominantIn[r.pool]; has {
+		return own
+	}
+	return r.cfg.Dominant
 }
 
 // refWeigh is a share over a weight: what queues are compared by.

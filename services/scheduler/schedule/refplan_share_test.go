@@ -18,7 +18,7 @@ func (r *ref) weighShares() {
 		q.demand, q.constrained = min(r.share(r.wants(q)), 1<<32), min(r.share(r.constrained(q)), 1<<32)
 	}
 	var all []*big.Int // of each resource, in shares of 2^-32 times vectors of 2^-31
-	for range r.cfg.Dominant {
+	for range r.dominants() {
 		all = append(all, new(big.Int).Lsh(big.NewInt(1), 63))
 	}
 	r.root.fair = 1 << 32
@@ -121,7 +121,7 @@ func (r *ref) vectorOf(n *refPlace) refVector {
 	want, total := r.wantsBelow(n), r.total()
 	need := r.share(want)
 	v := refVector{place: n, need: new(big.Int).SetUint64(need)}
-	for _, name := range r.cfg.Dominant {
+	for _, name := range r.dominants() {
 		part := uint64(0)
 		if i := slices.Index(r.cfg.Resources, name); want[i] > 0 && total[i] > 0 && need > 0 {
 			part = refScale(refScale(uint64(want[i]), 1<<32, uint64(total[i])), 1<<31, need)

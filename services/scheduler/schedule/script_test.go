@@ -52,6 +52,7 @@ func TestScenarios(t *testing.T) {
 //	config resources=cpu,mem dominant=cpu pools=p protected=1 lookback=9 rate=10s/3 queuerate=1s/1 leastlost
 //	    tiers=block:l,rack:k           by the labels l and k
 //	    count=cpu:0.5                  a share of cpu counts half
+//	    dominantin=p:gpu,cpu           in pool p shares are counted in these
 //	    preemption=armada short=p:60   runs of less than 60 s in p are charged
 //	    halflife=60                    what was held so long ago counts half
 //	    market=p bid=p:a:5 bid=p:a@A:7 in market p queue a bids 5, and 7 for band A (a job's band=A)

@@ -60,11 +60,11 @@ func divide(hi, lo, by uint64) uint64 {
 
 // dominant is the largest share of total that amounts take, each times what its resource
 // counts for.
-func (s *State) dominant(amounts, total Vec) (share uint64) {
-	for i, r := range s.dominants {
+func (p *planner) dominant(amounts, total Vec) (share uint64) {
+	for _, r := range p.dominants {
 		part := ratio(amounts[r], total[r])
-		if s.multipliers != nil {
-			part = scale(part, s.multipliers[i], Million)
+		if p.multipliers != nil {
+			part = scale(part, p.multipliers[r], Million)
 		}
 		share = max(share, part)
 	}

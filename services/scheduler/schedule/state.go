@@ -11,10 +11,10 @@ import (
 // Rows stand in slices, name each other by their place there (a handle, none is -1), and
 // are reused once they are free. Jobs and runs, of which there are many, hold no pointers.
 type State struct {
-	cfg       *Config
-	resources map[string]int
-	dominants []int
-	// multipliers are what each of the dominants counts for; nil: once.
+	cfg         *Config
+	resources   map[string]int
+	dominantsIn [][]int
+	// multipliers are what each resource counts for; nil: once.
 	multipliers []uint64
 	// insufficient are the reasons why a node has too little of each resource.
 	insufficient []string

@@ -59,6 +59,8 @@ type Config struct {
 	Resources []string
 	// Dominant are the resources that shares are counted in.
 	Dominant []string
+	// DominantIn are those of single pools instead.
+	DominantIn map[PoolID][]string
 	// Multipliers are how often the share of a dominant resource counts, in millionths, from
 	// MultiplierMin to MultiplierMax; one without an entry counts once.
 	Multipliers map[string]int64

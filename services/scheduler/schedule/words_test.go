@@ -106,6 +106,11 @@ func (s *script) config(c command) {
 		p := parts(s.t, v, 2)
 		s.cfg.Multipliers[p[0]] = millionths(s.t, p[1])
 	}
+	for _, v := range c.values("dominantin") { // dominantin=p:gpu,cpu
+		if pool, names, _ := strings.Cut(v, ":"); s.cfg.DominantIn == nil {
+			s.cfg.DominantIn = map[schedule.PoolID][]string{schedule.PoolID(pool): strings.Split(names, ",")}
+		}
+	}
 	for _, v := range c.values("host") {
 		if p := parts(s.t, v, 2); s.cfg.AwayPools == nil {
 			s.cfg.AwayPools = map[schedule.PoolID][]schedule.PoolID{schedule.PoolID(p[0]): {schedule.PoolID(p[1])}}

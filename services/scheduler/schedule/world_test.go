@@ -213,6 +213,9 @@ func drawConfig(t *rapid.T) schedule.Config {
 	}
 	cfg.LeastLostWork = rapid.Bool().Draw(t, "work")
 	cfg.Dominant = cfg.Dominant[:rapid.IntRange(1, 2).Draw(t, "dominant")]
+	if rapid.IntRange(0, 3).Draw(t, "dominant in") == 0 {
+		cfg.DominantIn = map[schedule.PoolID][]string{rapid.SampledFrom([]schedule.PoolID{"p", "q"}).Draw(t, "pool"): rapid.SampledFrom([][]string{{"mem"}, {"mem", "cpu"}, {"cpu"}}).Draw(t, "own")}
+	}
 	if rapid.IntRange(0, 2).Draw(t, "market") == 0 {
 		cfg.Markets = []schedule.PoolID{"p"}
 		cfg.SpotCutoff = map[schedule.PoolID]int64{"p": rapid.SampledFrom([]int64{1, 300_000, 700_000, schedule.Million}).Draw(t, "spot")}

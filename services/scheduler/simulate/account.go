@@ -9,8 +9,10 @@ import (
 
 // account is what queues hold, and what that comes to over time.
 type account struct {
-	// dominants are the dominant resources, and multipliers how often each counts.
-	dominants   []int
+	// dominants are the dominant resources of pools that name none of their own, whose use is
+	// told of every pool.
+	dominants []int
+	// multipliers are how often each resource counts.
 	multipliers []int64
 	pools       []poolAccount
 	poolOf      map[schedule.PoolID]int32
@@ -28,6 +30,8 @@ type account struct {
 type poolAccount struct {
 	id          schedule.PoolID
 	total, used schedule.Vec
+	// dominants are the resources that shares of it are counted in.
+	dominants []int
 	// held is each resource's use over time, curves the same of the dominant ones as part
 	// of the total.
 	held   []area
@@ -53,8 +57,8 @@ type part struct {
 
 func newAccount(w *World) *account {
 	a := &account{poolOf: map[schedule.PoolID]int32{}, queueOf: map[schedule.QueueID]int32{}, queues: len(w.Queues)}
-	for _, name := range w.Rules.Dominant {
-		a.dominants = append(a.dominants, slices.Index(w.Rules.Resources, name))
+	a.dominants = w.dominants(w.Rules.Dominant)
+	for _, name := range w.Rules.Resources {
 		times, is := w.Rules.Multipliers[name]
 		if !is {
 			times = schedule.Million
@@ -67,8 +71,12 @@ func newAccount(w *World) *account {
 	for i, id := range w.Rules.Pools {
 		a.poolOf[id] = int32(i) //nolint:gosec // pools are few
 		n := len(w.Rules.Resources)
+		dominants := a.dominants
+		if own, has := w.Rules.DominantIn[id]; has {
+			dominants = w.dominants(own)
+		}
 		a.pools = append(a.pools, poolAccount{
-			id: id, total: make(schedule.Vec, n), used: make(schedule.Vec, n), held: make([]area, n), curves: make([]Curve, len(a.dominants)),
+			id: id, dominants: dominants, total: make(schedule.Vec, n), used: make(schedule.Vec, n), held: make([]area, n), curves: make([]Curve, len(a.dominants)),
 		})
 		for range w.Queues {
 			a.parts = append(a.parts, part{used: make(schedule.Vec, n)})
@@ -103,6 +111,14 @@ func (a *account) addTotals(w *World) {
 	}
 }
 
+// dominants are resources by their names.
+func (w *World) dominants(names []string) (at []int) {
+	for _, name := range names {
+		at = append(at, slices.Index(w.Rules.Resources, name))
+	}
+	return at
+}
+
 func (a *account) part(pool, queue int32) *part { return &a.parts[int(pool)*a.queues+int(queue)] }
 
 // move gives a queue so many times an amount, or takes it.
@@ -115,10 +131,10 @@ func (a *account) move(now time.Duration, pool, queue int32, request schedule.Ve
 		part.used[r] += times * request[r]
 	}
 	part.actual = 0
-	for i, r := range a.dominants {
+	for _, r := range p.dominants {
 		one := ratio(part.used[r], p.total[r])
-		if a.multipliers[i] != schedule.Million {
-			one = multiplied(one, a.multipliers[i])
+		if a.multipliers[r] != schedule.Million {
+			one = multiplied(one, a.multipliers[r])
 		}
 		part.actual = max(part.actual, one)
 	}

@@ -70,7 +70,9 @@ type armadaPool struct {
 	AwayPools   []policy.AwayPool
 	JobDefaults armadaDefaults
 
-	DominantResourceFairnessResourcesToConsider, ExperimentalOptimiser                           unread
+	DominantResourceFairnessResourcesToConsider []string
+
+	ExperimentalOptimiser                                                                        unread
 	ExperimentalProtectUncappedAdjustedFairShare, ExperimentalMarketScheduling                   unread
 	ExperimentalSubmissionGroup, ExperimentalRunReconciliation, ExperimentalUnscheduledResources unread
 	DisableFairSharePreemption, DisableUrgencyBasedPreemption                                    unread
@@ -248,7 +250,7 @@ func (r armadaRules) pools(out *Rules) {
 			defaults.Tolerations = append(defaults.Tolerations, policy.Toleration{Key: t.Key, Operator: t.Operator, Value: t.Value, Effect: t.Effect})
 		}
 		out.Pools = append(out.Pools, policy.Pool{
-			Name: p.Name, AwayPools: p.AwayPools, JobDefaults: defaults, ShortJobPenaltyCutoff: time.Duration(p.ShortJobPenaltyCutoff),
+			Name: p.Name, DominantResources: p.DominantResourceFairnessResourcesToConsider, AwayPools: p.AwayPools, JobDefaults: defaults, ShortJobPenaltyCutoff: time.Duration(p.ShortJobPenaltyCutoff),
 			DisableHomeScheduling: p.DisableHomeScheduling, DisableAwayScheduling: p.DisableAwayScheduling, DisableGangAwayScheduling: p.DisableGangAwayScheduling,
 			DisableFairshareScheduling: p.DisableFairshareScheduling, DisableUrgencyScheduling: p.DisableUrgencyScheduling,
 		})

@@ -91,6 +91,7 @@ scheduling:
     - name: gpu
       awayPools: [{name: other}]
       shortJobPenaltyCutoff: 1m
+      dominantResourceFairnessResourcesToConsider: [nvidia.com/gpu]
       disableGangAwayScheduling: true
       disableUrgencyScheduling: true
       protectedFractionOfFairShare: 0.5
@@ -119,7 +120,7 @@ scheduling:
 		nested.Pools[0].ShortJobPenaltyCutoff != time.Minute || nested.ProtectedFractionByPool["gpu"] != 0.5 {
 		t.Errorf("%+v", nested)
 	}
-	if gpu := nested.Pools[0]; !gpu.DisableGangAwayScheduling || !gpu.DisableUrgencyScheduling || gpu.DisableHomeScheduling ||
+	if gpu := nested.Pools[0]; !gpu.DisableGangAwayScheduling || !gpu.DisableUrgencyScheduling || gpu.DisableHomeScheduling || !slices.Equal(gpu.DominantResources, []string{"nvidia.com/gpu"}) ||
 		!slices.Equal(gpu.AwayPools, []policy.AwayPool{{Name: "other"}}) || !slices.Equal(gpu.JobDefaults.Tolerations, []policy.Toleration{{Key: "team", Value: "red", Effect: "NoSchedule"}}) {
 		t.Errorf("%+v", gpu)
 	}
@@ -186,6 +187,7 @@ func TestRefusals(t *testing.T) {
 		"Armada's":              {"rules", "protectedFractionOfFairshare: 3", "unknown key; did you mean protectedFractionOfFairShare?"},
 		"default class":         {"rules", "priorityClasses: {a: {priority: 1}}\ndefaultPriorityClassName: b", "must be one of priorityClasses"},
 		"dominant resource":     {"rules", "supportedResourceTypes: [{name: cpu}]\ndominantResourceFairnessResourcesToConsider: [memory]", "must be one of supportedResourceTypes"},
+		"dominant in a pool":    {"rules", "supportedResourceTypes: [{name: cpu}]\npools: [{name: a, dominantResourceFairnessResourcesToConsider: [memory]}]", "pools[0].dominantResources[0]"},
 		"rate below nothing":    {"rules", "maximumSchedulingRate: -1", "must not be negative"},
 		"away type":             {"rules", "priorityClasses: {a: {priority: 1, preemptible: true, awayNodeTypes: [{priority: 0, wellKnownNodeTypeName: x}]}}", "priorityClasses.a.awayNodeTypes[0].wellKnownNodeTypeName"},
 		"away value":            {"rules", "priorityClasses: {a: {awayNodeTypes: [{nodeTypes: [{name: x, conditions: [{resource: cpu, operator: <, value: 1e30}]}]}]}}", "must be at most 2^42"},
