@@ -111,7 +111,7 @@ func (p *planner) mayKeep(h *hold) bool {
 			return false
 		}
 	}
-	if gang != none && (p.bindsGroups(gang) || !p.inOneDomain(h, gang)) {
+	if gang != none && !p.inDomainsOf(h, gang) {
 		return false
 	}
 	for n, s := range p.slotsOf(h) { //archcheck:unordered all must hold
@@ -123,18 +123,29 @@ func (p *planner) mayKeep(h *hold) bool {
 	return true
 }
 
-// inOneDomain says whether the nodes of a gang's reservation are in one domain, that of its
-// members that run, if it is bound to one.
-func (p *planner) inOneDomain(h *hold, gang int32) bool {
+// inDomainsOf says whether the nodes of a gang's reservation are in one domain, that of its members
+// that run, if it is bound to one, and so those of each group.
+func (p *planner) inDomainsOf(h *hold, gang int32) bool {
 	g := &p.gangs[gang]
-	if g.bound == none {
-		return true
+	t := &gangTree{gang: g, at: gang, groups: make([]treeGroup, len(g.groups)+1)}
+	for at := range int32(len(t.groups)) { //nolint:gosec // below 2^31
+		bound := g.bound
+		if at != t.root() {
+			bound = g.groups[at].bound
+		}
+		if bound != none && !p.inOneDomain(h, t, at, p.binding(bound)) {
+			return false
+		}
 	}
-	b := p.binding(g.bound)
-	domain := p.chosenDomain(gang)
-	for _, m := range h.Members {
+	return true
+}
+
+// inOneDomain says so of a group, or of the gang itself.
+func (p *planner) inOneDomain(h *hold, t *gangTree, at int32, b *binding) bool {
+	domain := p.domainOfMates(t, at, b)
+	for i, m := range h.Members {
 		n, known := p.knownNode(m.Node)
-		if !known {
+		if !known || !t.within(p.jobs[h.jobs[i]].group, at) {
 			continue
 		}
 		if domain == none {

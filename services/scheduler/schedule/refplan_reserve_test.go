@@ -3,6 +3,7 @@ package schedule_test
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -99,14 +100,40 @@ func (r *ref) keptIn(q *refQueue, h *refHold) ([]refDomain, bool) {
 	q.next = h.jobs
 	g := r.nextGang(q)
 	labels := r.boundBy(schedule.Group{Tier: g.Tier, Label: g.Label})
-	if r.bindsGroups(g) || labels == nil {
-		return nil, labels == nil && !r.bindsGroups(g)
+	if !r.groupsKept(q, g, h) {
+		return nil, false
+	}
+	if labels == nil {
+		return nil, true
 	}
 	name, is := domainName(n, labels)
 	if mates, run := r.domainOfMates(q, g, &refGroup{}, labels); run {
 		is = is && name == mates
 	}
 	return []refDomain{{labels, name}}, is
+}
+
+// groupsKept says whether the nodes of each bound group are in one domain, that of its mates.
+func (r *ref) groupsKept(q *refQueue, gang schedule.Gang, h *refHold) bool {
+	for _, group := range gang.Groups {
+		labels := r.boundBy(group)
+		if labels == nil {
+			continue
+		}
+		name, chosen := r.domainOfMates(q, gang, &refGroup{Group: group}, labels)
+		for i, j := range h.jobs {
+			n := r.node(h.Members[i].Node)
+			if n == nil || !r.within(gang, j.Group, group.ID) {
+				continue
+			}
+			domain, is := domainName(n, labels)
+			if !is || chosen && domain != name {
+				return false
+			}
+			name, chosen = domain, true
+		}
+	}
+	return true
 }
 
 // bindsGroups says whether a group of a gang is bound.
@@ -266,7 +293,7 @@ func (r *ref) reserveIn() {
 			return
 		}
 		jobs := best.next
-		if len(jobs) > schedule.ReservationJobsMax || jobs[0].Gang != "" && r.own(jobs[0]) == nil && r.bindsGroups(r.nextGang(best)) {
+		if len(jobs) > schedule.ReservationJobsMax {
 			best.done = true
 			continue
 		}
@@ -398,7 +425,7 @@ func (r *ref) yards(q *refQueue) (out [][]refDomain) {
 // couldHold says whether the pool could hold the next gang of a queue if nothing ran there.
 func (r *ref) couldHold(q *refQueue) bool {
 	return slices.ContainsFunc(r.yards(q), func(in []refDomain) bool {
-		return r.placeAll(r.yard(func(*refRun) bool { return false }, false), q.next, in) != nil
+		return r.placeNext(r.yard(func(*refRun) bool { return false }, false), q, in) != nil
 	})
 }
 
@@ -436,20 +463,130 @@ func (r *ref) earliest(q *refQueue, in []refDomain) ([]schedule.NodeID, schedule
 		return r.yard(func(run *refRun) bool { return refStays(run) && r.ends(run) > t }, true)
 	}
 	last := len(times) - 1
-	if last < 0 || r.placeAll(at(times[last]), q.next, in) == nil {
+	if last < 0 || r.placeNext(at(times[last]), q, in) == nil {
 		y := r.yard(func(*refRun) bool { return false }, true)
 		y.sooner = r.yard(func(run *refRun) bool { return refStays(run) && r.ends(run) == math.MaxInt64 }, true).room
-		return r.placeAll(y, q.next, in), 0
+		return r.placeNext(y, q, in), 0
 	}
 	for first := 0; first < last; {
 		middle := (first + last) / 2
-		if r.placeAll(at(times[middle]), q.next, in) != nil {
+		if r.placeNext(at(times[middle]), q, in) != nil {
 			last = middle
 		} else {
 			first = middle + 1
 		}
 	}
-	return r.placeAll(at(times[last]), q.next, in), max(times[last], r.round.Now, 1)
+	return r.placeNext(at(times[last]), q, in), max(times[last], r.round.Now, 1)
+}
+
+// placeNext places what goes next of a queue; nil: it does not fit. Where groups of it are bound
+// its members come by groups.
+func (r *ref) placeNext(y refYard, q *refQueue, in []refDomain) (nodes []schedule.NodeID) {
+	if q.next[0].Gang == "" || !r.bindsGroups(r.nextGang(q)) {
+		return r.placeAll(y, q.next, in)
+	}
+	g := r.nextGang(q)
+	on := r.placeGroupThen(y, q, r.refTree(q, g, schedule.Group{}), in)
+	for _, j := range q.next {
+		if n, placed := on[j.ID]; placed {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+// placeGroupThen places the members of a group and then the groups in it; nil: they do not fit, and
+// the yard is as it was.
+func (r *ref) placeGroupThen(y refYard, q *refQueue, g *refGroup, in []refDomain) map[schedule.JobID]schedule.NodeID {
+	before, on := y.clone(), map[schedule.JobID]schedule.NodeID{}
+	own := r.placeAll(y, g.members, in)
+	for i := range own {
+		on[g.members[i].ID] = own[i]
+	}
+	fits := len(own) == len(g.members)
+	for _, child := range g.groups {
+		if !fits {
+			break
+		}
+		placed := map[schedule.JobID]schedule.NodeID(nil)
+		for _, inner := range r.domainsThen(y, q, child, in) {
+			if placed = r.placeGroupThen(y, q, child, inner); placed != nil {
+				break
+			}
+		}
+		fits = placed != nil
+		maps.Copy(on, placed)
+	}
+	if !fits {
+		y.become(before)
+		return nil
+	}
+	return on
+}
+
+// domainsThen are the domains in which a group may be, the best first; that where its mates run.
+func (r *ref) domainsThen(y refYard, q *refQueue, g *refGroup, in []refDomain) (out [][]refDomain) {
+	labels := r.boundBy(g.Group)
+	if labels == nil {
+		return [][]refDomain{in}
+	}
+	within := func(name string) []refDomain { return append(slices.Clip(in), refDomain{labels, name}) }
+	if name, is := r.domainOfMates(q, r.nextGang(q), g, labels); is {
+		return [][]refDomain{within(name)}
+	}
+	request, sums := make(schedule.Vec, len(r.cfg.Resources)), map[string]schedule.Vec{}
+	for _, j := range g.all() {
+		addTo(request, r.onNode(j.Shape))
+	}
+	names := r.domains(labels)
+	for _, name := range names {
+		sums[name] = make(schedule.Vec, len(request))
+		for i := range r.nodes {
+			n := &r.nodes[i]
+			if n.Pool != r.pool || !refIn(n, within(name)) {
+				continue
+			}
+			if y.sooner != nil {
+				addTo(sums[name], y.sooner[n.ID])
+			} else {
+				addTo(sums[name], y.room[n.ID])
+			}
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		for i, amount := range request {
+			x, z := sums[a][i], sums[b][i]
+			if y.sooner != nil {
+				x, z = max(0, amount-x), max(0, amount-z)
+			}
+			if amount > 0 && x != z {
+				return cmp.Compare(x, z)
+			}
+		}
+		return 0
+	})
+	for _, name := range names {
+		out = append(out, within(name))
+	}
+	return out
+}
+
+func (y *refYard) clone() refYard {
+	vecs := func(of map[schedule.NodeID]schedule.Vec) map[schedule.NodeID]schedule.Vec {
+		out := maps.Clone(of)
+		for n := range out {
+			out[n] = slices.Clone(out[n])
+		}
+		return out
+	}
+	return refYard{room: vecs(y.room), sooner: vecs(y.sooner), pods: maps.Clone(y.pods)}
+}
+
+// become has the yard be as another, whose maps are its own then.
+func (y *refYard) become(other refYard) {
+	maps.Copy(y.room, other.room)
+	maps.Copy(y.sooner, other.sooner)
+	maps.Copy(y.pods, other.pods)
 }
 
 // placeAll gives each job the node on which least is left, or that lacks least; nil: one

@@ -21,7 +21,9 @@ import (
 // The time of a reservation is the first end of a run at which the nodes have room for all,
 // found by halving among the ends that are known; then each member gets the node on which
 // least is left. Where there is no such time, each gets the node that lacks least once all is
-// gone of which an end is known, and whatever runs there drains.
+// gone of which an end is known, and whatever runs there drains. Where groups of a gang are bound,
+// its own members come first and then its groups by name, each in the first domain that
+// can hold it of those on which least is left, or which lack least.
 //
 // Other jobs start on a reserved node only if they end by their limit before its time, or fit
 // beside what it needs then, or are of a higher class. They preempt nobody there but in the
@@ -182,8 +184,11 @@ func (p *planner) reserveFor(q *queueRound) (made, next bool) {
 	if p.holder(jobs[0]) != none {
 		return false, false
 	}
-	if len(jobs) > ReservationJobsMax || q.gang != none && p.bindsGroups(q.gang) {
-		return false, false // too many for one fact; or where its groups could be is not looked for
+	if len(jobs) > ReservationJobsMax {
+		return false, false // too many for one fact
+	}
+	if p.yard.tree = nil; q.gang != none && p.bindsGroups(q.gang) {
+		p.yard.tree = p.gangTree(q)
 	}
 	if !p.couldHold(q, jobs) {
 		return false, true

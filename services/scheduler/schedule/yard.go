@@ -23,7 +23,14 @@ type yard struct {
 	lacking      bool
 	// list are the nodes that could be one for the next member, a heap.
 	list []int32
+	// placed are the jobs that have a node.
+	placed []atNode
+	// tree are the members by their groups, where those are bound; nil: they are not.
+	tree *gangTree
 }
+
+// atNode is a job on a node.
+type atNode struct{ job, node int32 }
 
 // leaving is a run that ends.
 type leaving struct {
@@ -226,21 +233,103 @@ func (y *yard) lessHeld(p *planner, room []int64, pods []int32) {
 // placeAll places jobs, each on the best node; false: one has none.
 func (p *planner) placeAll(jobs []int32, in scope) (nodes []int32, ok bool) {
 	y := &p.yard
+	y.placed = y.placed[:0]
+	if y.tree == nil {
+		if ok = p.placeSome(jobs, in); ok {
+			for _, at := range y.placed {
+				nodes = append(nodes, at.node)
+			}
+		}
+		return nodes, ok
+	}
+	if !p.placeTree(y.tree.root(), in) {
+		return nil, false
+	}
+	on := make(map[int32]int32, len(jobs))
+	for _, at := range y.placed {
+		on[at.job] = at.node
+	}
+	for _, j := range jobs {
+		nodes = append(nodes, on[j])
+	}
+	return nodes, true
+}
+
+// placeTree places the members of a group and then the groups in it, or nothing of them.
+func (p *planner) placeTree(at int32, in scope) bool {
+	y := &p.yard
+	mark, group := len(y.placed), &y.tree.groups[at]
+	if p.placeSome(group.members, in) && !slices.ContainsFunc(group.groups, func(child int32) bool { return !p.placeBound(child, in) }) {
+		return true
+	}
+	for _, at := range y.placed[mark:] {
+		y.change(p, at, Vec.add, -1)
+	}
+	y.placed = y.placed[:mark]
+	return false
+}
+
+// placeBound places a group in one domain within others, if it is bound.
+func (p *planner) placeBound(at int32, in scope) bool {
+	group := &p.yard.tree.groups[at]
+	if group.bound == none {
+		return p.placeTree(at, in)
+	}
+	b := p.binding(group.bound)
+	if chosen := p.domainOfMates(p.yard.tree, at, b); chosen != none {
+		return p.placeTree(at, append(slices.Clip(in), inDomain{b, chosen}))
+	}
+	for _, d := range p.yard.domainsFor(p, group, b, in) {
+		if p.placeTree(at, append(slices.Clip(in), inDomain{b, d})) {
+			return true
+		}
+	}
+	return false
+}
+
+// domainsFor are the domains in which a group could be, the best first: by the rule that chooses
+// the node of a job, by what their nodes have together. It costs a look at each node.
+func (y *yard) domainsFor(p *planner, group *treeGroup, b *binding, in scope) (list []int32) {
+	from := y.room
+	if y.lacking {
+		from = y.sooner
+	}
+	sums, most := make([]int64, len(b.domains)*len(p.total)), make(Vec, len(p.total))
+	inner := append(slices.Clip(in), inDomain{b, none})
+	for d := range int32(len(b.domains)) { //nolint:gosec // at most as many as nodes
+		inner[len(in)].domain = d
+		clear(most)
+		for _, n := range b.domains[d].nodes {
+			if !p.inPool(n, inner) {
+				continue
+			}
+			p.room(sums, d).add(p.room(from, n))
+			for i, amount := range p.room(y.room, n) {
+				most[i] += max(0, amount) // a node may have less than nothing
+			}
+		}
+		if most.holds(group.request) { // else they have too little even together
+			list = append(list, d)
+		}
+	}
+	slices.SortStableFunc(list, func(d, e int32) int { return y.compare(group.request, p.room(sums, d), p.room(sums, e)) }) // they stand by name
+	return list
+}
+
+// placeSome places jobs, each on the best node. It says whether each has one.
+func (p *planner) placeSome(jobs []int32, in scope) bool {
+	y := &p.yard
 	for i, j := range jobs {
 		k := p.seekFor(j, 0, in)
 		if i == 0 || p.jobs[j].kind != p.jobs[jobs[i-1]].kind || len(k.avoid) > 0 || p.avoids(jobs[i-1]) {
 			y.listFor(p, &k)
 		}
 		if len(y.list) == 0 {
-			return nil, false
+			return false
 		}
 		n := y.list[0]
-		nodes = append(nodes, n)
-		p.room(y.room, n).sub(k.request)
-		y.pods[n]++
-		if y.lacking {
-			p.room(y.sooner, n).sub(k.request)
-		}
+		y.placed = append(y.placed, atNode{j, n})
+		y.change(p, atNode{j, n}, Vec.sub, 1)
 		if !y.fits(p, &k, n) {
 			last := len(y.list) - 1
 			y.list[0] = y.list[last]
@@ -248,7 +337,17 @@ func (p *planner) placeAll(jobs []int32, in scope) (nodes []int32, ok bool) {
 		}
 		y.sift(p, &k, 0)
 	}
-	return nodes, true
+	return true
+}
+
+// change changes the room on a node by what a job asks for, and how many pods it holds.
+func (y *yard) change(p *planner, at atNode, by func(Vec, Vec), pods int32) {
+	request := p.onNode(p.jobs[at.job].kind)
+	by(p.room(y.room, at.node), request)
+	if y.lacking {
+		by(p.room(y.sooner, at.node), request)
+	}
+	y.pods[at.node] += pods
 }
 
 // listFor finds the nodes that could be one for a job.
@@ -270,20 +369,27 @@ func (y *yard) fits(p *planner, k *seek, n int32) bool {
 
 // better says which of two nodes a job gets.
 func (y *yard) better(p *planner, k *seek, a, b int32) bool {
-	x, z := p.room(y.room, a), p.room(y.room, b)
+	from := y.room
 	if y.lacking {
-		x, z = p.room(y.sooner, a), p.room(y.sooner, b)
+		from = y.sooner
 	}
-	for i, amount := range k.request {
-		switch {
-		case amount == 0:
-		case y.lacking && max(0, amount-x[i]) != max(0, amount-z[i]):
-			return amount-x[i] < amount-z[i]
-		case !y.lacking && x[i] != z[i]:
-			return x[i] < z[i]
+	order := y.compare(k.request, p.room(from, a), p.room(from, b))
+	return order < 0 || order == 0 && p.index.rank[a] < p.index.rank[b]
+}
+
+// compare is the order of amounts of room for a request: that first of which least is left, or
+// that lacks least.
+func (y *yard) compare(request, x, z Vec) int {
+	for i, amount := range request {
+		order := cmp.Compare(x[i], z[i])
+		if y.lacking {
+			order = cmp.Compare(max(0, amount-x[i]), max(0, amount-z[i]))
+		}
+		if amount > 0 && order != 0 {
+			return order
 		}
 	}
-	return p.index.rank[a] < p.index.rank[b]
+	return 0
 }
 
 func (y *yard) sift(p *planner, k *seek, i int) {
