@@ -32,8 +32,8 @@
 //     order. The jobs of a kind can all start or none, so a round looks at the first of
 //     each: a queue takes its next job from a heap of its kinds.
 //   - Kinds that ask for more than any node has left are parked, kept out of that heap, as long as
-//     nobody could be preempted for them ([parking]): with 100,000 kinds most are. What nodes
-//     have left of two resources is some ten stairs, read off the sorted nodes in a few us.
+//     nobody could be preempted for them ([parking]). What nodes have left of two resources is
+//     a few stairs, read off the blocks of the sorted nodes.
 //   - The queues of a pool are a heap by what they cost after their next gang. Where some
 //     are part of others each has a heap of its parts ([tree]): a start sifts on the way
 //     from its queue to the top.

@@ -170,10 +170,5 @@ func (s *State) scopeOf(gang, domain int32) scope {
 
 // hasChosen says whether a gang is bound to the domain in which members of it run.
 func (p *planner) hasChosen(gang int32) bool {
-	g := &p.gangs[gang]
-	if g.bound == none {
-		return false
-	}
-	t := &gangTree{gang: g, at: gang, groups: make([]treeGroup, len(g.groups)+1)}
-	return p.domainOfMates(t, t.root(), p.binding(g.bound)) != none
+	return p.gangs[gang].bound != none && p.chosenDomain(gang) != none
 }

@@ -127,7 +127,7 @@ func (p *planner) mayKeep(h *hold) bool {
 // that run, if it is bound to one, and so those of each group.
 func (p *planner) inDomainsOf(h *hold, gang int32) bool {
 	g := &p.gangs[gang]
-	t := &gangTree{gang: g, at: gang, groups: make([]treeGroup, len(g.groups)+1)}
+	t := p.groupsOf(gang)
 	for at := range int32(len(t.groups)) { //nolint:gosec // below 2^31
 		bound := g.bound
 		if at != t.root() {
@@ -164,10 +164,16 @@ func (p *planner) knownNode(id NodeID) (int32, bool) {
 	return n, is && p.State.nodes[n].known
 }
 
+// groupsOf is a gang's groups, without members.
+func (s *State) groupsOf(gang int32) *gangTree {
+	g := &s.gangs[gang]
+	return &gangTree{gang: g, at: gang, groups: make([]treeGroup, len(g.groups)+1)}
+}
+
 // chosenDomain is the domain of a gang in which members of it run; none: nobody does.
 func (p *planner) chosenDomain(gang int32) int32 {
 	g := &p.gangs[gang]
-	t := &gangTree{gang: g, at: gang, groups: make([]treeGroup, len(g.groups)+1)}
+	t := p.groupsOf(gang)
 	return p.domainOfMates(t, t.root(), p.binding(g.bound))
 }
 

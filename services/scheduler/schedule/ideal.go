@@ -49,7 +49,7 @@ type steady struct {
 	stop int
 	// first is who would have all that it wants first.
 	first int32
-	// rates are those of the resources at first, and rate that of stop as it was.
+	// rates are those at which each resource is used at first, and rate0 that of stop as it was.
 	rates []wide
 	rate0 wide
 }

@@ -9,7 +9,7 @@ import (
 // Of many kinds most ask for more than any node has left, and a round that takes each out of
 // its queue's heap to find that out pays for what waits, not for what it can do. So where
 // nobody could be preempted for a kind it is parked, kept out of the heap, if no node has what
-// it asks for of the first two resources: that is read in a row, some 5 ns a kind.
+// it asks for of the first two resources: what that is asked by is read in a row.
 //
 // Room only becomes less in a walk; where victims leave more, who parked begins anew. Only in
 // one way does a job that finds no place matter to a round: without a token it ends its queue.
@@ -112,7 +112,7 @@ type parking struct {
 }
 
 // nodesPerFailed is for how many nodes of the pool one more job finds no place before it is asked again
-// what they have left, which takes as long as a search for the places of a tenth of those jobs.
+// what they have left: that looks at most of the blocks in which the pool's nodes stand.
 const nodesPerFailed = 128
 
 // findMostLeft finds what the nodes of the pool have left.
